@@ -1,0 +1,46 @@
+"""Every kind of job, and the service whose worker runs it.
+
+A kind is `<service schema>.<verb>`. When a job of that kind completes, the queue calls the Postgres function
+`<service schema>.on_<verb>(job_id bigint, payload jsonb, result jsonb)`, if the service's migrations made one,
+in the very transaction that completes the job: that function is the job's effect, and it is applied exactly once.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class JobKind(StrEnum):
+    """What a worker can be asked to do."""
+
+    #: fetch bars of one symbol from a provider into the lake
+    INGEST_BARS = "ingestion.ingest"
+    #: import bars from files into the lake
+    IMPORT_FILES = "ingestion.import"
+    #: compute features of one symbol
+    BUILD_FEATURES = "features.build"
+    #: fit one model over walk-forward folds and freeze its artefact
+    TRAIN = "training.train"
+    #: predict with a frozen artefact over another window or symbol
+    PREDICT = "training.predict"
+    #: simulate one model's predictions under a grid of settings
+    SWEEP = "simulation.sweep"
+    #: start a generation: submit its trainings
+    BREED = "orchestrator.breed"
+    #: collect a generation's models, prune, submit their simulations
+    TRIAL = "orchestrator.trial"
+    #: judge a generation: nominate for the sealed holdout, recurse or stop
+    JUDGE = "orchestrator.judge"
+    #: read the one look at the sealed holdout and promote, or not
+    VERDICT = "orchestrator.verdict"
+    #: submit the predictions a batch still lacks
+    BATCH = "optimization.batch"
+    #: submit a batch's sweeps
+    BATCH_SWEEP = "optimization.sweep"
+    #: collect a batch's results into the leaderboard
+    BATCH_RANK = "optimization.rank"
+
+    @property
+    def schema(self) -> str:
+        """The Postgres schema, and so the service, that owns this kind."""
+        return self.value.split(".", 1)[0]
