@@ -26,16 +26,12 @@ class ServiceSettings(BaseSettings):
     `database_url` is required: `barsmith up` starts an embedded Postgres and hands its address down.
     """
 
-    model_config = SettingsConfigDict(
-        env_prefix="BARSMITH_", extra="ignore", frozen=True, populate_by_name=True
-    )
+    model_config = SettingsConfigDict(env_prefix="BARSMITH_", extra="ignore", frozen=True, populate_by_name=True)
 
     name: str = "barsmith"
     database_url: SecretStr = Field(validation_alias="DATABASE_URL")
     home: Path = Field(default=Path(".barsmith"), description="data folder: lake, models, embedded database")
-    lake_url: str = Field(
-        default="", description="where Parquet lives; empty: <home>/lake; or any fsspec URL"
-    )
+    lake_url: str = Field(default="", description="where Parquet lives; empty: <home>/lake; or any fsspec URL")
     log_level: str = "INFO"
     worker_token: SecretStr = SecretStr("")
     threads: int = Field(default=1, ge=1, description="compute threads of one worker process")

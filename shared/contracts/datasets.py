@@ -70,9 +70,7 @@ PREDICTIONS = Dataset(
     writer="training",
     partition_by=("model", "symbol"),
     key=("model", "symbol", "ts"),
-    schema=pl.Schema(
-        {"model": pl.String, "symbol": pl.String, "ts": TS, "prediction": pl.Float64, "fold": pl.Int16}
-    ),
+    schema=pl.Schema({"model": pl.String, "symbol": pl.String, "ts": TS, "prediction": pl.Float64, "fold": pl.Int16}),
 )
 
 #: The trial ledger: one row per sweep, setting and session, flat days included.
@@ -98,9 +96,7 @@ EXPOSURES = Dataset(
     writer="simulation",
     partition_by=("sweep",),
     key=("sweep", "setting", "minute"),
-    schema=pl.Schema(
-        {"sweep": pl.String, "setting": pl.Int32, "minute": pl.Int16, "mean_position": pl.Float64}
-    ),
+    schema=pl.Schema({"sweep": pl.String, "setting": pl.Int32, "minute": pl.Int16, "mean_position": pl.Float64}),
 )
 
 ALL_DATASETS = (BARS_1M, FEATURES, PREDICTIONS, TRIALS, EXPOSURES)

@@ -10,13 +10,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, is_dataclass
 from datetime import UTC, date, datetime
 from enum import Enum
-from typing import Any
+from typing import Any, cast
 
 from pydantic import BaseModel
 
 from shared.errors import InvalidInput
-
-FINGERPRINT_LENGTH = 64
 
 _SYMBOL = re.compile(r"[A-Z0-9][A-Z0-9.\-]{0,14}")
 
@@ -28,9 +26,7 @@ def canonical_json(value: object) -> str:
     Raises InvalidInput for NaN or infinite floats (they have no JSON form and never name a result)
     and for naive datetimes.
     """
-    return json.dumps(
-        _plain(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
-    )
+    return json.dumps(_plain(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
 def fingerprint(kind: str, **parts: object) -> str:
@@ -50,37 +46,44 @@ def check_symbol(symbol: str) -> str:
     upper = symbol.strip().upper()
     if not _SYMBOL.fullmatch(upper):
         raise InvalidInput(
-            f"symbol {symbol!r} is not a ticker: use 1-15 letters, digits, '.' or '-', "
-            "starting with a letter or digit"
+            f"symbol {symbol!r} is not a ticker: use 1-15 letters, digits, '.' or '-', starting with a letter or digit"
         )
     return upper
 
 
 def _plain(value: object) -> Any:  # noqa: ANN401 - JSON has no narrower type
+    if isinstance(value, BaseModel):
+        value = value.model_dump()
+    elif is_dataclass(value) and not isinstance(value, type):
+        value = asdict(value)
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in cast("Mapping[object, object]", value).items()}
+    if isinstance(value, set | frozenset):
+        return sorted((_plain(item) for item in cast("set[object]", value)), key=canonical_json)
+    if isinstance(value, Sequence) and not isinstance(value, str | bytes):
+        return [_plain(item) for item in cast("Sequence[object]", value)]
+    return _plain_scalar(value)
+
+
+def _plain_scalar(value: object) -> str | bool | int | float | None:
     if isinstance(value, Enum):
-        return _plain(value.value)
+        return _plain_scalar(value.value)
     if value is None or isinstance(value, str | bool | int):
         return value
     if isinstance(value, float):
-        if not math.isfinite(value):
-            raise InvalidInput(f"{value} cannot be part of a fingerprint: use a finite number")
-        # 1.0 and 1 are the same parameter whichever way a client wrote it
-        return int(value) if value.is_integer() and abs(value) < 2**53 else value
+        return _plain_number(value)
     if isinstance(value, datetime):
         return _utc_text(value)
     if isinstance(value, date):
         return value.isoformat()
-    if isinstance(value, BaseModel):
-        return _plain(value.model_dump())
-    if is_dataclass(value) and not isinstance(value, type):
-        return _plain(asdict(value))
-    if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, set | frozenset):
-        return sorted((_plain(item) for item in value), key=canonical_json)
-    if isinstance(value, Sequence):
-        return [_plain(item) for item in value]
     raise InvalidInput(f"{type(value).__name__} cannot be part of a fingerprint")
+
+
+def _plain_number(value: float) -> int | float:
+    if not math.isfinite(value):
+        raise InvalidInput(f"{value} cannot be part of a fingerprint: use a finite number")
+    # 1.0 and 1 are the same parameter whichever way a client wrote it
+    return int(value) if value.is_integer() and abs(value) < 2**53 else value
 
 
 def _utc_text(value: datetime) -> str:

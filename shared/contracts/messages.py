@@ -76,16 +76,20 @@ class Estimator(StrEnum):
 
 
 class Target(Message):
-    """What a model predicts: the log return from the close of bar t to the close of bar t + horizon_bars,
-    within one session (bars whose horizon crosses the close have no label)."""
+    """What a model predicts: the log return from the close of bar t to the close of bar t + horizon_bars.
+
+    Within one session: bars whose horizon crosses the close have no label.
+    """
 
     kind: Literal["log_return"] = "log_return"
     horizon_bars: int = Field(default=15, ge=1, le=389)
 
 
 class Folds(Message):
-    """Walk-forward folds in sessions. Labels that reach into the test block are purged; `embargo_bars` more are
-    dropped between train and test."""
+    """Walk-forward folds in sessions.
+
+    Labels that reach into the test block are purged; `embargo_bars` more are dropped between train and test.
+    """
 
     train_days: int = Field(default=120, ge=5)
     test_days: int = Field(default=30, ge=1)

@@ -4,6 +4,9 @@ Every service that speaks of sessions speaks through this module. All instants a
 epoch in UTC, as polars and Parquet store them, so nothing here converts through pandas on a hot path.
 """
 
+# exchange_calendars and pandas ship no complete types
+# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownArgumentType=false
+
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -71,12 +74,11 @@ def all_sessions() -> Sessions:
     # imported here: it pulls pandas, which would slow every command's start
     import exchange_calendars
 
-    calendar = exchange_calendars.get_calendar(CALENDAR, start=_FIRST, end=_LAST)
-    schedule = calendar.schedule
+    schedule = exchange_calendars.get_calendar(CALENDAR, start=_FIRST, end=_LAST).schedule
     return Sessions(
-        date=schedule.index.to_numpy().astype("datetime64[D]"),
-        open_us=schedule["open"].dt.tz_convert(None).to_numpy().astype("datetime64[us]").astype(np.int64),
-        close_us=schedule["close"].dt.tz_convert(None).to_numpy().astype("datetime64[us]").astype(np.int64),
+        date=np.asarray(schedule.index, dtype="datetime64[D]"),
+        open_us=np.asarray(schedule["open"].dt.tz_convert(None), dtype="datetime64[us]").astype(np.int64),
+        close_us=np.asarray(schedule["close"].dt.tz_convert(None), dtype="datetime64[us]").astype(np.int64),
     )
 
 
