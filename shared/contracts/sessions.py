@@ -51,6 +51,8 @@ class Sessions:
 
     def index_of(self, ts_us: Int64Array) -> Int64Array:
         """Return for each instant the row of the session it falls in, -1 outside regular hours."""
+        if len(self) == 0:
+            return np.full(np.shape(ts_us), -1, dtype=np.int64)
         row = np.searchsorted(self.open_us, ts_us, side="right") - 1
         inside = (row >= 0) & (ts_us < self.close_us[np.maximum(row, 0)])
         return np.where(inside, row, -1)
@@ -58,6 +60,8 @@ class Sessions:
     def minute_of(self, ts_us: Int64Array) -> Int64Array:
         """Return for each instant the minutes since its session's open, -1 outside regular hours."""
         row = self.index_of(ts_us)
+        if len(self) == 0:
+            return row
         return np.where(row >= 0, (ts_us - self.open_us[np.maximum(row, 0)]) // MINUTE_US, -1)
 
     def expected_minutes(self) -> Int64Array:
