@@ -1,0 +1,72 @@
+# Every target works from a fresh clone with Python 3.11 and make; what was done once is not done again.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet
+COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header
+DATA ?=
+DEMO_ARGS ?=
+TESTS ?= tests
+
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-runtime up demo test test-slow check fmt lock bench docker-check clean
+
+help:  ## show what can be made
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
+
+$(BIN)/python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11")'
+	$(PYTHON) -m venv $(VENV)
+
+# no index is asked for anything that the lock files do not name by hash; the build runs without isolation for that
+$(VENV)/.runtime: $(BIN)/python requirements.txt requirements-build.txt pyproject.toml
+	$(PIP) --require-hashes -r requirements-build.txt -r requirements.txt
+	$(PIP) --no-deps --no-index --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.runtime requirements-dev.txt
+	$(PIP) --require-hashes -r requirements-dev.txt
+	@touch $@
+
+setup-runtime: $(VENV)/.runtime  ## install what running needs
+
+setup: $(VENV)/.dev  ## install what running and developing need
+
+up: setup-runtime  ## start everything on this machine; Ctrl-C stops it
+	$(BIN)/barsmith up
+
+demo: setup-runtime  ## one complete run; DATA=folder takes real bars instead of the simulated market
+	$(BIN)/barsmith demo $(if $(DATA),--data $(DATA)) $(DEMO_ARGS)
+
+test: setup  ## all tests but the slow ones
+	$(BIN)/python -m pytest -m "not slow" $(TESTS)
+
+test-slow: setup  ## the tests that take longer than a minute
+	$(BIN)/python -m pytest -m slow $(TESTS)
+
+check: setup  ## style, types, rooms, house rules, unit tests; under a minute
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/python -m pytest -q tests/architecture tests/unit
+
+fmt: setup  ## put the code in order
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+lock:  ## write the lock files anew (needs uv)
+	$(COMPILE) pyproject.toml -o requirements.txt
+	$(COMPILE) pyproject.toml --extra dev -o requirements-dev.txt
+	sed -n 's/^requires = \["\(.*\)"\]/\1/p' pyproject.toml | $(COMPILE) --no-annotate - -o requirements-build.txt
+
+bench: setup  ## print the benchmarks of the lake and the queue
+	$(BIN)/python benchmarks/lake.py
+	$(BIN)/python benchmarks/queue.py
+
+docker-check: setup  ## what can be checked of the container files without a container engine
+	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
+	$(BIN)/hadolint Dockerfile.base *_service/Dockerfile simulated_exchange/Dockerfile barsmith/Dockerfile
+
+clean:  ## remove what was made here, the virtual environment and the data folder too
+	rm -rf $(VENV) .barsmith build dist *.egg-info .pytest_cache .ruff_cache .hypothesis .import_linter_cache

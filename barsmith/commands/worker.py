@@ -1,0 +1,48 @@
+"""`barsmith worker`: one worker process."""
+
+from __future__ import annotations
+
+import click
+
+
+@click.command()
+@click.option("--kinds", metavar="KIND,...", help="Job kinds to take, e.g. training.train; all by default.")
+@click.option("--server", metavar="URL", help="Orchestrator to take jobs from over HTTP instead of the database.")
+@click.option("--token", envvar="BARSMITH_WORKER_TOKEN", help="Worker token for --server.  [env: BARSMITH_WORKER_TOKEN]")
+@click.option("--id", "worker_id", help="Name shown on the dashboards; host and process id by default.")
+def worker(kinds: str | None, server: str | None, token: str | None, worker_id: str | None) -> None:
+    """Run one worker: takes one job at a time, most important first, until it is stopped.
+
+    \b
+    Example:
+      barsmith worker --kinds training.train,training.predict
+      barsmith worker --server http://10.0.0.5:8400 --token "$TOKEN"
+    """
+    from barsmith.house import loaders
+    from shared.errors import InvalidInput
+
+    known = loaders()
+    chosen = [kind.strip() for kind in kinds.split(",")] if kinds else list(known)
+    if unknown := [kind for kind in chosen if kind not in known]:
+        raise InvalidInput(f"unknown job kind {unknown[0]!r}: choose from {', '.join(sorted(known))}")
+    if server and not token:
+        raise InvalidInput("--server needs the worker token: --token or BARSMITH_WORKER_TOKEN")
+    _run({kind: known[kind] for kind in chosen}, server, token, worker_id)
+
+
+def _run(chosen: dict[str, str], server: str | None, token: str | None, worker_id: str | None) -> None:
+    from shared.contracts.kinds import JobKind
+    from shared.jobs.worker import run_worker
+    from shared.settings import ServiceSettings
+
+    transport = None
+    if server and token:
+        from shared.jobs.http_transport import HttpTransport
+
+        transport = HttpTransport(server, token)
+    run_worker(
+        ServiceSettings(name="worker"),  # pyright: ignore[reportCallIssue] - the rest comes from the environment
+        {JobKind(kind): target for kind, target in chosen.items()},
+        worker_id=worker_id,
+        transport=transport,
+    )

@@ -1,0 +1,48 @@
+"""Options that several commands share, spelled once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def home_option(function: F) -> F:
+    """Add --home: the data folder."""
+    return click.option(
+        "--home",
+        type=click.Path(file_okay=False, path_type=Path),
+        envvar="BARSMITH_HOME",
+        default=Path(".barsmith"),
+        show_default=True,
+        help="Data folder: database, lake, models, worker token.",
+        callback=lambda _context, _parameter, value: value.expanduser().resolve(),
+    )(function)
+
+
+def port_offset_option(function: F) -> F:
+    """Add --port-offset."""
+    return click.option(
+        "--port-offset",
+        type=click.IntRange(-7000, 56000),
+        default=0,
+        show_default=True,
+        metavar="K",
+        help="Shift all ports by K, to run a second house beside the first.",
+    )(function)
+
+
+def json_option(function: F) -> F:
+    """Add --json."""
+    return click.option("--json", "as_json", is_flag=True, help="Print the answer as JSON on stdout.")(function)
+
+
+def workers_option(function: F) -> F:
+    """Add --workers."""
+    return click.option(
+        "--workers", type=click.IntRange(0, 256), default=2, show_default=True, help="Worker processes, one job each."
+    )(function)

@@ -1,0 +1,93 @@
+"""What `barsmith up` runs: the database, the simulated exchange, the services, the workers; and in which order."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from barsmith.children import ChildSpec
+from barsmith.environment import EXCHANGE, EXCHANGE_VARIABLE, addresses, exchange_address, one_worker
+from barsmith.house import SERVICES
+from barsmith.procfs import listener
+from shared.errors import Conflict
+
+
+def wants_exchange(port_offset: int, environ: Mapping[str, str] = os.environ) -> bool:
+    """Tell whether the simulated exchange is to be started: unless another market-data server is named."""
+    return environ.get(EXCHANGE_VARIABLE, "").rstrip("/") in {"", exchange_address(port_offset)}
+
+
+def check_ports(port_offset: int, environ: Mapping[str, str] = os.environ) -> None:
+    """Raise Conflict naming port, holder and remedy when a port this stack needs is taken."""
+    wanted = addresses(port_offset, environ)
+    if wants_exchange(port_offset, environ):
+        wanted[EXCHANGE] = exchange_address(port_offset)
+    for name, url in wanted.items():
+        port = urlsplit(url).port or 80
+        if not is_free(port):
+            holder = listener(port) or "another process"
+            raise Conflict(
+                f"port {port} ({name}) is taken by {holder}: stop it, or shift all ports with --port-offset 10000"
+            )
+
+
+def is_free(port: int) -> bool:
+    """Tell whether the port can be listened on at 127.0.0.1."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+@contextmanager
+def database(home: Path, environ: Mapping[str, str] = os.environ) -> Iterator[str]:
+    """Yield the address of the database: `DATABASE_URL` if set, else an embedded Postgres in the home folder."""
+    if url := environ.get("DATABASE_URL"):
+        yield url
+        return
+    from shared.storage.embedded import EmbeddedPostgres
+
+    with EmbeddedPostgres(home / "postgres") as url:
+        yield url
+
+
+def plan(environment: Mapping[str, str], *, workers: int, port_offset: int) -> list[list[ChildSpec]]:
+    """Return what to start, in order; a later group is stopped before an earlier one."""
+    exchange = [_exchange(environment, port_offset)] if wants_exchange(port_offset, environment) else []
+    urls = addresses(port_offset, environment)
+    services = [
+        ChildSpec(
+            name=name,
+            argv=(sys.executable, "-m", f"{package}.app"),
+            environment=environment,
+            ready_url=f"{urls[name]}/readyz",
+        )
+        for name, package in SERVICES.items()
+    ]
+    crew = [
+        ChildSpec(
+            name=f"worker-{number}",
+            argv=(sys.executable, "-m", "barsmith", "worker"),
+            environment=one_worker(environment),
+        )
+        for number in range(1, workers + 1)
+    ]
+    return [exchange, services, crew]
+
+
+def _exchange(environment: Mapping[str, str], port_offset: int) -> ChildSpec:
+    url = exchange_address(port_offset)
+    return ChildSpec(
+        name=EXCHANGE,
+        argv=(sys.executable, "-m", "simulated_exchange.app", "--port", str(urlsplit(url).port)),
+        environment=environment,
+        ready_url=f"{url}/healthz",
+    )
