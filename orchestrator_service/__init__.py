@@ -1,0 +1,1 @@
+"""Evolution of models and the honest statistics of promoting them."""

@@ -1,0 +1,111 @@
+"""Sharpe ratios: how sure one is (PSR), how long it takes (MinTRL), and what the best of many means (DSR).
+
+Sources: Bailey and Lopez de Prado, "The Sharpe ratio efficient frontier" (2012) and "The deflated Sharpe ratio"
+(2014); power of the one-sided t-test from the noncentral t distribution.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy import optimize, stats
+
+Floats = npt.NDArray[np.float64]
+
+TRADING_DAYS = 252
+_EULER = 0.5772156649015329
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shape:
+    """A return series in four numbers; `sharpe` per period, `kurtosis` raw (3 = normal)."""
+
+    sharpe: float
+    periods: int
+    skew: float = 0.0
+    kurtosis: float = 3.0
+
+    @property
+    def variance_factor(self) -> float:
+        """1 - g3 SR + (g4 - 1)/4 SR^2: how much fatter than normal the estimate's error is."""
+        return 1 - self.skew * self.sharpe + (self.kurtosis - 1) / 4 * self.sharpe**2
+
+
+def shape_of(returns: Floats) -> Shape:
+    """Return the shape of `returns` (T,); `sharpe` is NaN when they do not vary."""
+    centred = returns - returns.mean()
+    spread = float(returns.std(ddof=1)) if len(returns) > 1 else 0.0
+    if spread == 0:
+        return Shape(sharpe=float("nan"), periods=len(returns))
+    second = float(np.mean(centred**2))
+    return Shape(
+        sharpe=float(returns.mean()) / spread,
+        periods=len(returns),
+        skew=float(np.mean(centred**3)) / second**1.5,
+        kurtosis=float(np.mean(centred**4)) / second**2,
+    )
+
+
+def annual(sharpe: float, periods_per_year: int = TRADING_DAYS) -> float:
+    """Return a per-period Sharpe ratio as an annual one."""
+    return sharpe * math.sqrt(periods_per_year)
+
+
+def probabilistic_sharpe(shape: Shape, benchmark: float = 0.0) -> float:
+    """Return PSR: the probability that the true Sharpe ratio exceeds `benchmark` (both per period)."""
+    excess = (shape.sharpe - benchmark) * math.sqrt(shape.periods - 1)
+    return float(stats.norm.cdf(excess / math.sqrt(shape.variance_factor)))
+
+
+def minimum_track_record(shape: Shape, benchmark: float = 0.0, confidence: float = 0.95) -> float:
+    """Return MinTRL: periods needed to say with `confidence` that the true Sharpe ratio exceeds `benchmark`.
+
+    Infinite when the observed one does not. `shape.periods` plays no part.
+    """
+    if not shape.sharpe > benchmark:
+        return math.inf
+    z = float(stats.norm.ppf(confidence))
+    return 1 + shape.variance_factor * (z / (shape.sharpe - benchmark)) ** 2
+
+
+def expected_maximum(trials: float, sd: float = 1.0) -> float:
+    """Return the expected largest of `trials` independent normal draws of standard deviation `sd`.
+
+    (1 - G) z(1 - 1/N) + G z(1 - 1/(N e)); 0 for a single trial.
+    """
+    if trials <= 1:
+        return 0.0
+    upper = stats.norm.ppf([1 - 1 / trials, 1 - 1 / (trials * math.e)])
+    return sd * float((1 - _EULER) * upper[0] + _EULER * upper[1])
+
+
+def deflated_sharpe(shape: Shape, trials: float, variance_of_trials: float) -> float:
+    """Return DSR: PSR against the Sharpe ratio the best of `trials` would show by luck.
+
+    variance_of_trials : variance of the trials' per-period Sharpe ratios
+    """
+    return probabilistic_sharpe(shape, expected_maximum(trials, math.sqrt(variance_of_trials)))
+
+
+def deflation_hurdle(trials: float, confidence: float = 0.95) -> float:
+    """Return the z that the best of `trials` normal draws must reach for a DSR of `confidence`."""
+    return expected_maximum(trials) + float(stats.norm.ppf(confidence))
+
+
+def chance_of_any(trials: float, z: float) -> float:
+    """Return the probability that any of `trials` independent worthless trials shows at least `z`."""
+    return float(-np.expm1(trials * np.log1p(-stats.norm.sf(z))))
+
+
+def smallest_confirmable(periods: int, level: float, power: float = 0.8) -> float:
+    """Return the annual Sharpe ratio that a one-sided t-test at `level` on `periods` days finds with `power`."""
+    critical = float(stats.t.ppf(1 - level, periods - 1))
+
+    def shortfall(noncentrality: float) -> float:
+        return float(stats.nct.sf(critical, periods - 1, noncentrality)) - power
+
+    noncentrality = float(optimize.brentq(shortfall, 0.0, critical + 20.0))
+    return annual(noncentrality / math.sqrt(periods))
