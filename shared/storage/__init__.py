@@ -1,0 +1,1 @@
+"""Where things are kept: Postgres (rows, by named SQL) and the lake (series and matrices, as Parquet)."""

@@ -1,0 +1,1 @@
+"""What the tests of every service use. Nothing here runs in production."""
