@@ -1,0 +1,27 @@
+"""Settings of the simulated exchange, from the environment as `SIMULATED_EXCHANGE_<NAME>`."""
+
+from __future__ import annotations
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+#: The only credentials the simulated exchange knows by default. They open nothing else.
+KEY_ID, SECRET_KEY = "simulated", "simulated-secret"
+
+
+class ExchangeSettings(BaseSettings):
+    """The market's seed, the limits of the server, and the faults it shows on purpose (all off by default)."""
+
+    model_config = SettingsConfigDict(env_prefix="SIMULATED_EXCHANGE_", extra="ignore", frozen=True)
+
+    seed: int = 7
+    key_id: str = KEY_ID
+    secret_key: SecretStr = SecretStr(SECRET_KEY)
+    page_limit: int = Field(default=10_000, ge=1, le=10_000, description="most bars of one page")
+    rate_limit: int = Field(default=10_000, ge=1, description="requests of one window")
+    rate_window_seconds: float = Field(default=60.0, gt=0)
+
+    fail_every: int = Field(default=0, ge=0, description="every n-th request answers 500; 0: never")
+    storm_every: int = Field(default=0, ge=0, description="every n-th request opens a storm of 429; 0: never")
+    storm_length: int = Field(default=3, ge=1, description="requests refused by one storm")
+    slow_page_seconds: float = Field(default=0.0, ge=0, description="wait before each page")
