@@ -171,3 +171,12 @@ def test_every_setting_is_in_the_example_environment():
             variable = str(field.validation_alias or f"{settings.model_config['env_prefix']}{name}".upper())
             if name != "name":
                 assert re.search(rf"^#? ?{variable}=", example, flags=re.MULTILINE), f"{package}: {variable}"
+
+
+def test_only_the_web_room_is_async():
+    for package in PACKAGES:
+        for path in (ROOT / package).rglob("*.py"):
+            if (ROOT / "shared" / "web") not in path.parents:
+                tree = ast.parse(path.read_text(encoding="utf-8"))
+                found = [node.lineno for node in ast.walk(tree) if isinstance(node, ast.AsyncFunctionDef)]
+                assert not found, f"{named(path)}:{found[0]} is async: only shared/web is"
