@@ -1,0 +1,94 @@
+"""The second set of books: a run's figures worked out again from its trades and its account alone.
+
+Every run that someone opens passes through here before it is shown, so a page never shows trades that do not add up
+to the figures above them.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from shared.contracts.messages import Fill, Metrics, Setting
+from simulation_service.domain import kernel
+from simulation_service.domain.engine import Detail, Terms, mean_positions, static_portfolio
+from simulation_service.domain.market import SLOTS, Market
+from simulation_service.domain.metrics import Daily, Tally, daily_returns, metrics_of, tally_of_returns
+
+Floats = npt.NDArray[np.float64]
+
+
+def metrics_from(
+    market: Market, setting: Setting, terms: Terms, detail: Detail, *, baseline: Floats | None = None
+) -> Metrics:
+    """Return the figures of `detail` without using any sum the kernel made.
+
+    Sums run in the kernel's order (`cumsum` adds one by one), so the figures are equal to the last bit.
+    """
+    trades, before, after = detail.trades, *_sides(detail)
+    over = _share_before(setting) * np.abs(before) + (1.0 - _share_before(setting)) * np.abs(after)
+    held_on = (before != 0) & _not_first(market)
+    moved = np.concatenate([[0.0], np.diff(market.close)])
+    counted = held_on & (moved != 0)
+    returns = tally_of_returns(trades[:, kernel.RETURN].tolist())
+    tally = Tally(
+        trades=len(trades),
+        wins=int((trades[:, kernel.PNL] > 0).sum()),
+        gain=returns.gain,
+        loss=returns.loss,
+        mean=returns.mean,
+        m2=returns.m2,
+        drawdown=_drawdown(detail.equity, terms.starting_cash),
+        costs=_sum(trades[:, kernel.TRADE_COSTS]),
+        in_market=_sum(over),
+        hits=int((counted & ((moved > 0) == (before > 0))).sum()),
+        hit_bars=int(counted.sum()),
+        final_equity=float(detail.equity[-1]),
+    )
+    earned = daily_returns(detail.equity[market.starts[1:] - 1], terms.starting_cash)
+    own = mean_positions(_held(market, setting, before, after)[None, :], market)
+    alpha = earned - static_portfolio(market, own if baseline is None else baseline)[0]
+    return metrics_of(
+        tally,
+        Daily(returns=earned, alpha=alpha),
+        bars=market.bars,
+        starting_cash=terms.starting_cash,
+        buy_hold_return=market.buy_hold_return,
+    )
+
+
+def _sides(detail: Detail) -> tuple[Floats, Floats]:
+    """Return (side held into each bar, side held after its order filled, before any market-on-close exit)."""
+    after = np.sign(detail.shares)
+    before = np.concatenate([[0.0], after[:-1]])
+    closed = detail.trades[detail.trades[:, kernel.REASON] == kernel.BY_CLOSE]
+    after[closed[:, kernel.EXIT].astype(np.int64)] = closed[:, kernel.DIRECTION]
+    return before, after
+
+
+def _share_before(setting: Setting) -> float:
+    """Return the part of a fill bar that belongs to the side held before the fill."""
+    return {Fill.OPEN: 0.0, Fill.MIDPOINT: 0.5, Fill.CLOSE: 1.0}[setting.fill]
+
+
+def _not_first(market: Market) -> npt.NDArray[np.bool_]:
+    rows = np.ones(market.bars, dtype=np.bool_)
+    rows[market.starts[:-1]] = False
+    return rows
+
+
+def _held(market: Market, setting: Setting, before: Floats, after: Floats) -> Floats:
+    """Return the position summed over sessions by slot of the day; shape (SLOTS,)."""
+    over = _share_before(setting) * before + (1.0 - _share_before(setting)) * after
+    held = np.bincount(market.minute + 1, weights=over, minlength=SLOTS)
+    held[0] = before[market.starts[:-1]].sum()
+    return held
+
+
+def _drawdown(equity: Floats, starting_cash: float) -> float:
+    peak = np.maximum.accumulate(np.concatenate([[starting_cash], equity]))[1:]
+    return min(float((equity / peak - 1.0).min()), 0.0)
+
+
+def _sum(values: Floats) -> float:
+    return float(np.cumsum(values)[-1]) if len(values) else 0.0
