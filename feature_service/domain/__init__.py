@@ -1,0 +1,1 @@
+"""Features as declarations plus arithmetic on arrays: no files, no database, no clock."""

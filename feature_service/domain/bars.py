@@ -1,0 +1,92 @@
+"""One symbol's regular-hours bars as arrays, with the place of each bar in its session."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from shared.contracts.sessions import sessions_between
+
+FloatArray = npt.NDArray[np.float64]
+Int64Array = npt.NDArray[np.int64]
+
+#: bars.source of rows that were made up to close a gap; they are never seen by a feature
+FILLED = "filled"
+_DAY_US = 86_400_000_000
+#: 1970-01-01 was a Thursday; Monday is 0
+_EPOCH_WEEKDAY = 3
+
+
+@dataclass(frozen=True)
+class Bars:
+    """Ascending regular-hours bars; every array has shape (n,).
+
+    ts_us : bar START in microseconds since the epoch, UTC
+    open, high, low, close : prices, finite and positive
+    volume : shares; NaN where the source has none
+    first : index of the first bar of the same session in these arrays
+    minute : minutes since the session's open, 0 for its first minute
+    weekday : 0 Monday ... 4 Friday
+    """
+
+    ts_us: Int64Array
+    open: FloatArray
+    high: FloatArray
+    low: FloatArray
+    close: FloatArray
+    volume: FloatArray
+    first: Int64Array
+    minute: Int64Array
+    weekday: Int64Array
+
+    def __len__(self) -> int:
+        return len(self.ts_us)
+
+    def head(self, rows: int) -> Self:
+        """Return the first `rows` bars: what was known when the last of them closed."""
+        return type(self)(**{name: getattr(self, name)[:rows] for name in self.__dataclass_fields__})
+
+
+def usable(frame: pl.DataFrame) -> pl.DataFrame:
+    """Return the rows of a bars frame that features may see: regular hours, not filled, with prices.
+
+    Rows come back ascending by `ts`. Filled bars repeat an old price and would look like real minutes without
+    movement; bars outside regular hours belong to no session.
+    """
+    if frame.is_empty():
+        return frame
+    frame = frame.filter(
+        (pl.col("source") != FILLED)
+        & pl.all_horizontal(pl.col("open", "high", "low", "close").is_finite().fill_null(value=False))
+    ).sort("ts")
+    if frame.is_empty():
+        return frame
+    ts = frame["ts"].to_physical().to_numpy()
+    sessions = sessions_between(int(ts[0]) - _DAY_US, int(ts[-1]) + _DAY_US)
+    return frame.filter(pl.Series(sessions.index_of(ts) >= 0))
+
+
+def bars_of(frame: pl.DataFrame) -> Bars:
+    """Return the arrays of a frame of `usable` rows (columns ts, open, high, low, close, volume)."""
+    ts = frame["ts"].to_physical().to_numpy().astype(np.int64)
+    span = (int(ts[0]) - _DAY_US, int(ts[-1]) + _DAY_US) if len(ts) else (0, 0)
+    sessions = sessions_between(*span) if len(ts) else None
+    session = sessions.index_of(ts) if sessions is not None else ts
+    minute = sessions.minute_of(ts) if sessions is not None else ts
+    rows = np.arange(len(ts))
+    starts = np.ones(len(ts), dtype=bool)
+    starts[1:] = session[1:] != session[:-1]
+    volume = frame["volume"].cast(pl.Float64).fill_null(float("nan")).to_numpy()
+    prices = {name: frame[name].to_numpy() for name in ("open", "high", "low", "close")}
+    return Bars(
+        ts_us=ts,
+        **prices,
+        volume=volume,
+        first=np.maximum.accumulate(np.where(starts, rows, 0)) if len(ts) else rows,
+        minute=minute,
+        weekday=(ts // _DAY_US + _EPOCH_WEEKDAY) % 7,
+    )

@@ -1,0 +1,56 @@
+"""Trailing windows that include the present bar. NaN in a window gives NaN for that window only.
+
+Polars does the sums: its rolling kernels compensate for rounding, which running sums on high prices need.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+
+from feature_service.domain.bars import FloatArray
+
+#: standard deviations of returns below this are rounding noise of a window in which nothing moved
+NO_MOVEMENT = 1e-12
+
+
+def mean(values: FloatArray, window: int, min_samples: int | None = None) -> FloatArray:
+    """Return the mean over the last `window` bars; NaN with fewer than `min_samples` (default: all) values."""
+    return _array(_series(values).rolling_mean(window, min_samples=min_samples or window))
+
+
+def std(values: FloatArray, window: int, ddof: int = 1) -> FloatArray:
+    """Return the standard deviation over the last `window` bars."""
+    return _array(_series(values).rolling_std(window, min_samples=window, ddof=ddof))
+
+
+def highest(values: FloatArray, window: int) -> FloatArray:
+    """Return the maximum over the last `window` bars."""
+    return _array(_series(values).rolling_max(window, min_samples=window))
+
+
+def lowest(values: FloatArray, window: int) -> FloatArray:
+    """Return the minimum over the last `window` bars."""
+    return _array(_series(values).rolling_min(window, min_samples=window))
+
+
+def previous(values: FloatArray) -> FloatArray:
+    """Return each bar's predecessor; NaN for the first."""
+    shifted = np.full_like(values, np.nan)
+    shifted[1:] = values[:-1]
+    return shifted
+
+
+def ratio(above: FloatArray, below: FloatArray, neutral: float, smallest: float = 0.0) -> FloatArray:
+    """Return above / below, and `neutral` where `below` is not larger than `smallest`; NaN stays NaN."""
+    flat = below <= smallest
+    result = above / np.where(flat, 1.0, below)
+    return np.where(flat & ~np.isnan(above), neutral, result)
+
+
+def _series(values: FloatArray) -> pl.Series:
+    return pl.Series(values, nan_to_null=True)
+
+
+def _array(series: pl.Series) -> FloatArray:
+    return series.fill_null(float("nan")).to_numpy()
