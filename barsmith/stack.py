@@ -5,9 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from barsmith.children import ChildSpec
@@ -47,18 +45,6 @@ def is_free(port: int) -> bool:
     return True
 
 
-@contextmanager
-def database(home: Path, environ: Mapping[str, str] = os.environ) -> Iterator[str]:
-    """Yield the address of the database: `DATABASE_URL` if set, else an embedded Postgres in the home folder."""
-    if url := environ.get("DATABASE_URL"):
-        yield url
-        return
-    from shared.storage.embedded import EmbeddedPostgres
-
-    with EmbeddedPostgres(home / "postgres") as url:
-        yield url
-
-
 def plan(environment: Mapping[str, str], *, workers: int, port_offset: int) -> list[list[ChildSpec]]:
     """Return what to start, in order; a later group is stopped before an earlier one."""
     exchange = [_exchange(environment, port_offset)] if wants_exchange(port_offset, environment) else []
@@ -87,7 +73,7 @@ def _exchange(environment: Mapping[str, str], port_offset: int) -> ChildSpec:
     url = exchange_address(port_offset)
     return ChildSpec(
         name=EXCHANGE,
-        argv=(sys.executable, "-m", "simulated_exchange.app", "--port", str(urlsplit(url).port)),
+        argv=(sys.executable, "-m", "simulated_exchange", "--port", str(urlsplit(url).port)),
         environment=environment,
         ready_url=f"{url}/healthz",
     )

@@ -39,12 +39,19 @@ class _Child:
 class Supervisor:
     """Runs groups of children; a later group is stopped before an earlier one.
 
-    `say` receives (name, line) of every log line of the children and of the supervisor itself.
+    `say` receives (name, line) of every log line of the children and of the supervisor itself; `also` is called at
+    every tick, for what else must be kept running.
     """
 
-    def __init__(self, groups: Sequence[Sequence[ChildSpec]], say: Callable[[str, str], None]) -> None:
+    def __init__(
+        self,
+        groups: Sequence[Sequence[ChildSpec]],
+        say: Callable[[str, str], None],
+        also: Callable[[], None] = lambda: None,
+    ) -> None:
         self._groups = groups
         self._say = say
+        self._also = also
         self._children: dict[str, _Child] = {}
         self._selector = selectors.DefaultSelector()
 
@@ -85,6 +92,7 @@ class Supervisor:
         """
         for key, _ in self._selector.select(_TICK):
             self._relay(key.data)
+        self._also()
         now = time.monotonic()
         for child in list(self._children.values()):
             if child.due is None and child.process.poll() is not None:
@@ -104,7 +112,7 @@ class Supervisor:
                     self._relay(key.data)
             for child in members:
                 if child.process.poll() is None:
-                    self._say(child.spec.name, f"did not stop within {patience:.0f} s: killed")
+                    self._say(child.spec.name, f"did not stop within {patience:g} s: killed")
                 # also when it went by itself: nothing of its session may stay
                 children.end(child.process, signal.SIGKILL)
                 child.process.wait()

@@ -49,22 +49,22 @@ def _run(home: Path, workers: int, port_offset: int) -> None:
     import os
 
     from barsmith import folder, stack
+    from barsmith.database import StackDatabase
     from barsmith.environment import addresses, child_environment
     from barsmith.supervisor import Supervisor
 
     with folder.held(home):
         stack.check_ports(port_offset)
-        with stack.database(home) as database_url:
+        with StackDatabase(home, _say) as database:
             environment = child_environment(
-                home=home, database_url=database_url, token=folder.worker_token(home), port_offset=port_offset
+                home=home, database_url=database.url, token=folder.worker_token(home), port_offset=port_offset
             )
             groups = stack.plan(environment, workers=workers, port_offset=port_offset)
-            with Supervisor(groups, _say) as supervisor:
+            with Supervisor(groups, _say, also=database.tick) as supervisor:
                 supervisor.wait_ready(READY_TIMEOUT)
                 urls = addresses(port_offset)
-                folder.describe_stack(
-                    home, pid=os.getpid(), database_url=database_url, urls=urls, children=supervisor.pids
-                )
+                pids = {**supervisor.pids, **({"postgres": database.pid} if database.pid else {})}
+                folder.describe_stack(home, pid=os.getpid(), database_url=database.url, urls=urls, children=pids)
                 for name, url in urls.items():
                     _say("barsmith", f"{name:<12} {url}")
                 _say("barsmith", f"all ready with {workers} workers; Ctrl-C stops everything")

@@ -8,7 +8,9 @@ import click
 @click.command()
 @click.option("--kinds", metavar="KIND,...", help="Job kinds to take, e.g. training.train; all by default.")
 @click.option("--server", metavar="URL", help="Orchestrator to take jobs from over HTTP instead of the database.")
-@click.option("--token", envvar="BARSMITH_WORKER_TOKEN", help="Worker token for --server.  [env: BARSMITH_WORKER_TOKEN]")
+@click.option(
+    "--token", envvar="BARSMITH_WORKER_TOKEN", help="Worker token for --server.  [env: BARSMITH_WORKER_TOKEN]"
+)
 @click.option("--id", "worker_id", help="Name shown on the dashboards; host and process id by default.")
 def worker(kinds: str | None, server: str | None, token: str | None, worker_id: str | None) -> None:
     """Run one worker: takes one job at a time, most important first, until it is stopped.

@@ -50,9 +50,7 @@ def test_the_command_line_knows_every_service():
 
 
 def test_every_job_kind_has_exactly_one_handler():
-    found = Counter(
-        str(kind) for package in SERVICES.values() for kind in import_module(f"{package}.worker").LOADERS
-    )
+    found = Counter(str(kind) for package in SERVICES.values() for kind in import_module(f"{package}.worker").LOADERS)
     assert found == Counter(str(kind) for kind in JobKind)
 
 
@@ -66,7 +64,7 @@ def test_every_job_kind_is_handled_by_the_service_that_owns_its_schema():
 def test_every_dataset_has_one_writing_service():
     assert len({dataset.name for dataset in ALL_DATASETS}) == len(ALL_DATASETS)
     constants = {name: value for name, value in vars(datasets).items() if isinstance(value, Dataset)}
-    assert set(constants.values()) == set(ALL_DATASETS) if _hashable(ALL_DATASETS) else True
+    assert {value.name for value in constants.values()} == {dataset.name for dataset in ALL_DATASETS}
     found = {dataset.name: set[str]() for dataset in ALL_DATASETS}
     for package in PACKAGES:
         for path in (ROOT / package).rglob("*.py"):
@@ -74,10 +72,6 @@ def test_every_dataset_has_one_writing_service():
                 if name in constants:
                     found[constants[name].name].add(package)
     assert found == {dataset.name: {SERVICES[dataset.writer]} for dataset in ALL_DATASETS}
-
-
-def _hashable(values: tuple[object, ...]) -> bool:
-    return all(getattr(type(value), "__hash__", None) for value in values)
 
 
 def _written_datasets(path: Path) -> Iterator[str]:
@@ -135,14 +129,14 @@ def test_locks_name_hashes_and_no_index():
         assert pins, f"{name} pins nothing"
         blocks = re.split(r"^(?=\S+==)", lock, flags=re.MULTILINE)[1:]
         assert all("--hash=sha256:" in block for block in blocks), f"{name} pins something without a hash"
-    assert (ROOT / "requirements-build.txt").read_text(encoding="utf-8").startswith(
-        project["build-system"]["requires"][0]
+    assert (
+        (ROOT / "requirements-build.txt").read_text(encoding="utf-8").startswith(project["build-system"]["requires"][0])
     )
 
 
 def test_runtime_and_development_locks_agree():
     runtime, development = (
-        dict(re.findall(r"^([a-z0-9-]+)(?:\[.*?\])?==(\S+)", (ROOT / name).read_text(encoding="utf-8"), flags=re.MULTILINE))
+        dict(re.findall(r"^([a-z0-9-]+)(?:\[.*?\])?==(\S+)", (ROOT / name).read_text(encoding="utf-8"), re.MULTILINE))
         for name in ("requirements.txt", "requirements-dev.txt")
     )
     assert runtime == {name: development.get(name) for name in runtime}

@@ -1,0 +1,152 @@
+"""What the pipeline commands share: find the running services, ask them, and watch a job until it ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from barsmith import folder
+from barsmith.environment import addresses, url_variable
+
+_ENDED = {"COMPLETED", "FAILED", "CANCELLED"}
+_POLL_SECONDS = 0.25
+#: how long a service may be away while its job is watched; the supervisor brings it back sooner
+_PATIENCE_SECONDS = 30.0
+
+
+class House:
+    """The services of the stack that runs on `home`; else those the environment names; else the default ports."""
+
+    def __init__(self, home: Path) -> None:
+        noted = (folder.running_stack(home) or {}).get("urls", {})
+        self.urls = {
+            name: os.environ.get(url_variable(name)) or noted.get(name) or url for name, url in addresses().items()
+        }
+
+    def get(self, service: str, path: str, **params: Any) -> Any:
+        """GET JSON; raises the service's error with its own words."""
+        from shared.web.client import ServiceClient
+
+        with ServiceClient(service, self.urls[service]) as client:
+            return client.get(path, **params)
+
+    def post(self, service: str, path: str, body: Mapping[str, Any]) -> Any:
+        """POST JSON; raises the service's error with its own words."""
+        from shared.web.client import ServiceClient
+
+        with ServiceClient(service, self.urls[service]) as client:
+            return client.post(path, json=body)
+
+    def run(self, service: str, path: str, body: Mapping[str, Any], progress: Progress) -> list[dict[str, Any]]:
+        """POST a piece of work and watch its jobs to the end; return the finished jobs in order."""
+        return self.follow(service, job_ids(self.post(service, path, body)), progress)
+
+    def follow(self, service: str, ids: Iterable[int], progress: Progress) -> list[dict[str, Any]]:
+        """Watch jobs until all ended; raise click's error naming the first that failed."""
+        jobs = [self.watch(lambda job=job: self.get(service, f"/jobs/{job}"), _job_ended, progress) for job in ids]
+        for job in jobs:
+            if job["state"] != "COMPLETED":
+                reason = job.get("error") or "no reason was recorded"
+                raise click.ClickException(f"job {job['id']} ({job['kind']}) {job['state'].lower()}: {reason}")
+        return jobs
+
+    def watch(
+        self, look: Callable[[], dict[str, Any]], ended: Callable[[dict[str, Any]], bool], progress: Progress
+    ) -> dict[str, Any]:
+        """Look again and again until `ended`; a service that restarts meanwhile is waited for."""
+        from shared.errors import Unavailable
+
+        away_since: float | None = None
+        while True:
+            try:
+                seen = look()
+            except Unavailable:
+                away_since = away_since or time.monotonic()
+                if time.monotonic() - away_since > _PATIENCE_SECONDS:
+                    raise
+            else:
+                away_since = None
+                progress.show(seen)
+                if ended(seen):
+                    return seen
+            time.sleep(_POLL_SECONDS)
+
+
+class Progress:
+    """Says on stderr how far a job is: one line rewritten on a terminal, a line per step elsewhere."""
+
+    def __init__(self, title: str) -> None:
+        self._title = title
+        self._last = ""
+        self._live = sys.stderr.isatty()
+
+    def show(self, seen: Mapping[str, Any]) -> None:
+        """Take a job, or anything with `progress` (0..1), `note` and `state`."""
+        fraction = float(seen.get("progress") or 0.0)
+        state = str(seen.get("state") or seen.get("status") or "")
+        coarse = int(fraction * 100) if self._live else int(fraction * 4) * 25
+        text = f"{self._title}: {coarse:>3} %  {state.lower()}  {seen.get('note') or ''}".rstrip()
+        if text == self._last:
+            return
+        self._last = text
+        finished = state in _ENDED
+        if self._live:
+            click.echo(f"\r\x1b[K{text}", nl=finished, err=True)
+        elif not seen.get("note") or finished or coarse:
+            click.echo(text, err=True)
+
+
+def job_ids(answer: Any) -> list[int]:
+    """Return the ids in an answer 202: one `job_id`, or several below `jobs`."""
+    if isinstance(answer, Mapping) and "job_id" in answer:
+        return [int(answer["job_id"])]
+    jobs = answer.get("jobs", []) if isinstance(answer, Mapping) else answer
+    return [int(job["job_id"]) for job in jobs]
+
+
+def tell(value: Any, *, as_json: bool, columns: Iterable[str] = ()) -> None:
+    """Print an answer: as JSON, or as a table of `columns` for people."""
+    if as_json:
+        click.echo(json.dumps(value, indent=1))
+        return
+    rows = value.get("items", [value]) if isinstance(value, Mapping) else value
+    click.echo(table(rows, list(columns)))
+
+
+def table(rows: Iterable[Mapping[str, Any]], columns: list[str]) -> str:
+    """Return rows as aligned text; a dotted column reaches into nested objects."""
+    rows = list(rows)
+    if not rows:
+        return "(none)"
+    columns = columns or list(rows[0])
+    cells = [[column.rpartition(".")[2] for column in columns]]
+    cells += [[_cell(_reach(row, column)) for column in columns] for row in rows]
+    widths = [max(len(line[index]) for line in cells) for index in range(len(columns))]
+    return "\n".join("  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)).rstrip() for line in cells)
+
+
+def _job_ended(job: Mapping[str, Any]) -> bool:
+    return job["state"] in _ENDED
+
+
+def _reach(row: Any, column: str) -> Any:
+    for part in column.split("."):
+        row = row.get(part) if isinstance(row, Mapping) else None
+    return row
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, str) and len(value) == 64 and set(value) <= set("0123456789abcdef"):
+        return value[:12]
+    return str(value)
