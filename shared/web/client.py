@@ -1,0 +1,85 @@
+"""How one service reads another's registry over HTTP."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+import httpx
+
+from shared.errors import BarsmithError, Conflict, InvalidInput, NotFound, Unavailable
+from shared.logs import request_id
+
+_GET_ATTEMPTS = 3
+_TIMEOUT = httpx.Timeout(30.0, connect=2.0)
+_KINDS: dict[str, type[BarsmithError]] = {
+    "not_found": NotFound,
+    "conflict": Conflict,
+    "invalid_input": InvalidInput,
+    "unavailable": Unavailable,
+    "invalid_payload": InvalidInput,
+}
+_BY_STATUS: dict[int, type[BarsmithError]] = {404: NotFound, 409: Conflict, 400: InvalidInput, 422: InvalidInput}
+
+
+class ServiceClient:
+    """Asks one named service; its errors come back as the errors it raised.
+
+    Reads are tried up to three times, writes once: only the caller knows whether a write may be repeated.
+    """
+
+    def __init__(self, name: str, base_url: str) -> None:
+        self._name = name
+        self._base_url = base_url.rstrip("/")
+        # No proxy from the environment: siblings live next door.
+        self._http = httpx.Client(base_url=self._base_url, timeout=_TIMEOUT, trust_env=False)
+
+    def get(self, path: str, **params: Any) -> Any:
+        """GET `path` as JSON; parameters that are None are left out."""
+        query = {name: value for name, value in params.items() if value is not None}
+        for attempt in range(1, _GET_ATTEMPTS + 1):
+            try:
+                return self._ask("GET", path, params=query)
+            except Unavailable:
+                if attempt == _GET_ATTEMPTS:
+                    raise
+        raise AssertionError("unreachable: the last attempt returns or raises")
+
+    def post(self, path: str, json: Any = None) -> Any:
+        """POST `json` to `path`; asked once."""
+        return self._ask("POST", path, json=json)
+
+    def close(self) -> None:
+        """Close the kept connections."""
+        self._http.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
+
+    def _ask(self, method: str, path: str, **request: Any) -> Any:
+        headers = {"Accept": "application/json"}
+        if current := request_id.get():
+            headers["X-Request-ID"] = current
+        try:
+            response = self._http.request(method, path, headers=headers, **request)
+        except httpx.TransportError as error:
+            raise Unavailable(
+                f"the {self._name} service at {self._base_url} does not answer ({type(error).__name__}): "
+                "check that it runs (barsmith up) and try again"
+            ) from error
+        if response.is_success:
+            return response.json()
+        raise self._error(response)
+
+    def _error(self, response: httpx.Response) -> BarsmithError:
+        try:
+            envelope = response.json()
+            name, detail = str(envelope["error"]), str(envelope["detail"])
+        except (ValueError, KeyError, TypeError):
+            name, detail = "", f"it answered {response.status_code} without an explanation"
+        kind = _KINDS.get(name) or _BY_STATUS.get(response.status_code, Unavailable)
+        if kind is Unavailable:
+            detail = f"the {self._name} service at {self._base_url} could not answer: {detail}"
+        return kind(detail)

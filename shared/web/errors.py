@@ -1,0 +1,96 @@
+"""Errors on the wire: `{"error", "detail", "request_id"}`, or a page when a browser asks.
+
+This is the one place that knows which kind of error is which HTTP status.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from shared.errors import BarsmithError, Conflict, InvalidInput, NotFound, Unavailable
+from shared.logs import request_id
+from shared.web.accept import prefers_html
+from shared.web.templating import render
+
+log = logging.getLogger(__name__)
+
+#: error class -> (status, `error` on the wire); the first match in this order wins
+STATUS: Mapping[type[BarsmithError], tuple[int, str]] = {
+    NotFound: (404, "not_found"),
+    Conflict: (409, "conflict"),
+    InvalidInput: (400, "invalid_input"),
+    Unavailable: (503, "unavailable"),
+}
+_NAMES = {
+    400: "bad_request",
+    401: "unauthorized",
+    403: "forbidden",
+    404: "not_found",
+    405: "method_not_allowed",
+    413: "too_large",
+    422: "invalid_payload",
+}
+_INTERNAL = "Something went wrong on our side. The log has the details under this request id."
+
+
+def error_response(
+    request: Request, status: int, error: str, detail: str, headers: Mapping[str, str] | None = None
+) -> Response:
+    """The envelope, as a page when the client prefers one."""
+    envelope = {"error": error, "detail": detail, "request_id": request_id.get()}
+    if prefers_html(request.headers):
+        return render(request, "shared/error.html", status=status, headers=headers, code=status, **envelope)
+    return JSONResponse(envelope, status_code=status, headers=dict(headers or {}))
+
+
+def describe_problems(problems: list[Any]) -> str:
+    """Pydantic's problems in one sentence: where, what, and the value that was given."""
+    parts = []
+    for problem in problems[:5]:
+        place = ".".join(str(step) for step in problem["loc"] if step not in ("body", "query", "path"))
+        given = problem.get("input")
+        shown = f" (got {given!r:.60})" if isinstance(given, str | int | float | bool) else ""
+        parts.append(f"{place or 'body'}: {problem['msg']}{shown}")
+    more = f"; and {len(problems) - 5} more" if len(problems) > 5 else ""
+    return "; ".join(parts) + more
+
+
+def _barsmith_error(request: Request, error: Exception) -> Response:
+    status, name = next((pair for kind, pair in STATUS.items() if isinstance(error, kind)), (500, "internal"))
+    detail = str(error) if status != 500 else _INTERNAL
+    headers = {"Retry-After": "5"} if status == 503 else None
+    return error_response(request, status, name, detail, headers)
+
+
+def _malformed(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    return error_response(request, 422, "invalid_payload", describe_problems(list(error.errors())))
+
+
+def _http_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    detail = str(error.detail)
+    if error.status_code == 404 and detail == "Not Found":
+        detail = f"There is nothing at {request.url.path}."
+    name = _NAMES.get(error.status_code, "http_error")
+    return error_response(request, error.status_code, name, detail, error.headers)
+
+
+def unexpected(request: Request, error: BaseException) -> Response:
+    """A bug: logged with its traceback, told to the client without any of it."""
+    log.error("request failed", exc_info=error, extra={"action": "request_failed", "path": request.url.path})
+    return error_response(request, 500, "internal", _INTERNAL)
+
+
+def install_errors(app: FastAPI) -> None:
+    """Register the handlers. Unexpected errors are caught by the outermost middleware through `unexpected`."""
+    app.add_exception_handler(BarsmithError, _barsmith_error)
+    app.add_exception_handler(RequestValidationError, _malformed)
+    app.add_exception_handler(HTTPException, _http_error)

@@ -1,0 +1,157 @@
+"""How values read on a page: true minus, thin spaces, UTC, and a dash for what is not there.
+
+Used as Jinja filters: `{{ metrics.sharpe | number(2) }}`, `{{ run.created_at | utc }}`. None and NaN become "–".
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import urlencode
+
+from fastapi import Request
+
+from shared.clock import Clock
+
+MISSING = "–"
+MINUS = "−"
+THIN = "\u202f"  # narrow no-break space: a number and its unit stay on one line
+COUNT_CAP = 10_000
+
+
+def _absent(value: float | None) -> bool:
+    return value is None or math.isnan(value)
+
+
+def number(value: float | None, digits: int = 2) -> str:
+    """`-1234.5` -> `−1,234.50`; what rounds to zero has no sign."""
+    if value is None or math.isnan(value):
+        return MISSING
+    if math.isinf(value):
+        return "∞" if value > 0 else f"{MINUS}∞"
+    text = f"{abs(value):,.{digits}f}"
+    return f"{MINUS}{text}" if value < 0 and float(text.replace(",", "")) != 0 else text
+
+
+def signed(value: float | None, digits: int = 2) -> str:
+    """Like `number`, with a plus on what is above zero."""
+    text = number(value, digits)
+    positive = not _absent(value) and value is not None and value > 0
+    return f"+{text}" if positive and any(digit in text for digit in "123456789∞") else text
+
+
+def percent(fraction: float | None, digits: int = 1) -> str:
+    """0.532 -> `53.2 %`."""
+    return MISSING if fraction is None or math.isnan(fraction) else f"{number(fraction * 100, digits)}{THIN}%"
+
+
+def signed_percent(fraction: float | None, digits: int = 1) -> str:
+    """0.421 -> `+42.1 %`."""
+    return MISSING if fraction is None or math.isnan(fraction) else f"{signed(fraction * 100, digits)}{THIN}%"
+
+
+def count(value: int | None) -> str:
+    """Thousands separated; above ten thousand `10k+`, since nobody waits for an exact count of that."""
+    if value is None:
+        return MISSING
+    return f"{COUNT_CAP // 1000}k+" if value > COUNT_CAP else f"{value:,}"
+
+
+def utc(at: datetime | None, seconds: bool = False) -> str:  # noqa: FBT001, FBT002 - a filter's argument
+    """`2024-02-01 07:00` in UTC."""
+    if at is None:
+        return MISSING
+    return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S" if seconds else "%Y-%m-%d %H:%M")
+
+
+def duration(span: timedelta | float | None) -> str:
+    """A length of time in its two largest units: `3 m 12 s`, `14 m`, `2 d 4 h`."""
+    if span is None:
+        return MISSING
+    left = round(span.total_seconds() if isinstance(span, timedelta) else span)
+    parts: list[str] = []
+    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "m"), (1, "s")):
+        whole, left = divmod(max(left, 0), size)
+        if whole:
+            parts.append(f"{whole}{THIN}{unit}")
+        if len(parts) == 2 or (parts and not left):
+            break
+    return " ".join(parts) or f"0{THIN}s"
+
+
+def seen(seconds: float | None) -> str:
+    """An age in words: `4 s ago`, `4 min ago`, `2 h ago`."""
+    if seconds is None:
+        return "never"
+    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{int(seconds // size)} {unit} ago"
+    return f"{max(0, int(seconds))} s ago"
+
+
+def size(octets: float | None) -> str:
+    """Bytes for people: `1.2 GB`."""
+    if octets is None:
+        return MISSING
+    for factor, unit in ((1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
+        if octets >= factor:
+            return f"{octets / factor:.1f}{THIN}{unit}"
+    return f"{octets:.0f}{THIN}B"
+
+
+def direction(value: float | None) -> str:
+    """CSS class of a signed value: `up`, `down` or nothing; the class adds a glyph, so colour is never alone."""
+    if value is None or math.isnan(value) or value == 0:
+        return ""
+    return "up" if value > 0 else "down"
+
+
+def short(fingerprint: str | None) -> str:
+    """The first ten characters of a fingerprint."""
+    return MISSING if fingerprint is None else fingerprint[:10]
+
+
+def slug(text: str) -> str:
+    """A name as an id: lower case, words joined by hyphens."""
+    return "-".join(re.findall(r"[a-z0-9]+", text.lower()))
+
+
+def last_line(text: str | None, width: int = 120) -> str:
+    """The last line of a traceback or the only line of a message, cut to `width`."""
+    lines = (text or "").strip().splitlines()
+    line = lines[-1] if lines else ""
+    return line if len(line) <= width else line[: width - 1] + "…"
+
+
+def url_with(request: Request, **changes: str | int | None) -> str:
+    """This page's address with some query parameters changed; None removes one."""
+    query = {name: value for name, value in request.query_params.items() if name not in changes}
+    query |= {name: str(value) for name, value in changes.items() if value is not None}
+    return f"?{urlencode(query)}" if query else request.url.path
+
+
+def filters(clock: Clock) -> Mapping[str, Callable[..., Any]]:
+    """Every filter by its name in templates; `clock` says what "ago" is measured from."""
+
+    def ago(at: datetime | None) -> str:
+        return seen(None if at is None else (clock.now() - at).total_seconds())
+
+    plain = (
+        number,
+        signed,
+        percent,
+        signed_percent,
+        count,
+        utc,
+        duration,
+        seen,
+        size,
+        direction,
+        short,
+        slug,
+        last_line,
+    )
+    return {made.__name__: made for made in plain} | {"ago": ago}

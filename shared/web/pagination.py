@@ -1,0 +1,52 @@
+"""Lists are paged on the server: `?page=2&per_page=100`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Generic, TypeVar
+
+from fastapi import Depends, Query
+from pydantic import BaseModel
+
+MAX_PER_PAGE = 500
+
+T = TypeVar("T")
+
+
+class Page(BaseModel, Generic[T]):
+    """One page of a list. `total` counts all rows of the filtered list; `page` starts at 1."""
+
+    items: list[T]
+    total: int
+    page: int
+    per_page: int
+
+    @property
+    def pages(self) -> int:
+        """How many pages there are, at least 1."""
+        return max(1, -(-self.total // self.per_page))
+
+
+class PageNumbers(BaseModel):
+    """Which page is asked for."""
+
+    page: int = 1
+    per_page: int = 100
+
+    @property
+    def offset(self) -> int:
+        """Rows before this page."""
+        return (self.page - 1) * self.per_page
+
+    def of(self, items: list[T], total: int) -> Page[T]:
+        """The answer: these items are this page of `total` rows."""
+        return Page(items=items, total=total, page=self.page, per_page=self.per_page)
+
+
+def _asked(
+    page: Annotated[int, Query(ge=1)] = 1, per_page: Annotated[int, Query(ge=1, le=MAX_PER_PAGE)] = 100
+) -> PageNumbers:
+    return PageNumbers(page=page, per_page=per_page)
+
+
+#: Parameter type of a paged route: `def runs(paging: PageQuery, ...) -> Page[Run]`
+PageQuery = Annotated[PageNumbers, Depends(_asked)]

@@ -1,0 +1,114 @@
+"""The factory of every service's web process.
+
+    def create_app(settings: Settings | None = None) -> FastAPI:
+        settings = settings or Settings()
+        return create_service(
+            settings, title="Training", assemble=partial(assemble, settings),
+            routers=[pages.router, routes.router], package="training_service",
+        )
+
+Nothing is opened at import or by `create_service`; the lifespan enters `assemble()` and leaves it at the end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractContextManager, asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi import APIRouter, FastAPI
+from jinja2 import Environment
+from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
+
+from shared.clock import Clock, SystemClock
+from shared.settings import ServiceSettings
+from shared.web.assets import Assets, asset_router
+from shared.web.errors import install_errors
+from shared.web.health import health_router
+from shared.web.metrics import Metrics
+from shared.web.middleware import CrossSite, Edge, HostGuard
+from shared.web.parts import parts_by_type, provided
+from shared.web.shell import Shell
+from shared.web.templating import template_environment
+
+__all__ = ["create_service", "provided"]
+
+
+@dataclass(frozen=True)
+class Site:
+    """What the web process itself holds, apart from the service's own parts; at `app.state.site`."""
+
+    settings: ServiceSettings
+    environment: Environment
+    shell: Shell
+    assets: Assets
+    metrics: Metrics
+    clock: Clock
+
+
+def create_service(
+    settings: ServiceSettings,
+    *,
+    title: str,
+    assemble: Callable[[], AbstractContextManager[Any]],
+    routers: Sequence[APIRouter],
+    package: str,
+    clock: Clock | None = None,
+) -> FastAPI:
+    """A FastAPI application with everything the services share around the given routers.
+
+    Parameters
+    ----------
+    settings
+        The service's settings; `settings.name` is its place in the service switch.
+    title
+        What the service is called on its pages.
+    assemble
+        Entered when the service starts; yields the service's frozen dataclass of parts, which must have a field
+        `resources`. Every field, and every field of `resources`, can be asked for by its type: see `provided`.
+    routers
+        Page routers first, then JSON routers.
+    package
+        The service's package: its `templates/` folder is found there.
+
+    Raises
+    ------
+    AssetProblem
+        A file the pages need is missing or changed.
+    """
+    clock = clock or SystemClock()
+    assets = Assets.load()
+    site = Site(
+        settings=settings,
+        environment=template_environment(package, clock),
+        shell=Shell.of(settings, title, assets),
+        assets=assets,
+        metrics=Metrics(),
+        clock=clock,
+    )
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[dict[str, Any]]:
+        with assemble() as wired:
+            yield {"parts": parts_by_type(wired)}
+
+    app = FastAPI(
+        title=title,
+        lifespan=lifespan,
+        # The interactive documentation loads scripts from elsewhere, which the content policy forbids.
+        docs_url=None,
+        redoc_url=None,
+        middleware=[
+            Middleware(Edge, metrics=site.metrics, clock=clock),
+            Middleware(HostGuard, allowed_hosts=settings.allowed_hosts),
+            Middleware(CrossSite),
+            Middleware(GZipMiddleware, minimum_size=1024, compresslevel=5),
+        ],
+    )
+    app.state.site = site
+    install_errors(app)
+    for router in (asset_router(assets), health_router(), *routers):
+        app.include_router(router)
+    return app

@@ -1,0 +1,25 @@
+// Entry of every page: frame, keys, live stream, charts. Marks the page ready after the first paint.
+import { startFrame } from "./frame.mjs";
+import { startKeys } from "./keys.mjs";
+import { startLive } from "./live.mjs";
+
+const body = document.body.dataset;
+
+async function drawCharts() {
+  const holders = document.querySelectorAll("[data-chart]");
+  if (!holders.length) return;
+  const { drawAll } = await import("./chart.mjs");
+  await drawAll(holders, body.vendor);
+}
+
+async function drawTips() {
+  if (!document.querySelector("svg[data-tips]")) return;
+  const { startTips } = await import("./tip.mjs");
+  startTips();
+}
+
+startFrame();
+startKeys();
+startLive(body.static);
+await Promise.allSettled([drawCharts(), drawTips()]);
+requestAnimationFrame(() => requestAnimationFrame(() => { document.documentElement.dataset.ready = "1"; }));

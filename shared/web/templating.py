@@ -1,0 +1,54 @@
+"""Templates: a service's own under its `templates/`, the shared ones under the prefix `shared/`."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from typing import Any
+
+from fastapi import Request
+from fastapi.responses import HTMLResponse
+from jinja2 import ChoiceLoader, Environment, FileSystemLoader, PackageLoader, PrefixLoader, StrictUndefined
+
+from shared.clock import Clock
+from shared.web.formats import filters, url_with
+
+
+def template_environment(package: str, clock: Clock) -> Environment:
+    """The Jinja environment of one service. Undefined names are errors; all output is escaped."""
+    shared = PrefixLoader({"shared": PackageLoader("shared.web", "templates")})
+    own = _own_templates(package)
+    environment = Environment(
+        loader=ChoiceLoader([shared, *own]),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(filters(clock))
+    environment.globals["url_with"] = url_with
+    environment.globals["new_key"] = lambda: secrets.token_hex(16)
+    return environment
+
+
+def _own_templates(package: str) -> list[FileSystemLoader | PackageLoader]:
+    try:
+        return [PackageLoader(package, "templates")]
+    except ValueError:  # a service without pages of its own has no templates folder
+        return []
+
+
+def render(
+    request: Request,
+    name: str,
+    /,
+    *,
+    status: int = 200,
+    headers: Mapping[str, str] | None = None,
+    **context: Any,
+) -> HTMLResponse:
+    """The page `name` with `context`; `request`, `shell` (the frame around the page) are always there."""
+    site = request.app.state.site
+    template = site.environment.get_template(name)
+    content = template.render(request=request, shell=site.shell, **context)
+    return HTMLResponse(content, status, {"Cache-Control": "no-cache", "Vary": "Accept", **(headers or {})})
