@@ -35,6 +35,9 @@ class ServiceSettings(BaseSettings):
     log_level: str = "INFO"
     worker_token: SecretStr = SecretStr("")
     threads: int = Field(default=1, ge=1, description="compute threads of one worker process")
+    bind_host: str = Field(
+        default="", description="address to listen on; empty: the host of the service's own URL, so this machine only"
+    )
     allowed_hosts: tuple[str, ...] = ("127.0.0.1", "localhost", "[::1]")
 
     ingestion_url: str = "http://127.0.0.1:8000"
@@ -59,6 +62,6 @@ class ServiceSettings(BaseSettings):
         return {name: getattr(self, f"{name}_url").rstrip("/") for name in SERVICE_PORTS}
 
     def bind(self) -> tuple[str, int]:
-        """Host and port this service listens on, read off its own URL."""
+        """Host and port this service listens on, read off its own URL unless `bind_host` names another host."""
         parts = urlsplit(self.service_urls[self.name])
-        return parts.hostname or "127.0.0.1", parts.port or SERVICE_PORTS[self.name]
+        return self.bind_host or parts.hostname or "127.0.0.1", parts.port or SERVICE_PORTS[self.name]

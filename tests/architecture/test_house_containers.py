@@ -66,7 +66,7 @@ def test_no_secret_is_baked_in():
 
 def test_images_do_not_run_as_root():
     base = (ROOT / "Dockerfile.base").read_text(encoding="utf-8")
-    assert re.findall(r"^USER (\S+)", base, flags=re.MULTILINE)[-1] == "barsmith"
+    assert re.findall(r"^USER (\S+)", base, flags=re.MULTILINE)[-1] == "10001:10001"
     for dockerfile in DOCKERFILES[1:]:
         assert not re.search("^USER root", dockerfile.read_text(encoding="utf-8"), flags=re.MULTILINE)
 
