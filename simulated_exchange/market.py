@@ -18,6 +18,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from shared.contracts.sessions import MINUTE_US
@@ -166,7 +167,7 @@ def _bars(
     close: Array,
     returns: Array,
     sigma: Array,
-    live: Array,
+    live: npt.NDArray[np.bool_],
 ) -> pl.DataFrame:
     """Return the bars around the log closes: opens, extremes, volume, and which minutes trade at all."""
     quick = rng.standard_normal(close.shape) * sigma * np.sqrt(OPEN_SHARE)
@@ -205,5 +206,5 @@ def _extreme(rng: np.random.Generator, begin: Array, end: Array, sigma: Array, s
     The maximum m of a bridge from a to b with variance s^2 has P(M > m) = exp(-2 (m - a)(m - b) / s^2); solved for m
     (Karatzas and Shreve, Brownian Motion and Stochastic Calculus, 4.3.40).
     """
-    spread = (end - begin) ** 2 - 2 * sigma**2 * np.log(rng.random(begin.shape))
+    spread = (end - begin) ** 2 - 2 * sigma**2 * np.log(1 - rng.random(begin.shape))
     return (begin + end + side * np.sqrt(spread)) / 2

@@ -1,0 +1,1 @@
+"""Market data in: fetched or imported, checked, versioned, and shown."""

@@ -1,0 +1,49 @@
+"""Payloads of this service's jobs."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Self
+
+from pydantic import AwareDatetime, Field, model_validator
+
+from shared.contracts.messages import Message, Symbol
+
+
+class IngestBars(Message):
+    """Fetch the bars of `symbol` in [start, end) from `provider`; what was fetched before is not asked for again."""
+
+    symbol: Symbol
+    start: AwareDatetime
+    end: AwareDatetime
+    provider: str
+    #: ask again for what was fetched before
+    refresh: bool = False
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.start >= self.end:
+            raise ValueError(f"start {self.start} is not before end {self.end}")
+        return self
+
+    @property
+    def start_utc(self) -> datetime:
+        return self.start.astimezone(UTC)
+
+    @property
+    def end_utc(self) -> datetime:
+        return self.end.astimezone(UTC)
+
+
+class ImportFiles(Message):
+    """Import bars from the file, or the files of the folder, at `path` on the worker's machine."""
+
+    path: str = Field(min_length=1)
+    #: which files of a folder; folders below are searched with "**/*.parquet"
+    glob: str | None = None
+    #: their column name -> ours (ts, open, high, low, close, volume, symbol)
+    columns: dict[str, str] = Field(default_factory=dict)
+    #: for files that neither have a symbol column nor are named after their symbol
+    symbol: Symbol | None = None
+    #: of times that name no zone themselves
+    timezone: str = "UTC"

@@ -1,0 +1,49 @@
+"""What a source of market data is: whoever can answer "which minute bars do you have for this symbol and span?"."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Protocol
+
+import polars as pl
+
+from shared.contracts.datasets import TS
+
+#: A source's answer, before any check: what it says, in our columns. Any value may be null or nonsense.
+RAW_SCHEMA = pl.Schema(
+    {
+        "ts": TS,  # the bar's START
+        "open": pl.Float64,
+        "high": pl.Float64,
+        "low": pl.Float64,
+        "close": pl.Float64,
+        "volume": pl.Float64,  # null where the source has none
+    }
+)
+
+#: Wider than any data: a span for callers that want everything.
+EARLIEST, LATEST = datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC)
+
+
+class MarketDataSource(Protocol):
+    """Answers with minute bars. Every implementation passes tests/contracts/test_market_sources.py."""
+
+    @property
+    def name(self) -> str:
+        """What is stored as the `source` of every bar that came from here."""
+        ...
+
+    def bars(self, symbol: str, start: datetime, end: datetime) -> pl.DataFrame:
+        """Return what the source says about `symbol` in [start, end), in RAW_SCHEMA and in the source's order.
+
+        Nothing is left out: rows that are wrong are for `validation.screen` to reject and count, and a row whose
+        time cannot be read belongs to every span. Empty when the source has nothing.
+
+        Raises
+        ------
+        InvalidInput
+            The source refuses the question, or its data cannot be read at all; asking again changes nothing.
+        Unavailable
+            It does not answer now.
+        """
+        ...

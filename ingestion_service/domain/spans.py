@@ -1,0 +1,38 @@
+"""Half-open spans of time [start, end) in UTC, and how they are cut into months."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+
+@dataclass(frozen=True)
+class Span:
+    """[start, end) in UTC."""
+
+    start: datetime
+    end: datetime
+
+    @property
+    def month(self) -> str:
+        """The calendar month of the start, e.g. "2024-05"."""
+        return self.start.strftime("%Y-%m")
+
+
+def by_month(spans: Iterable[Span]) -> list[Span]:
+    """Cut each span at the first of every month (UTC), keeping order; months are the lake's partitions."""
+    return [piece for span in spans for piece in _cut(span)]
+
+
+def _cut(span: Span) -> Iterable[Span]:
+    start = span.start
+    while start < span.end:
+        end = min(_next_month(start), span.end)
+        yield Span(start, end)
+        start = end
+
+
+def _next_month(moment: datetime) -> datetime:
+    year, month = (moment.year + 1, 1) if moment.month == 12 else (moment.year, moment.month + 1)
+    return datetime(year, month, 1, tzinfo=UTC)

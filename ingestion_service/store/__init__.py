@@ -1,0 +1,1 @@
+"""All input and output of ingestion: the lake, Postgres, files to import, and market data providers."""

@@ -1,0 +1,128 @@
+"""Bars from the user's files: CSV or Parquet."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+
+import polars as pl
+
+from ingestion_service.domain.columns import match_columns, read_times
+from ingestion_service.domain.sources import RAW_SCHEMA
+from shared.contracts.identifiers import check_symbol
+from shared.errors import InvalidInput
+
+SUFFIXES = (".csv", ".csv.gz", ".parquet", ".pq")
+
+
+def find_files(path: str, glob: str | None = None) -> list[Path]:
+    """Return the files at `path`, sorted by name: itself, or what `glob` (default: all we can read) finds in a folder.
+
+    Raises InvalidInput when there is nothing to read, saying what is there instead.
+    """
+    root = Path(path).expanduser()
+    if root.is_file():
+        return [_readable(root)]
+    if not root.is_dir():
+        raise InvalidInput(f"{path}: no such file or folder on this machine" if not root.exists() else _odd(path))
+    found = sorted(file for file in root.glob(_safe(glob or "*")) if file.is_file())
+    files = [_readable(file) for file in found] if glob else [file for file in found if _suffix(file)]
+    if not files:
+        raise InvalidInput(f"{path}: no file matches {glob or ', '.join('*' + suffix for suffix in SUFFIXES)}")
+    return files
+
+
+@dataclass(frozen=True)
+class FileSource:
+    """The bars of one file. Reads it once, on first use.
+
+    The symbol is the column's, else `symbol`, else the file's name: `SPY.parquet` holds SPY.
+    """
+
+    path: Path
+    #: their column name -> ours
+    columns: Mapping[str, str] = field(default_factory=dict)
+    symbol: str | None = None
+    timezone: str = "UTC"
+    name: str = "files"
+
+    def symbols(self) -> list[str]:
+        """Return the symbols the file holds, sorted."""
+        return sorted(self._rows["symbol"].unique().to_list())
+
+    def bars(self, symbol: str, start: datetime, end: datetime) -> pl.DataFrame:
+        wanted = (pl.col("symbol") == symbol) & (pl.col("ts").is_null() | pl.col("ts").is_between(start, end, "left"))
+        return self._rows.filter(wanted).select(RAW_SCHEMA.names())
+
+    @cached_property
+    def _rows(self) -> pl.DataFrame:
+        """The whole file in RAW_SCHEMA and with a symbol, in the file's order."""
+        raw = self._read()
+        matched = match_columns(raw.columns, self.columns, str(self.path))
+        if raw.is_empty():
+            raise InvalidInput(f"{self.path}: has a header and no rows")
+        rows = raw.select(
+            self._times(raw[matched["ts"]]),
+            *(
+                pl.col(matched[name]).cast(pl.Float64, strict=False).alias(name)
+                for name in RAW_SCHEMA
+                if name in matched and name != "ts"
+            ),
+            self._symbols(raw, matched.get("symbol")),
+        )
+        return rows if "volume" in matched else rows.with_columns(volume=pl.lit(None, dtype=pl.Float64))
+
+    def _times(self, values: pl.Series) -> pl.Series:
+        try:
+            return read_times(values, self.timezone).alias("ts")
+        except InvalidInput as error:
+            raise InvalidInput(f"{self.path}: {error}") from error
+
+    def _symbols(self, raw: pl.DataFrame, column: str | None) -> pl.Series:
+        try:
+            if column is None:
+                return pl.repeat(
+                    check_symbol(self.symbol or self.path.name.split(".")[0]), raw.height, eager=True
+                ).alias("symbol")
+            spelled = raw[column].cast(pl.String).fill_null("")
+            ours = {name: check_symbol(name) for name in spelled.unique().to_list()}
+        except InvalidInput as error:
+            raise InvalidInput(f"{self.path}: {error}. Give the symbol with the import") from error
+        if self.symbol is not None and set(ours.values()) != {self.symbol}:
+            raise InvalidInput(f"{self.path}: holds {', '.join(sorted(set(ours.values())))}, not {self.symbol}")
+        return spelled.replace_strict(ours, return_dtype=pl.String).alias("symbol")
+
+    def _read(self) -> pl.DataFrame:
+        if self.path.stat().st_size == 0:
+            raise InvalidInput(f"{self.path}: the file is empty")
+        try:
+            if _suffix(self.path) in (".parquet", ".pq"):
+                return pl.read_parquet(self.path, hive_partitioning=False)
+            # every column as text: one odd cell is one rejected row, not a file that cannot be read
+            return pl.read_csv(self.path, infer_schema=False, encoding="utf8")
+        except (pl.exceptions.PolarsError, OSError, UnicodeError) as error:
+            first = str(error).strip().splitlines()[0]
+            raise InvalidInput(f"{self.path}: cannot be read as {_suffix(self.path)}: {first}") from error
+
+
+def _suffix(file: Path) -> str | None:
+    return next((suffix for suffix in SUFFIXES if file.name.lower().endswith(suffix)), None)
+
+
+def _readable(file: Path) -> Path:
+    if _suffix(file) is None:
+        raise InvalidInput(f"{file}: bars are imported from {', '.join(SUFFIXES)} files")
+    return file
+
+
+def _odd(path: str) -> str:
+    return f"{path}: is neither a file nor a folder"
+
+
+def _safe(glob: str) -> str:
+    if glob.startswith("/") or ".." in glob:
+        raise InvalidInput(f"glob {glob!r} leaves the folder: write it relative to path, e.g. **/*.parquet")
+    return glob
