@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from shared.errors import Unavailable
+from barsmith import folder
+from shared.errors import NotFound, Unavailable
 
 if TYPE_CHECKING:
     from shared.storage.embedded import EmbeddedPostgres
@@ -57,3 +59,23 @@ class StackDatabase:
             )
         self._say("postgres", "died: starting it again")
         self._postgres.start()
+
+
+@contextmanager
+def reachable_database(home: Path, environ: Mapping[str, str] = os.environ) -> Iterator[tuple[str, str]]:
+    """Yield the database's address and the lake's root: of the stack that runs on `home`, else of its resting folder.
+
+    Raises NotFound when there is neither a DATABASE_URL nor a database in the folder.
+    """
+    lake_root = environ.get("BARSMITH_LAKE_URL") or str(home / "lake")
+    noted = (folder.running_stack(home) or {}).get("database_url")
+    if url := environ.get("DATABASE_URL") or noted:
+        yield url, lake_root
+        return
+    resting = home / "postgres"
+    if not resting.exists():
+        raise NotFound(f"there is no database in {home}: name another --home, or start one with barsmith up")
+    from shared.storage.embedded import EmbeddedPostgres
+
+    with EmbeddedPostgres(resting) as url:
+        yield url, lake_root

@@ -46,3 +46,16 @@ def workers_option(function: F) -> F:
     return click.option(
         "--workers", type=click.IntRange(0, 256), default=2, show_default=True, help="Worker processes, one job each."
     )(function)
+
+
+def window_options(function: F) -> F:
+    """Add --start and --end: a half-open span [start, end) in UTC, handed on as ISO-8601 text."""
+    for name, words in (("end", "End of the span, not included."), ("start", "First instant of the span.")):
+        function = click.option(
+            f"--{name}",
+            type=click.DateTime(formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%SZ"]),
+            required=True,
+            callback=lambda _context, _parameter, value: f"{value:%Y-%m-%dT%H:%M:%SZ}",
+            help=f"{words} In UTC.",
+        )(function)
+    return function

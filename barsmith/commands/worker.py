@@ -33,8 +33,9 @@ def worker(kinds: str | None, server: str | None, token: str | None, worker_id: 
 
 
 def _run(chosen: dict[str, str], server: str | None, token: str | None, worker_id: str | None) -> None:
-    from shared.contracts.kinds import JobKind
     from shared.jobs.worker import run_worker
+
+    from shared.contracts.kinds import JobKind
     from shared.settings import ServiceSettings
 
     transport = None

@@ -1,0 +1,97 @@
+"""`barsmith ingest`: bars into the lake."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from barsmith.options import home_option, json_option, window_options
+
+
+@click.group()
+def ingest() -> None:
+    r"""Fetch bars from a provider, import them from files, see what is there.
+
+    \b
+    Example:
+      barsmith ingest bars EDGE QMKT --start 2023-01-01 --end 2024-01-01
+      barsmith ingest files ~/bars --map Time=ts
+    """
+
+
+@ingest.command()
+@click.argument("symbols", nargs=-1, required=True)
+@window_options
+@click.option("--provider", help="Where from; the service's default provider if not given.")
+@home_option
+@json_option
+def bars(symbols: tuple[str, ...], start: str, end: str, provider: str | None, home: Path, as_json: bool) -> None:
+    r"""Fetch 1-minute bars of SYMBOLS from a provider.
+
+    \b
+    Example:
+      barsmith ingest bars EDGE --start 2023-01-01 --end 2024-01-01
+    """
+    from barsmith.remote import House, Progress, tell
+
+    house, results = House(home), []
+    for symbol in symbols:
+        body = {"start": start, "end": end, **({"provider": provider} if provider else {})}
+        jobs = house.run("ingestion", f"/ingest/{symbol}", body, Progress(f"ingest {symbol}"))
+        results += [job["result"] for job in jobs]
+    tell(results, as_json=as_json)
+
+
+@ingest.command()
+@click.argument("path", type=click.Path(exists=True, path_type=Path))
+@click.option("--glob", "pattern", help='Which files of a folder, e.g. "SPY*.parquet".')
+@click.option("--map", "mapping", multiple=True, metavar="THEIRS=OURS", help="Column of the file = column of ours.")
+@click.option("--symbol", help="Symbol of all rows, when no column says it; else the file's name is taken.")
+@click.option("--timezone", help="Zone of timestamps that carry none, e.g. America/New_York.")
+@home_option
+@json_option
+def files(
+    path: Path,
+    pattern: str | None,
+    mapping: tuple[str, ...],
+    symbol: str | None,
+    timezone: str | None,
+    home: Path,
+    as_json: bool,
+) -> None:
+    r"""Import bars from a CSV or Parquet file, or a folder of them.
+
+    \b
+    Example:
+      barsmith ingest files spy.csv --symbol SPY --map Time=ts --map Close=close --timezone America/New_York
+    """
+    from barsmith.remote import House, Progress, tell
+    from shared.errors import InvalidInput
+
+    if wrong := [pair for pair in mapping if "=" not in pair]:
+        raise InvalidInput(f"--map {wrong[0]!r}: write THEIRS=OURS, e.g. Time=ts")
+    given = {
+        "glob": pattern,
+        "columns": dict(pair.split("=", 1) for pair in mapping) or None,
+        "symbol": symbol,
+        "timezone": timezone,
+    }
+    body = {"path": str(path.resolve()), **{name: value for name, value in given.items() if value is not None}}
+    jobs = House(home).run("ingestion", "/import", body, Progress(f"import {path.name}"))
+    tell([job["result"] for job in jobs], as_json=as_json)
+
+
+@ingest.command()
+@home_option
+@json_option
+def coverage(home: Path, as_json: bool) -> None:
+    r"""Show which bars are there.
+
+    \b
+    Example:
+      barsmith ingest coverage
+    """
+    from barsmith.remote import House, tell
+
+    tell(House(home).get("ingestion", "/coverage"), as_json=as_json)
