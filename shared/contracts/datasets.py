@@ -24,7 +24,8 @@ class Dataset:
     """A named set of immutable Parquet files under one manifest.
 
     `schema` is the full row schema; a `month` partition ("2024-05", of `ts` in UTC) is derived and not a column,
-    every other partition is a column too. Rows are unique by `key` within the dataset and stored sorted by it.
+    every other partition is a column too. Rows are unique by `key` within the dataset and stored sorted by it; the key
+    begins with the partition columns, so files in the order of their partitions are rows in the order of the key.
     """
 
     name: str
@@ -33,6 +34,8 @@ class Dataset:
     key: tuple[str, ...]
     schema: pl.Schema
     encoding: Encoding = Encoding.ZSTD
+    #: whether rows may have number columns beyond the schema; the rows of one partition all have the same ones
+    extra_columns: bool = False
 
 
 BARS_1M = Dataset(
@@ -62,6 +65,7 @@ FEATURES = Dataset(
     key=("feature_set", "symbol", "ts"),
     schema=pl.Schema({"feature_set": pl.String, "symbol": pl.String, "ts": TS}),
     encoding=Encoding.PLAIN,
+    extra_columns=True,
 )
 
 #: `fold` >= 0: out-of-sample prediction of that walk-forward fold; -1: of the frozen artefact after its training.

@@ -1,0 +1,185 @@
+"""Where the files are: a local folder, or anything fsspec knows by URL. Files are added and removed, never changed."""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import secrets
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Protocol
+from urllib.parse import unquote, urlsplit
+
+import polars as pl
+
+from shared.errors import Conflict, NotFound, Unavailable
+
+#: A write waits for the disk twice (file and folder); waits of several files are spent together.
+WRITERS = 8
+
+
+class Files(Protocol):
+    """Paths are relative to the root, with forward slashes."""
+
+    def add(self, contents: dict[str, bytes]) -> None:
+        """Put files that last beyond a power cut. An existing one is left alone: same name, same content."""
+        ...
+
+    def missing(self, paths: Sequence[str]) -> list[str]: ...
+
+    def read(self, paths: Sequence[str], columns: Sequence[str]) -> list[pl.DataFrame]:
+        """Return the columns of each file, in order. Raises NotFound for a swept file."""
+        ...
+
+    def all(self) -> Iterator[tuple[str, datetime, int]]:
+        """Every file under the root: path, when it was written, bytes."""
+        ...
+
+    def remove(self, path: str) -> None: ...
+
+    def address(self, path: str) -> str:
+        """Return the full path or URL."""
+        ...
+
+
+def open_files(root: str) -> Files:
+    """Return the files under `root`: a folder, a file:// URL, or any other URL that fsspec has a backend for."""
+    parts = urlsplit(root)
+    if parts.scheme in ("", "file"):
+        return LocalFiles(Path(unquote(parts.path) if parts.scheme else root).absolute())
+    return RemoteFiles(root)
+
+
+class LocalFiles:
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def add(self, contents: dict[str, bytes]) -> None:
+        try:
+            if len(contents) == 1:
+                _ = [self._add(path, content) for path, content in contents.items()]
+                return
+            with ThreadPoolExecutor(WRITERS) as pool:
+                _ = list(pool.map(self._add, contents.keys(), contents.values()))
+        except OSError as error:
+            reason = "the disk is full" if error.errno in (errno.ENOSPC, errno.EDQUOT) else error.strerror
+            raise Unavailable(f"cannot write to {self.root}: {reason}; nothing was changed") from error
+
+    def _add(self, path: str, content: bytes) -> None:
+        final = self.root / path
+        if final.exists():
+            return
+        _make_folder(final.parent)
+        # under a name nobody reads until it is whole; then linked, not renamed: a link never replaces
+        draft = final.with_name(f".{final.name}.{secrets.token_hex(8)}.tmp")
+        try:
+            with draft.open("xb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            with suppress(FileExistsError):
+                os.link(draft, final)
+        finally:
+            draft.unlink(missing_ok=True)
+        _sync_folder(final.parent)
+
+    def missing(self, paths: Sequence[str]) -> list[str]:
+        return [path for path in paths if not (self.root / path).exists()]
+
+    def read(self, paths: Sequence[str], columns: Sequence[str]) -> list[pl.DataFrame]:
+        return [_parsed(self.address(path), self.root / path, columns) for path in paths]
+
+    def all(self) -> Iterator[tuple[str, datetime, int]]:
+        for folder, _, names in os.walk(self.root):
+            for name in names:
+                path = Path(folder, name)
+                with suppress(FileNotFoundError):
+                    stat = path.stat()
+                    written = datetime.fromtimestamp(stat.st_mtime, UTC)
+                    yield path.relative_to(self.root).as_posix(), written, stat.st_size
+
+    def remove(self, path: str) -> None:
+        (self.root / path).unlink(missing_ok=True)
+
+    def address(self, path: str) -> str:
+        return str(self.root / path)
+
+
+class RemoteFiles:
+    """An object store: a put is whole or not there, and durable when it returns."""
+
+    def __init__(self, root: str) -> None:
+        from fsspec.core import url_to_fs
+
+        self.root = root.rstrip("/")
+        try:
+            self.fs, self._base = url_to_fs(self.root)
+        except (ImportError, ValueError) as error:
+            raise Unavailable(f"the lake's address {root} cannot be opened: {error}") from error
+
+    def add(self, contents: dict[str, bytes]) -> None:
+        for path, content in contents.items():
+            if not self.fs.exists(self._full(path)):
+                self.fs.makedirs(self._full(path).rsplit("/", 1)[0], exist_ok=True)
+                self.fs.pipe_file(self._full(path), content)
+
+    def missing(self, paths: Sequence[str]) -> list[str]:
+        return [path for path in paths if not self.fs.exists(self._full(path))]
+
+    def read(self, paths: Sequence[str], columns: Sequence[str]) -> list[pl.DataFrame]:
+        return [_parsed(self.address(path), io.BytesIO(self._content(path)), columns) for path in paths]
+
+    def _content(self, path: str) -> bytes:
+        try:
+            return self.fs.cat_file(self._full(path))
+        except FileNotFoundError:
+            raise _swept(self.address(path)) from None
+
+    def all(self) -> Iterator[tuple[str, datetime, int]]:
+        found: dict[str, Any] = self.fs.find(self._base, detail=True)
+        for full, info in found.items():
+            yield full.removeprefix(self._base).lstrip("/"), self.fs.modified(full), info["size"]
+
+    def remove(self, path: str) -> None:
+        with suppress(FileNotFoundError):
+            self.fs.rm_file(self._full(path))
+
+    def address(self, path: str) -> str:
+        return f"{self.root}/{path}"
+
+    def _full(self, path: str) -> str:
+        return f"{self._base.rstrip('/')}/{path}"
+
+
+def _parsed(address: str, source: Path | io.BytesIO, columns: Sequence[str]) -> pl.DataFrame:
+    try:
+        return pl.read_parquet(source, columns=list(columns), hive_partitioning=False, glob=False)
+    except FileNotFoundError:
+        raise _swept(address) from None
+    except pl.exceptions.PolarsError as error:
+        raise Conflict(f"{address} cannot be read, it was changed or damaged outside the lake: {error}") from error
+
+
+def _swept(address: str) -> NotFound:
+    return NotFound(f"{address} is gone: the snapshot is older than the sweep's grace, take a new one")
+
+
+def _make_folder(folder: Path) -> None:
+    if folder.is_dir():
+        return
+    _make_folder(folder.parent)
+    with suppress(FileExistsError):
+        folder.mkdir()
+    _sync_folder(folder.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

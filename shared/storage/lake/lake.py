@@ -1,0 +1,245 @@
+"""Reading and writing datasets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+
+import polars as pl
+
+from shared.clock import Clock
+from shared.contracts.datasets import Dataset
+from shared.errors import Conflict, InvalidInput
+from shared.storage.lake import frames
+from shared.storage.lake.files import open_files
+from shared.storage.lake.manifest import Manifest, Outdated
+from shared.storage.lake.model import Commit, NewFile, PartitionInfo, Snapshot, SweepReport
+from shared.storage.lake.parquet import encode
+from shared.storage.migrate import migrate
+from shared.storage.postgres import Connection, Database
+
+Precondition = Callable[[Connection], None]
+
+#: Each failed attempt means that another writer got through, so this many in a row is not contention but a fault.
+MAX_ATTEMPTS = 100
+
+
+def migrate_lake(database: Database) -> None:
+    """Bring the manifest's tables up to date."""
+    migrate(database, "lake", "shared.storage")
+
+
+@dataclass(frozen=True)
+class _Change:
+    """The new state of one partition: nothing to do when its content is what is there."""
+
+    values: dict[str, str]
+    old: PartitionInfo | None
+    rows: pl.DataFrame
+    content_hash: str
+
+    @property
+    def is_new(self) -> bool:
+        return self.old is None or self.old.content_hash != self.content_hash
+
+
+class Lake:
+    """Datasets under one root (a folder or an fsspec URL), their manifest in one database.
+
+    Safe to use from threads and from any number of processes and machines that see the same root and database.
+    """
+
+    def __init__(self, database: Database, root: str, clock: Clock) -> None:
+        self.files = open_files(root)
+        self._clock = clock
+        self._manifest = Manifest(database, clock)
+
+    def upsert(self, dataset: Dataset, frame: pl.DataFrame, *, precondition: Precondition | None = None) -> Commit:
+        """Merge rows into the dataset: a row replaces the stored one of the same key, all other rows stay.
+
+        All of the frame becomes visible at once, over all partitions it touches, or nothing of it. Concurrent
+        upserts never lose rows: whoever commits second merges again. Where the frame names a key twice, its last
+        row wins.
+
+        Parameters
+        ----------
+        precondition
+            Runs inside the committing transaction, also when there is nothing to change; what it raises aborts
+            the commit. Use it to fence off a worker that lost its lease.
+
+        Raises
+        ------
+        InvalidInput
+            The frame is not of the dataset's schema, a key is null, or its columns differ from the stored ones.
+        Unavailable
+            The disk is full, or Postgres does not answer. Nothing was changed.
+        """
+        return self._write(dataset, frame, precondition, keep_old=True)
+
+    def replace(self, dataset: Dataset, frame: pl.DataFrame, *, precondition: Precondition | None = None) -> Commit:
+        """Put the partitions that the frame has rows for anew: rows they had before are gone. Else as `upsert`."""
+        return self._write(dataset, frame, precondition, keep_old=False)
+
+    def snapshot(
+        self,
+        dataset: Dataset,
+        *,
+        start: datetime | None = None,
+        end: datetime | None = None,
+        as_of: datetime | None = None,
+        **partition: str | Collection[str],
+    ) -> Snapshot:
+        """Pin the dataset's present files, or those of the moment `as_of`, that have rows in [start, end).
+
+        `partition` narrows to values: `symbol="SPY"`, or several as in `symbol=["SPY", "QQQ"]`. History is there
+        until it is swept; `as_of` before that shows what is left of it.
+        """
+        for name, moment in (("start", start), ("end", end), ("as_of", as_of)):
+            if moment is not None and moment.tzinfo is None:
+                raise InvalidInput(f"{name} {moment.isoformat()} has no time zone: give it in UTC")
+        found = self._manifest.find(dataset, partition, start, end, as_of)
+        return Snapshot(dataset, tuple(found), start, end)
+
+    def read(self, snapshot: Snapshot, columns: Sequence[str] | None = None) -> pl.DataFrame:
+        """Return the snapshot's rows in [start, end), sorted by the dataset's key.
+
+        Without `columns` all files must have the same ones. A column named in `columns` that only some of the
+        files have is null in the rows of the others.
+
+        Raises
+        ------
+        InvalidInput
+            A wanted column is in none of the files, or files differ and `columns` was not given.
+        NotFound
+            The snapshot's files were swept.
+        """
+        wanted = _wanted_columns(snapshot, columns)
+        if not snapshot.files:
+            # the type of a column beyond the schema is written in its files only
+            return pl.DataFrame(schema={name: snapshot.dataset.schema.get(name, pl.Float64) for name in wanted})
+        cut = _cut(snapshot)
+        needed = wanted if cut is None or "ts" in wanted else [*wanted, "ts"]
+        parts = [
+            self.files.read([file.path(snapshot.dataset)], [name for name in needed if name in file.columns])[0]
+            for file in snapshot.files
+        ]
+        frame = pl.concat(parts, how="diagonal_relaxed", rechunk=True)
+        absent = [name for name in wanted if name not in frame.columns]
+        frame = frame.with_columns(pl.lit(None, snapshot.dataset.schema[name]).alias(name) for name in absent)
+        return (frame if cut is None else frame.filter(cut)).select(wanted)
+
+    def partitions(self, dataset: Dataset, **partition: str | Collection[str]) -> list[PartitionInfo]:
+        """Return what the manifest knows of each live partition, in the order of their values. Opens no file."""
+        return self._manifest.find(dataset, partition)
+
+    def sweep(self, grace: timedelta) -> SweepReport:
+        """Remove files superseded longer than `grace` ago, and files as old that no commit ever named.
+
+        `grace` must be longer than any read and any write take. Writes that go on meanwhile are safe: a commit
+        looks whether its files are there, and writes them again if not.
+        """
+        before = self._clock.now() - grace
+        found = {path: (written, size) for path, written, size in self.files.all()}
+        superseded = orphans = freed = 0
+        with self._manifest.sweeping(before) as (forgotten, known):
+            for path, (written, size) in found.items():
+                if path in known or (path not in forgotten and written > before):
+                    continue
+                self.files.remove(path)
+                freed += size
+                superseded += path in forgotten
+                orphans += path not in forgotten
+        return SweepReport(superseded, orphans, freed)
+
+    def _write(
+        self, dataset: Dataset, frame: pl.DataFrame, precondition: Precondition | None, *, keep_old: bool
+    ) -> Commit:
+        parts = list(frames.by_partition(dataset, frames.checked(dataset, frame)))
+        for _ in range(MAX_ATTEMPTS):
+            old = self._manifest.live(dataset, [frames.partition_path(values) for values, _ in parts])
+            changes = [self._change(dataset, values, rows, old, keep_old=keep_old) for values, rows in parts]
+            new = self._written(dataset, [change for change in changes if change.is_new])
+            paths = [file.path(dataset) for file in new]
+            try:
+                at = self._manifest.swap(dataset, new, partial(self._any_missing, paths), precondition)
+            except Outdated:
+                continue
+            return Commit(
+                dataset=dataset,
+                changed=tuple(file.partition for file in new),
+                rows_before=sum(change.old.row_count for change in changes if change.old),
+                rows_after=sum(change.rows.height for change in changes),
+                committed_at=at,
+            )
+        raise Conflict(f"{dataset.name}: other writers came first {MAX_ATTEMPTS} times: write fewer partitions at once")
+
+    def _any_missing(self, paths: list[str]) -> bool:
+        return bool(self.files.missing(paths))
+
+    def _change(
+        self,
+        dataset: Dataset,
+        values: dict[str, str],
+        rows: pl.DataFrame,
+        live: Mapping[str, PartitionInfo],
+        *,
+        keep_old: bool,
+    ) -> _Change:
+        old = live.get(frames.partition_path(values))
+        if keep_old and old is not None:
+            stored = self.files.read([old.path(dataset)], old.columns)[0]
+            rows = frames.merged(dataset, stored, rows)
+        return _Change(values, old, rows, frames.content_hash(rows))
+
+    def _written(self, dataset: Dataset, changes: list[_Change]) -> list[NewFile]:
+        contents: dict[str, bytes] = {}
+        new: list[NewFile] = []
+        for change in changes:
+            content = encode(change.rows, dataset.encoding)
+            first, last = frames.time_bounds(change.rows)
+            file = NewFile(
+                partition=frames.partition_path(change.values),
+                partition_values=change.values,
+                content_hash=change.content_hash,
+                columns=change.rows.columns,
+                row_count=change.rows.height,
+                byte_count=len(content),
+                min_ts=first,
+                max_ts=last,
+                replaces=change.old.id if change.old else None,
+            )
+            contents[file.path(dataset)] = content
+            new.append(file)
+        self.files.add(contents)
+        return new
+
+
+def _wanted_columns(snapshot: Snapshot, columns: Sequence[str] | None) -> list[str]:
+    dataset, files = snapshot.dataset, snapshot.files
+    if columns is None:
+        found = files[0].columns if files else list(dataset.schema)
+        for file in files:
+            if differing := sorted(set(file.columns) ^ set(found)):
+                raise InvalidInput(
+                    f"{dataset.name}: {files[0].partition} and {file.partition} differ in columns"
+                    f" {', '.join(differing)}: name the columns you want"
+                )
+        return found
+    known = set(dataset.schema).union(*(file.columns for file in files))
+    for name in columns:
+        if name not in known and (files or not dataset.extra_columns):
+            raise InvalidInput(f"{dataset.name}: no column {name!r}; there are {', '.join(sorted(known))}")
+    return list(columns)
+
+
+def _cut(snapshot: Snapshot) -> pl.Expr | None:
+    """Return the filter for [start, end), None where no file reaches beyond it."""
+    start, end, ts = snapshot.start, snapshot.end, pl.col("ts")
+    cuts: list[pl.Expr] = []
+    if start is not None and any(file.min_ts is not None and file.min_ts < start for file in snapshot.files):
+        cuts.append(ts >= start)
+    if end is not None and any(file.max_ts is not None and file.max_ts >= end for file in snapshot.files):
+        cuts.append(ts < end)
+    return pl.all_horizontal(cuts) if cuts else None

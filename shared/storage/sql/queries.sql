@@ -1,0 +1,72 @@
+-- name: live_files
+-- The live files of the partitions within a key range, whose values and times match.
+select
+    id, partition, partition_values, content_hash, columns, row_count, byte_count, min_ts, max_ts, committed_at
+from lake.file
+where dataset = %(dataset)s
+    and partition >= %(first)s
+    and partition < %(last)s
+    and not exists (
+        select from jsonb_each(%(wanted)s) as wanted (name, choices)
+        where not choices ? (partition_values ->> wanted.name)
+    )
+    and (%(end)s::timestamptz is null or min_ts is null or min_ts < %(end)s)
+    and (%(start)s::timestamptz is null or max_ts is null or max_ts >= %(start)s)
+    and superseded_at is null;
+
+-- name: files_as_of
+-- The same at an earlier moment: committed by then, and superseded later or not at all.
+select
+    id, partition, partition_values, content_hash, columns, row_count, byte_count, min_ts, max_ts, committed_at
+from lake.file
+where dataset = %(dataset)s
+    and partition >= %(first)s
+    and partition < %(last)s
+    and not exists (
+        select from jsonb_each(%(wanted)s) as wanted (name, choices)
+        where not choices ? (partition_values ->> wanted.name)
+    )
+    and (%(end)s::timestamptz is null or min_ts is null or min_ts < %(end)s)
+    and (%(start)s::timestamptz is null or max_ts is null or max_ts >= %(start)s)
+    and committed_at <= %(as_of)s
+    and (superseded_at is null or superseded_at > %(as_of)s);
+
+-- name: live_files_of
+-- The live files of the named partitions.
+select
+    id, partition, partition_values, content_hash, columns, row_count, byte_count, min_ts, max_ts, committed_at
+from lake.file
+where dataset = %(dataset)s and partition = any(%(partitions)s) and superseded_at is null;
+
+-- name: hold_off_sweep
+-- Until the end of the transaction no sweep deletes files; commits do not hold each other off.
+select pg_advisory_xact_lock_shared(hashtextextended('barsmith lake sweep', 0));
+
+-- name: hold_off_commits
+-- Until the end of the transaction no commit makes files live.
+select pg_advisory_xact_lock(hashtextextended('barsmith lake sweep', 0));
+
+-- name: lock_live
+-- Lock those of the files that are still live, in one order for all writers, and return them.
+select id, committed_at from lake.file where id = any(%(ids)s) and superseded_at is null order by id for update;
+
+-- name: supersede
+-- End the life of files.
+update lake.file set superseded_at = %(now)s where id = any(%(ids)s);
+
+-- name: add_file
+-- Make a file live.
+insert into lake.file (
+    dataset, partition, partition_values, content_hash, columns, row_count, byte_count, min_ts, max_ts, committed_at
+) values (
+    %(dataset)s, %(partition)s, %(partition_values)s, %(content_hash)s, %(columns)s, %(row_count)s, %(byte_count)s,
+    %(min_ts)s, %(max_ts)s, %(now)s
+);
+
+-- name: forget_superseded
+-- Delete history older than a moment and return where its files were.
+delete from lake.file where superseded_at <= %(before)s returning dataset, partition, content_hash;
+
+-- name: known_files
+-- Where every file that has a row is.
+select dataset, partition, content_hash from lake.file;
