@@ -162,7 +162,8 @@ def test_every_setting_is_in_the_example_environment():
     for package in SERVICES.values():
         settings = import_module(f"{package}.settings").Settings
         for name, field in settings.model_fields.items():
-            variable = str(field.validation_alias or f"{settings.model_config['env_prefix']}{name}".upper())
+            alias = field.validation_alias
+            variable = getattr(alias, "choices", [alias])[0] or f"{settings.model_config['env_prefix']}{name}".upper()
             if name != "name":
                 assert re.search(rf"^#? ?{variable}=", example, flags=re.MULTILINE), f"{package}: {variable}"
 

@@ -1,0 +1,90 @@
+"""`barsmith evolve`: the search."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from barsmith.options import home_option, json_option
+
+
+@click.group()
+def evolve() -> None:
+    r"""Search for a model that earns its promotion; see runs, promotions and lineage.
+
+    \b
+    Example:
+      barsmith evolve start EDGE --generations 3
+    """
+
+
+@evolve.command()
+@click.argument("symbols", nargs=-1, required=True)
+@click.option("--generations", type=click.IntRange(1, 50), default=3, show_default=True)
+@click.option("--survivors", type=click.IntRange(1, 50), default=3, show_default=True, help="Parents per generation.")
+@click.option("--set", "feature_set", default="core", show_default=True, help="Feature set.")
+@click.option("--seed", type=click.IntRange(0), default=7, show_default=True)
+@home_option
+@json_option
+def start(
+    symbols: tuple[str, ...], generations: int, survivors: int, feature_set: str, seed: int, home: Path, as_json: bool
+) -> None:
+    r"""Search each of SYMBOLS over generations, and judge the best on sealed history.
+
+    \b
+    Example:
+      barsmith evolve start EDGE FLAT --generations 2
+    """
+    from barsmith.evolution import evolve_symbol
+    from barsmith.remote import House, tell
+
+    plan = {"generations": generations, "survivors": survivors, "feature_set": feature_set, "seed": seed}
+    house = House(home)
+    runs = [evolve_symbol(house, symbol, plan) for symbol in symbols]
+    tell(runs, as_json=as_json, columns=["id", "symbol", "state", "generation", "promoted", "reason"])
+
+
+@evolve.command()
+@home_option
+@json_option
+def runs(home: Path, as_json: bool) -> None:
+    r"""List the searches.
+
+    \b
+    Example:
+      barsmith evolve runs
+    """
+    from barsmith.remote import House, tell
+
+    tell(House(home).get("orchestrator", "/runs"), as_json=as_json)
+
+
+@evolve.command()
+@home_option
+@json_option
+def promoted(home: Path, as_json: bool) -> None:
+    r"""List the models that earned their promotion.
+
+    \b
+    Example:
+      barsmith evolve promoted --json
+    """
+    from barsmith.remote import House, tell
+
+    tell(House(home).get("orchestrator", "/promoted"), as_json=as_json)
+
+
+@evolve.command()
+@click.argument("fingerprint")
+@home_option
+def lineage(fingerprint: str, home: Path) -> None:
+    r"""Show what a model came from and what came from it, as JSON.
+
+    \b
+    Example:
+      barsmith evolve lineage FINGERPRINT
+    """
+    from barsmith.remote import House, tell
+
+    tell(House(home).get("orchestrator", f"/lineage/{fingerprint}"), as_json=True)
