@@ -80,7 +80,8 @@ def _not_first(market: Market) -> npt.NDArray[np.bool_]:
 def _held(market: Market, setting: Setting, before: Floats, after: Floats) -> Floats:
     """Return the position summed over sessions by slot of the day; shape (SLOTS,)."""
     over = _share_before(setting) * before + (1.0 - _share_before(setting)) * after
-    held = np.bincount(market.minute + 1, weights=over, minlength=SLOTS)
+    held = np.zeros(SLOTS)
+    np.add.at(held, market.minute + 1, over)
     held[0] = before[market.starts[:-1]].sum()
     return held
 

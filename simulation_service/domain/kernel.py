@@ -18,6 +18,10 @@ A comparison with NaN is false, so a missing prediction is no signal. Sizing is 
 account holds. `delay` and `hold` count bars that exist: a minute without a trade is not waited for twice.
 """
 
+# numba reads types off the arguments at the first call: annotations would be a second, unchecked opinion
+# ruff: noqa: ANN001, ANN201
+# pyright: basic
+
 from __future__ import annotations
 
 from typing import Any
@@ -48,7 +52,7 @@ def _compiled(function: Any) -> Any:  # noqa: ANN401 - numba's dispatcher has no
 
 
 @_compiled
-def price_at(t, fill, opens, highs, lows, closes):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+def price_at(t, fill, opens, highs, lows, closes):
     """Return what an order filled on bar t is worth: open, midpoint or close."""
     if fill == 0:
         return opens[t]
@@ -58,7 +62,7 @@ def price_at(t, fill, opens, highs, lows, closes):  # type: ignore[no-untyped-de
 
 
 @_compiled
-def signal(prediction, threshold, both_sides):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+def signal(prediction, threshold, both_sides):
     """Return 1, -1 or 0; NaN compares false and gives 0."""
     if prediction > threshold:
         return 1
@@ -68,13 +72,13 @@ def signal(prediction, threshold, both_sides):  # type: ignore[no-untyped-def]  
 
 
 @_compiled
-def fill_cost(shares, price, costs):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+def fill_cost(shares, price, costs):
     """Return what a fill of `shares` (>= 0) costs: costs = [per fill, per share, half spread as a fraction]."""
     return costs[0] + shares * costs[1] + shares * price * costs[2]
 
 
 @_compiled
-def affordable(cash, price, costs):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+def affordable(cash, price, costs):
     """Return the most whole shares that cash pays for, costs included."""
     shares = np.floor((cash - costs[0]) / (price * (1.0 + costs[2]) + costs[1]))
     # the division may round up to a whole number that is a cent too many
@@ -84,7 +88,7 @@ def affordable(cash, price, costs):  # type: ignore[no-untyped-def]  # noqa: ANN
 
 
 @_compiled
-def outcome(shares, entry_price, entry_costs, price, costs):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+def outcome(shares, entry_price, entry_costs, price, costs):
     """Return what leaving costs, the trade's profit in currency after all costs, and as a fraction of its entry."""
     paid = fill_cost(abs(shares), price, costs)
     pnl = shares * (price - entry_price) - entry_costs - paid
@@ -92,7 +96,7 @@ def outcome(shares, entry_price, entry_costs, price, costs):  # type: ignore[no-
 
 
 @_compiled
-def record(row, shares, entry_price, price, costs, pnl, earned):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+def record(row, shares, entry_price, price, costs, pnl, earned):
     """Write a finished trade into its row of the detail."""
     row[DIRECTION], row[SHARES] = np.sign(shares), abs(shares)
     row[ENTRY_PRICE], row[EXIT_PRICE] = entry_price, price
@@ -100,7 +104,7 @@ def record(row, shares, entry_price, price, costs, pnl, earned):  # type: ignore
 
 
 @_compiled
-def settle(tally, pnl, earned, costs):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+def settle(tally, pnl, earned, costs):
     """Count a finished trade: `pnl` in currency, `earned` as a fraction of what was put in."""
     tally[TRADES] += 1
     tally[WINS] += pnl > 0
@@ -116,18 +120,18 @@ def settle(tally, pnl, earned, costs):  # type: ignore[no-untyped-def]  # noqa: 
 
 
 @_compiled
-def walk(  # type: ignore[no-untyped-def]  # noqa: ANN201, C901, PLR0912, PLR0913, PLR0915 - one loop, kept whole so that it stays one pass
-    rows,  # noqa: ANN001 - [first, last) of the settings to walk
-    bars,  # noqa: ANN001 - open, high, low, close, prediction, minute, fillable
-    sessions,  # noqa: ANN001 - starts, closing, last_minute
-    grid,  # noqa: ANN001 - threshold, both_sides, hold, delay, fill, flat: one array each
-    costs,  # noqa: ANN001
-    starting_cash,  # noqa: ANN001
-    tallies,  # noqa: ANN001 - out, (settings, TALLY)
-    day_equity,  # noqa: ANN001 - out, (settings, sessions)
-    held_sums,  # noqa: ANN001 - out, (settings, SLOTS): position summed over sessions by slot of the day
-    trades=None,  # noqa: ANN001 - out, (many, TRADE), for one setting; None compiles recording away
-    account=None,  # noqa: ANN001 - out, (bars, 3): cash, shares (short < 0), position held over the bar
+def walk(  # noqa: C901, PLR0912, PLR0913, PLR0915, PLR0917 - kept whole: one loop, one pass
+    rows,  # [first, last) of the settings to walk
+    bars,  # open, high, low, close, prediction, minute, fillable
+    sessions,  # starts, closing, last_minute
+    grid,  # threshold, both_sides, hold, delay, fill, flat: one array each
+    costs,
+    starting_cash,
+    tallies,  # out, (settings, TALLY)
+    day_equity,  # out, (settings, sessions)
+    held_sums,  # out, (settings, SLOTS): position summed over sessions by slot of the day
+    trades=None,  # out, (many, TRADE), for one setting; None compiles recording away
+    account=None,  # out, (bars, 3): cash, shares (short < 0), position held over the bar
 ):
     """Walk settings rows[0]..rows[1] over all bars; everything is written into the out arrays, which start as 0."""
     opens, highs, lows, closes, prediction, minute, fillable = bars
@@ -217,7 +221,7 @@ def walk(  # type: ignore[no-untyped-def]  # noqa: ANN201, C901, PLR0912, PLR091
 
 
 @_compiled
-def static_returns(mean_position, slot_return, out):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+def static_returns(mean_position, slot_return, out):
     """Add to out (settings, sessions) the daily return of each setting's static time-of-day portfolio.
 
     Summed slot by slot in order, not by a matrix product, so that one setting alone gives the same bits as

@@ -59,7 +59,7 @@ class Account:
         self.shares = 0
 
 
-def simulate(sessions, setting, costs, starting_cash):
+def simulate(sessions, setting, costs, starting_cash):  # noqa: C901 - the rules, one after the other
     """Return (trades, equity after each bar).
 
     sessions : list of {"last_minute", "bars": [{"minute", "open", "high", "low", "close", "prediction", "real"}]}

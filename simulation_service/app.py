@@ -1,0 +1,28 @@
+"""The web process: `python -m simulation_service.app`."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from fastapi import FastAPI
+
+from shared.web.run import run
+from shared.web.service import create_service
+from simulation_service import routes
+from simulation_service.settings import Settings
+from simulation_service.wiring import assemble
+
+
+def create_app(settings: Settings | None = None) -> FastAPI:
+    settings = settings or Settings()  # pyright: ignore[reportCallIssue] - read from the environment
+    return create_service(
+        settings,
+        title="Simulation",
+        assemble=partial(assemble, settings),
+        routers=[routes.router],
+        package="simulation_service",
+    )
+
+
+if __name__ == "__main__":
+    run("simulation_service.app:create_app", Settings())  # pyright: ignore[reportCallIssue] - read from the environment

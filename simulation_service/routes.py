@@ -1,0 +1,101 @@
+"""The JSON interface."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query, Response
+
+from shared.contracts.messages import Sweep
+from shared.web.accepted import Accepted, accepted
+from shared.web.pagination import Page, PageQuery
+from shared.web.service import provided
+from simulation_service.downloads import TableFormat, table_response
+from simulation_service.schemas import RunDetailOut, RunOut, SweepOut, SweepSummary, sort_of
+from simulation_service.store import RunFilter
+from simulation_service.use_cases import Runs, Sweeps
+
+router = APIRouter()
+
+SweepsDep = Annotated[Sweeps, Depends(provided(Sweeps))]
+RunsDep = Annotated[Runs, Depends(provided(Runs))]
+FormatQuery = Annotated[TableFormat, Query(alias="format")]
+
+
+@router.post("/simulate", status_code=202)
+def submit_sweep(body: Sweep, sweeps: SweepsDep) -> Accepted:
+    """Simulate a model's predictions under each setting; the job's result names the sweep."""
+    return accepted(sweeps.submit(body))
+
+
+@router.get("/sweeps")
+def list_sweeps(
+    sweeps: SweepsDep, paging: PageQuery, symbol: str | None = None, model: str | None = None
+) -> Page[SweepSummary]:
+    """List sweeps, newest first."""
+    found, total = sweeps.page(symbol=symbol, model=model, limit=paging.per_page, offset=paging.offset)
+    return paging.of([SweepSummary.of(record) for record in found], total)
+
+
+@router.get("/sweeps/{fingerprint}")
+def show_sweep(fingerprint: str, sweeps: SweepsDep) -> SweepOut:
+    """Return one sweep with all its runs."""
+    view = sweeps.view(fingerprint)
+    return SweepOut.of(view.record, view.runs)
+
+
+@router.get("/runs")
+def list_runs(
+    runs: RunsDep,
+    paging: PageQuery,
+    sort: str = "-created_at",
+    symbol: str | None = None,
+    model: str | None = None,
+    sweep: str | None = None,
+    min_trades: Annotated[int, Query(ge=0)] = 0,
+) -> Page[RunOut]:
+    """List runs, sorted by any figure (`sort=-sharpe`); undefined figures come last."""
+    wanted = run_filter(paging, sort, symbol=symbol, model=model, sweep=sweep, min_trades=min_trades)
+    found, total = runs.page(wanted)
+    return paging.of([RunOut.of(run) for run in found], total)
+
+
+@router.get("/runs/{run_id}")
+def show_run(run_id: str, runs: RunsDep) -> RunDetailOut:
+    """Return one run: its setting, costs and figures."""
+    run, sweep = runs.with_sweep(run_id)
+    return RunDetailOut.with_sweep(run, sweep)
+
+
+@router.get("/runs/{run_id}/trades", response_class=Response)
+def run_trades(run_id: str, runs: RunsDep, kind: FormatQuery = "json") -> Response:
+    """Return every trade of a run, simulated again from the stored bars and predictions."""
+    return table_response(runs.detail(run_id).trades, kind, f"trades-{run_id}")
+
+
+@router.get("/runs/{run_id}/equity", response_class=Response)
+def run_equity(run_id: str, runs: RunsDep, kind: FormatQuery = "json") -> Response:
+    """Return the account after every bar of a run."""
+    return table_response(runs.detail(run_id).equity, kind, f"equity-{run_id}")
+
+
+def run_filter(
+    paging: PageQuery,
+    sort: str,
+    *,
+    symbol: str | None = None,
+    model: str | None = None,
+    sweep: str | None = None,
+    min_trades: int = 0,
+) -> RunFilter:
+    column, descending = sort_of(sort)
+    return RunFilter(
+        symbol=symbol.upper() if symbol else None,
+        model=model or None,
+        sweep=sweep or None,
+        min_trades=min_trades,
+        sort=column,
+        descending=descending,
+        limit=paging.per_page,
+        offset=paging.offset,
+    )

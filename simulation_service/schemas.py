@@ -1,0 +1,138 @@
+"""What the service answers."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal, Self, get_args
+
+from pydantic import BaseModel
+
+from shared.contracts.messages import Costs, Metrics, Setting, Window
+from shared.errors import InvalidInput
+from simulation_service.domain.records import Run, SweepRecord
+
+SortColumn = Literal[
+    "created_at", "threshold", "hold_bars", "delay_bars", "total_return", "buy_hold_return", "sharpe", "max_drawdown",
+    "sqn", "sqn100", "profit_factor", "trades", "win_rate", "hit_rate", "exposure", "costs_paid", "final_equity",
+    "timing_alpha_t",
+]  # fmt: skip
+
+
+def sort_of(asked: str) -> tuple[str, bool]:
+    """Return (column, descending) of `-sharpe` or `sharpe`. Raises InvalidInput for another column."""
+    column, descending = asked.removeprefix("-"), asked.startswith("-")
+    if column not in get_args(SortColumn):
+        raise InvalidInput(f"cannot sort by {column!r}: use one of {', '.join(get_args(SortColumn))}")
+    return column, descending
+
+
+class RunOut(BaseModel):
+    """One setting of a sweep and what it earned."""
+
+    id: str
+    sweep: str
+    index: int
+    model: str
+    symbol: str
+    window: Window
+    evidence: Literal["frozen", "folds"]
+    setting: Setting
+    metrics: Metrics
+    created_at: datetime
+
+    @classmethod
+    def of(cls, run: Run) -> Self:
+        return cls.model_validate(
+            {
+                "id": run.id,
+                "sweep": run.sweep,
+                "index": run.index,
+                "model": run.model,
+                "symbol": run.symbol,
+                "window": Window(start=run.window_start, end=run.window_end),
+                "evidence": run.evidence,
+                "setting": run.setting,
+                "metrics": run.metrics,
+                "created_at": run.created_at,
+            }
+        )
+
+
+class SweepRunOut(BaseModel):
+    """A run inside its sweep's answer."""
+
+    id: str
+    index: int
+    setting: Setting
+    metrics: Metrics
+
+
+class SweepSummary(BaseModel):
+    """A sweep without its runs. `settings` is how many it has."""
+
+    fingerprint: str
+    model: str
+    symbol: str
+    window: Window
+    costs: Costs
+    starting_cash: float
+    evidence: Literal["frozen", "folds"]
+    baseline_sweep: str | None
+    baseline_settings: list[int]
+    data_version: str
+    code_version: str
+    bars: int
+    sessions: int
+    created_at: datetime
+    settings: int
+    best_sharpe: float | None
+
+    @classmethod
+    def of(cls, record: SweepRecord) -> Self:
+        return cls.model_validate(record, from_attributes=True)
+
+
+class SweepOut(BaseModel):  # one screen, spelt out: it is what other services read
+    """A sweep with all its runs, in the order of its settings."""
+
+    fingerprint: str
+    model: str
+    symbol: str
+    window: Window
+    costs: Costs
+    starting_cash: float
+    evidence: Literal["frozen", "folds"]
+    baseline_sweep: str | None
+    baseline_settings: list[int]
+    data_version: str
+    code_version: str
+    bars: int
+    sessions: int
+    created_at: datetime
+    settings: list[Setting]
+    runs: list[SweepRunOut]
+
+    @classmethod
+    def of(cls, record: SweepRecord, runs: list[Run]) -> Self:
+        summary = SweepSummary.of(record).model_dump(exclude={"settings", "best_sharpe"})
+        items = [SweepRunOut(id=run.id, index=run.index, setting=run.setting, metrics=run.metrics) for run in runs]
+        return cls(**summary, settings=[run.setting for run in runs], runs=items)
+
+
+class RunDetailOut(RunOut):
+    """A run with what its sweep fixed for all settings."""
+
+    costs: Costs
+    starting_cash: float
+    data_version: str
+    code_version: str
+
+    @classmethod
+    def with_sweep(cls, run: Run, sweep: SweepRecord) -> Self:
+        return cls(
+            **RunOut.of(run).model_dump(),
+            costs=sweep.costs,
+            starting_cash=sweep.starting_cash,
+            data_version=sweep.data_version,
+            code_version=sweep.code_version,
+        )

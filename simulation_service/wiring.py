@@ -1,0 +1,48 @@
+"""Builds the service's parts and hands them over."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from shared.jobs.resources import Resources, open_resources
+from simulation_service.settings import Settings
+from simulation_service.store import Store
+from simulation_service.use_cases import Runs, Sweeps
+
+
+@dataclass(frozen=True)
+class Wired:
+    resources: Resources
+    sweeps: Sweeps
+    runs: Runs
+
+
+@contextmanager
+def assemble(settings: Settings) -> Iterator[Wired]:
+    keep_compiled_code(settings.home)
+    with open_resources(settings, package="simulation_service", schema="simulation") as resources:
+        store = Store(resources.database, resources.lake)
+        yield Wired(
+            resources=resources,
+            sweeps=Sweeps(store, resources.queue, threads=settings.threads),
+            runs=Runs(store),
+        )
+
+
+def keep_compiled_code(home: Path) -> None:
+    """Let numba keep machine code in the data folder, private to this user: whoever may write there runs code.
+
+    Only before numba is imported; where somebody chose a folder already, theirs is kept. Without a writable folder
+    each process compiles again (2 s).
+    """
+    folder = home / "cache" / "numba"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        folder.chmod(0o700)
+    except OSError:
+        return
+    os.environ.setdefault("NUMBA_CACHE_DIR", str(folder))

@@ -1,0 +1,229 @@
+"""The service on a real database, lake and HTTP server: from a submitted sweep to the trades of one run."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+import numpy as np
+import polars as pl
+import pytest
+from pydantic import SecretStr
+
+from shared.contracts.datasets import BARS_1M, EXPOSURES, PREDICTIONS, TRIALS
+from shared.contracts.messages import Costs, Fill, Setting, Sweep, Window
+from shared.contracts.sessions import all_sessions, sessions_between
+from shared.errors import Conflict, InvalidInput, NotFound
+from shared.jobs.context import JobContext
+from shared.testing.servers import serving
+from simulation_service.app import create_app
+from simulation_service.settings import Settings
+from simulation_service.use_cases import Runs
+from simulation_service.wiring import assemble
+from simulation_service.worker import handlers
+
+MODEL = hashlib.sha256(b"a model").hexdigest()
+START = datetime(2024, 3, 4, tzinfo=UTC)
+MIDDLE = datetime(2024, 3, 9, tzinfo=UTC)
+END = datetime(2024, 3, 16, tzinfo=UTC)
+GRID = tuple(
+    Setting(threshold=threshold, hold_bars=hold, side=side, fill=fill)
+    for threshold in (0.0, 0.0002)
+    for hold in (0, 15)
+    for side, fill in (("long_flat", Fill.OPEN), ("long_short", Fill.MIDPOINT))
+)
+
+
+def micros(at: datetime) -> int:
+    return int(at.timestamp() * 1e6)
+
+
+def bars_and_predictions(seed: int = 1) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Ten sessions; folds 0 in the first week, the frozen model from the second."""
+    ts = sessions_between(micros(START), micros(END)).expected_minutes()
+    rng = np.random.default_rng(seed)
+    close = 100 * np.exp(np.cumsum(rng.normal(0, 4e-4, len(ts))))
+    opens = np.concatenate([[100.0], close[:-1]])
+    stamps = pl.Series(ts.astype("datetime64[us]")).dt.replace_time_zone("UTC")
+    bars = pl.DataFrame(
+        {
+            "symbol": ["SPY"] * len(ts),
+            "ts": stamps,
+            "open": opens,
+            "high": np.maximum(opens, close) * 1.0001,
+            "low": np.minimum(opens, close) * 0.9999,
+            "close": close,
+            "volume": np.full(len(ts), 1000.0),
+            "source": ["test"] * len(ts),
+        }
+    )
+    predictions = pl.DataFrame(
+        {
+            "model": [MODEL] * len(ts),
+            "symbol": ["SPY"] * len(ts),
+            "ts": stamps,
+            "prediction": rng.normal(0, 4e-4, len(ts)),
+            "fold": np.where(ts < micros(MIDDLE), 0, -1).astype(np.int16),
+        }
+    )
+    return bars, predictions
+
+
+@pytest.fixture
+def settings(database_url, data_dir):
+    return Settings(database_url=SecretStr(database_url), home=data_dir)
+
+
+@pytest.fixture
+def service(settings):
+    """The wired service over a lake that holds bars and predictions."""
+    with assemble(settings) as wired:
+        bars, predictions = bars_and_predictions()
+        wired.resources.lake.upsert(BARS_1M, bars)
+        wired.resources.lake.upsert(PREDICTIONS, predictions)
+        yield wired
+
+
+def sweep_of(start=MIDDLE, end=END, **changes):
+    values = {"model": MODEL, "symbol": "SPY", "window": Window(start=start, end=end), "settings": GRID, **changes}
+    return Sweep(**values)
+
+
+def complete(service, settings, job_id):
+    """Do as a worker does: claim the job, run its handler, complete it with its effect."""
+    token, queue = uuid4(), service.resources.queue
+    (job,) = queue.claim(["simulation.sweep"], 1, token, "test").jobs
+    assert job.id == job_id
+    context = JobContext(
+        job_id=job.id, kind=job.kind, payload=job.payload, priority=job.priority, attempt=job.attempt, token=token
+    )
+    with handlers(settings) as known:
+        outcome = known[job.kind](context)
+    queue.complete(job.id, token, outcome)
+    return queue.job(job_id).result
+
+
+def simulate(service, settings, sweep):
+    return complete(service, settings, service.sweeps.submit(sweep))
+
+
+def test_a_sweep_is_stored_listed_and_opened_over_http(service, settings):
+    with serving(create_app(settings)) as http:
+        answer = http.post("/simulate", json=sweep_of().model_dump(mode="json"))
+        assert answer.status_code == 202
+        result = complete(service, settings, answer.json()["job_id"])
+        assert result["reused"] is False
+        name = result["fingerprint"]
+        shown = http.get(f"/sweeps/{name}").json()
+        assert [run["metrics"] for run in shown["runs"]] == [run["metrics"] for run in result["runs"]]
+        assert shown["settings"] == [setting.model_dump(mode="json") for setting in GRID]
+        assert (shown["evidence"], shown["sessions"]) == ("frozen", 5)
+        assert http.get("/sweeps", params={"symbol": "SPY"}).json()["items"][0]["settings"] == len(GRID)
+
+        listed = http.get("/runs", params={"sort": "-sharpe", "symbol": "spy", "per_page": 3}).json()
+        assert listed["total"] == len(GRID)
+        expected = sorted((run["metrics"]["sharpe"] for run in shown["runs"]), reverse=True)[:3]
+        assert [run["metrics"]["sharpe"] for run in listed["items"]] == expected
+
+        for run in shown["runs"]:
+            trades = pl.read_csv(http.get(f"/runs/{run['id']}/trades", params={"format": "csv"}).content)
+            assert len(trades) == run["metrics"]["trades"]
+            equity = pl.read_parquet(
+                io.BytesIO(http.get(f"/runs/{run['id']}/equity", params={"format": "parquet"}).content)
+            )
+            assert equity["equity"][-1] == run["metrics"]["final_equity"]
+            assert equity["drawdown"].min() == run["metrics"]["max_drawdown"]
+            assert trades["pnl"].sum() == pytest.approx(equity["equity"][-1] - 100_000, abs=1e-6)
+        assert len(http.get(f"/runs/{name}-0/trades").json()) == shown["runs"][0]["metrics"]["trades"]
+
+
+def test_bad_requests_are_told_what_is_wrong(service, settings):
+    with serving(create_app(settings)) as http:
+        body = sweep_of().model_dump(mode="json")
+        assert http.post("/simulate", json={**body, "settings": []}).status_code == 422
+        assert http.post("/simulate", json={**body, "colour": "red"}).status_code == 422
+        assert http.get("/runs", params={"sort": "-beauty"}).json()["error"] == "invalid_input"
+        for path in ("/runs/nonsense", f"/runs/{MODEL}-0", f"/runs/{MODEL}-99999999999", f"/sweeps/{MODEL}"):
+            assert http.get(path).status_code == 404
+    lacking = sweep_of(start=END, end=END + timedelta(days=3))
+    with pytest.raises(NotFound, match="has no predictions for SPY"):
+        simulate(service, settings, lacking)
+
+
+def test_a_window_that_reaches_into_training_is_refused_but_folds_alone_are_told_as_such(service, settings):
+    with pytest.raises(InvalidInput, match="reaches into the training"):
+        simulate(service, settings, sweep_of(start=START))
+    assert simulate(service, settings, sweep_of(start=START, end=MIDDLE))["evidence"] == "folds"
+
+
+def test_the_same_sweep_again_is_reused_also_after_later_predictions_were_added(service, settings):
+    first = simulate(service, settings, sweep_of(end=END - timedelta(days=2)))
+    _, predictions = bars_and_predictions()
+    later = predictions.tail(5).with_columns(pl.col("ts") + timedelta(days=30))
+    service.resources.lake.upsert(PREDICTIONS, later)
+    again = simulate(service, settings, sweep_of(end=END - timedelta(days=2)))
+    assert again["reused"] is True
+    assert {**again, "reused": False} == first
+    assert service.runs.detail(f"{first['fingerprint']}-0").run.metrics.trades > 0
+
+
+def test_changed_bars_make_another_sweep_and_the_old_ones_trades_are_not_invented(service, settings):
+    first = simulate(service, settings, sweep_of())
+    bars, _ = bars_and_predictions()
+    service.resources.lake.upsert(BARS_1M, bars.tail(1).with_columns(pl.col("close") * 1.01, high=pl.lit(1000.0)))
+    with pytest.raises(Conflict, match="have changed since"):
+        service.runs.detail(f"{first['fingerprint']}-0")
+    assert simulate(service, settings, sweep_of())["fingerprint"] != first["fingerprint"]
+
+
+def test_two_submissions_while_one_waits_are_one_job(service):
+    assert service.sweeps.submit(sweep_of()) == service.sweeps.submit(sweep_of())
+    assert service.sweeps.submit(sweep_of()) != service.sweeps.submit(sweep_of(starting_cash=5_000.0))
+
+
+def test_the_ledger_holds_every_setting_and_session(service, settings):
+    result = simulate(service, settings, sweep_of())
+    lake = service.resources.lake
+    trials = lake.read(lake.snapshot(TRIALS, sweep=result["fingerprint"]))
+    assert trials.height == len(GRID) * 5
+    assert lake.read(lake.snapshot(EXPOSURES, sweep=result["fingerprint"])).height == len(GRID) * 391
+    for run in result["runs"]:
+        daily = trials.filter(pl.col("setting") == run["index"])
+        grown = float((1 + daily["daily_return"]).product()) - 1
+        assert grown == pytest.approx(run["metrics"]["total_return"])
+        alpha = daily["timing_alpha"]
+        assert run["metrics"]["timing_alpha_t"] == pytest.approx(alpha.mean() / alpha.std() * 5**0.5)
+
+
+def test_a_frozen_baseline_is_taken_from_the_named_settings(service, settings):
+    select = simulate(service, settings, sweep_of(start=START, end=MIDDLE))
+    confirm = sweep_of(settings=GRID[:2], baseline_sweep=select["fingerprint"], baseline_settings=(3, 2))
+    found = simulate(service, settings, confirm)
+    lake, name = service.resources.lake, found["fingerprint"]
+    exposure = lake.read(lake.snapshot(EXPOSURES, sweep=select["fingerprint"])).filter(pl.col("setting") == 3)
+    bars = lake.read(lake.snapshot(BARS_1M, symbol="SPY", start=MIDDLE, end=END))
+    day = bars.with_columns(
+        minute=pl.Series(all_sessions().minute_of(bars["ts"].dt.epoch("us").to_numpy())).cast(pl.Int16),
+        session=pl.col("ts").dt.date(),
+        earned=pl.col("close") / pl.col("close").shift(1).over(pl.col("ts").dt.date()) - 1,
+    ).with_columns(pl.col("earned").fill_null(pl.col("close") / pl.col("open") - 1))
+    static = day.join(exposure, on="minute").group_by("session").agg((pl.col("earned") * pl.col("mean_position")).sum())
+    trials = lake.read(lake.snapshot(TRIALS, sweep=name)).filter(pl.col("setting") == 0).join(static, on="session")
+    gap = trials["daily_return"] - trials["earned"] - trials["timing_alpha"]
+    assert float(gap.abs().max()) < 1e-12
+    assert isinstance(service.runs, Runs)
+    assert service.runs.detail(f"{name}-0").run.metrics.timing_alpha_t == found["runs"][0]["metrics"]["timing_alpha_t"]
+    with pytest.raises(InvalidInput, match="settings 0 to 7"):
+        simulate(service, settings, confirm.model_copy(update={"baseline_settings": (0, 8)}))
+    with pytest.raises(NotFound, match="to take the frozen exposures from"):
+        simulate(service, settings, confirm.model_copy(update={"baseline_sweep": MODEL}))
+
+
+def test_costs_are_paid(service, settings):
+    free = simulate(service, settings, sweep_of(costs=Costs(fee_per_fill=0, half_spread_bps=0)))
+    dear = simulate(service, settings, sweep_of(costs=Costs(half_spread_bps=5)))
+    for one, other in zip(free["runs"], dear["runs"], strict=True):
+        assert one["metrics"]["costs_paid"] == 0
+        assert one["metrics"]["final_equity"] > other["metrics"]["final_equity"]
