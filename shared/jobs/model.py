@@ -72,7 +72,7 @@ class Submission:
             raise InvalidInput(f"run_after {self.run_after.isoformat()} has no time zone: write it in UTC")
 
     def row(self) -> dict[str, Any]:
-        """The JSON row that the SQL function `jobs.submit` takes."""
+        """Return the JSON row that the SQL function `jobs.submit` takes."""
         return {
             "kind": str(self.kind),
             "payload": dict(self.payload),
@@ -228,7 +228,10 @@ class Timing:
 
 
 def to_json(what: str, value: object) -> str:
-    """`value` as JSON text. Raises InvalidInput for what JSON or Postgres cannot hold: NaN, sets, NUL characters."""
+    """Return `value` as JSON text.
+
+    Raises InvalidInput for what JSON or Postgres cannot hold: NaN, sets, NUL characters.
+    """
     try:
         text = json.dumps(value, allow_nan=False)
     except (TypeError, ValueError) as error:

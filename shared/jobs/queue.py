@@ -70,15 +70,15 @@ class Queue:
         if not submissions:
             return []
         items = to_json("a job's payload", [submission.row() for submission in submissions])
-        with self._transaction(conn) as conn:
-            return self._queries.value(conn, "submit", items=items)
+        with self._transaction(conn) as within:
+            return self._queries.value(within, "submit", items=items)
 
     def submit_group(self, group: Group, *, conn: Connection | None = None) -> int:
         """Enqueue a group and return its id. An empty group enqueues its continuation at once."""
         items = to_json("a job's payload", [submission.row() for submission in group.jobs])
         continuation = to_json("a continuation's payload", group.continuation.row())
-        with self._transaction(conn) as conn:
-            return self._queries.value(conn, "submit_group", items=items, continuation=continuation)
+        with self._transaction(conn) as within:
+            return self._queries.value(within, "submit_group", items=items, continuation=continuation)
 
     def job(self, job_id: int) -> Job:
         """Return one job. Raises NotFound."""
