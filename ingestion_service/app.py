@@ -1,0 +1,28 @@
+"""The web process of ingestion: `python -m ingestion_service.app`."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from fastapi import FastAPI
+
+from ingestion_service import pages, routes
+from ingestion_service.settings import Settings
+from ingestion_service.wiring import assemble
+from shared.web.run import run
+from shared.web.service import create_service
+
+
+def create_app(settings: Settings | None = None) -> FastAPI:
+    settings = settings or Settings()  # pyright: ignore[reportCallIssue] - read from the environment
+    return create_service(
+        settings,
+        title="Ingestion",
+        assemble=partial(assemble, settings),
+        routers=[pages.router, routes.router],
+        package="ingestion_service",
+    )
+
+
+if __name__ == "__main__":
+    run("ingestion_service.app:create_app", Settings())  # pyright: ignore[reportCallIssue] - as above

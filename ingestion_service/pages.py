@@ -1,0 +1,94 @@
+"""The HTML pages."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import Depends, Request, Response
+
+from ingestion_service.schemas import ImportForm, IngestForm
+from ingestion_service.use_cases import Bars, Intake
+from shared.contracts.identifiers import check_symbol
+from shared.errors import InvalidInput
+from shared.jobs.queue import Queue
+from shared.web.forms import Form, SubmittedForm, check_form, with_error
+from shared.web.pages import page_router, redirect_after_post, render
+from shared.web.pagination import PageNumbers, PageQuery
+from shared.web.parts import provided
+
+router = page_router()
+
+BarsDep = Annotated[Bars, Depends(provided(Bars))]
+IntakeDep = Annotated[Intake, Depends(provided(Intake))]
+QueueDep = Annotated[Queue, Depends(provided(Queue))]
+
+
+class Home:
+    """What the first page needs, also when it is shown again with a form that was not right."""
+
+    def __init__(self, request: Request, bars: BarsDep, intake: IntakeDep, queue: QueueDep) -> None:
+        self._request, self._bars, self._intake, self._queue = request, bars, intake, queue
+
+    def render(
+        self,
+        paging: PageNumbers | None = None,
+        sort: str = "symbol",
+        search: str = "",
+        *,
+        ingest_form: Form[IngestForm] | None = None,
+        import_form: Form[ImportForm] | None = None,
+    ) -> Response:
+        paging = paging or PageNumbers()
+        found = self._bars.coverage(search=search, sort=sort, offset=paging.offset, limit=paging.per_page)
+        jobs, _ = self._queue.jobs(per_page=200)
+        return render(
+            self._request,
+            "coverage.html",
+            status=422 if ingest_form or import_form else 200,
+            page=paging.of(*found),
+            jobs=[job for job in jobs if job.kind.startswith("ingestion.")][:10],
+            provider=self._intake.provider,
+            ingest_form=ingest_form,
+            import_form=import_form,
+        )
+
+
+HomeDep = Annotated[Home, Depends()]
+
+
+@router.get("/")
+def coverage_page(home: HomeDep, paging: PageQuery, sort: str = "symbol", search: str = "") -> Response:
+    return home.render(paging, sort, search)
+
+
+@router.get("/coverage")
+def coverage_page_by_name(home: HomeDep, paging: PageQuery, sort: str = "symbol", search: str = "") -> Response:
+    return home.render(paging, sort, search)
+
+
+@router.get("/symbols/{symbol}")
+def symbol_page(request: Request, symbol: str, bars: BarsDep) -> Response:
+    found = bars.stock(check_symbol(symbol))
+    return render(request, "symbol.html", covered=bars.coverage_of(found.symbol), files=found.files[::-1])
+
+
+@router.post("/ingest")
+def submit_ingest(submitted: SubmittedForm, intake: IntakeDep, home: HomeDep) -> Response:
+    form = check_form(IngestForm, submitted)
+    if form.data is not None and form.data.start >= form.data.end:
+        form = with_error(form, "end", "must be later than start")
+    if form.data is None:
+        return home.render(ingest_form=form)
+    job_ids = intake.submit(form.data.requests(form.data.symbols, intake.provider))
+    return redirect_after_post(f"/jobs/{job_ids[0]}" if len(job_ids) == 1 else "/jobs")
+
+
+@router.post("/import")
+def submit_import(submitted: SubmittedForm, intake: IntakeDep, home: HomeDep) -> Response:
+    form = check_form(ImportForm, submitted)
+    if form.data is None:
+        return home.render(import_form=form)
+    try:
+        return redirect_after_post(f"/jobs/{intake.submit_import(form.data.request())}")
+    except InvalidInput as error:
+        return home.render(import_form=with_error(form, "path", str(error)))

@@ -1,0 +1,114 @@
+"""The stored bars, and what providers were asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+import polars as pl
+
+from ingestion_service.domain.coverage import Completeness, completeness
+from ingestion_service.domain.spans import Span
+from shared.contracts.datasets import BARS_1M
+from shared.storage.lake import Commit, Lake, PartitionInfo, Snapshot
+from shared.storage.postgres import Connection, Database
+from shared.storage.queries import Queries
+
+Precondition = Callable[[Connection], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stock:
+    """What is stored of one symbol, as the manifest knows it. `files` are its months in order."""
+
+    symbol: str
+    first: datetime
+    last: datetime
+    rows: int
+    bytes: int
+    files: tuple[PartitionInfo, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Facts:
+    """What only the bars themselves tell."""
+
+    sources: tuple[str, ...]
+    completeness: Completeness
+
+
+class BarStore:
+    def __init__(self, database: Database, lake: Lake) -> None:
+        self._database = database
+        self._lake = lake
+        self._queries = Queries.of("ingestion_service")
+        self._facts: dict[str, tuple[str, Facts]] = {}
+
+    def stocks(self, symbol: str | None = None) -> list[Stock]:
+        """Return every symbol that has bars, in order of its name; opens no file."""
+        partition = {} if symbol is None else {"symbol": symbol}
+        by_symbol: dict[str, list[PartitionInfo]] = {}
+        for file in self._lake.partitions(BARS_1M, **partition):
+            by_symbol.setdefault(file.partition_values["symbol"], []).append(file)
+        return [_stock(name, files) for name, files in sorted(by_symbol.items())]
+
+    def snapshot(self, symbol: str, start: datetime | None, end: datetime | None) -> Snapshot:
+        return self._lake.snapshot(BARS_1M, start=start, end=end, symbol=symbol)
+
+    def read(self, snapshot: Snapshot) -> pl.DataFrame:
+        return self._lake.read(snapshot)
+
+    def facts(self, symbol: str) -> Facts:
+        """Return what the symbol's bars tell; read once for each state of them. The symbol must have bars."""
+        snapshot = self.snapshot(symbol, None, None)
+        version, facts = self._facts.get(symbol, ("", None))
+        if facts is None or version != snapshot.version:
+            bars = self._lake.read(snapshot, ["ts", "source"])
+            facts = Facts(
+                sources=tuple(bars["source"].drop_nulls().unique().sort()),
+                completeness=completeness(bars["ts"].to_physical().to_numpy()),
+            )
+            self._facts[symbol] = (snapshot.version, facts)
+        return facts
+
+    def missing_spans(self, symbol: str, provider: str, span: Span) -> list[Span]:
+        """Return the parts of `span` the provider has not answered in full yet."""
+        with self._database.transaction() as conn:
+            return self._queries.rows(
+                conn, "missing_spans", Span, symbol=symbol, provider=provider, start=span.start, end=span.end
+            )
+
+    def save(self, bars: pl.DataFrame, still_mine: Precondition) -> Commit:
+        """Merge bars into the lake."""
+        return self._lake.upsert(BARS_1M, bars, precondition=still_mine)
+
+    def save_answer(
+        self, bars: pl.DataFrame, symbol: str, provider: str, settled: Span | None, still_mine: Precondition
+    ) -> Commit:
+        """Merge a provider's answer into the lake and record, in the same transaction, that it was given.
+
+        `settled` is the part of the answer that will not change any more, None when there is none.
+        """
+
+        def commit_together(conn: Connection) -> None:
+            still_mine(conn)
+            if settled is not None:
+                self._queries.run(
+                    conn, "record_fetched", symbol=symbol, provider=provider, start=settled.start, end=settled.end
+                )
+
+        return self._lake.upsert(BARS_1M, bars, precondition=commit_together)
+
+
+def _stock(symbol: str, files: list[PartitionInfo]) -> Stock:
+    starts = [file.min_ts for file in files if file.min_ts is not None]
+    ends = [file.max_ts for file in files if file.max_ts is not None]
+    return Stock(
+        symbol=symbol,
+        first=min(starts),
+        last=max(ends),
+        rows=sum(file.row_count for file in files),
+        bytes=sum(file.byte_count for file in files),
+        files=tuple(files),
+    )

@@ -1,0 +1,44 @@
+"""The worker process of ingestion: `python -m ingestion_service.worker`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
+from typing import TYPE_CHECKING
+
+from shared.contracts.kinds import JobKind
+
+if TYPE_CHECKING:
+    from shared.jobs.context import Handler
+    from shared.settings import ServiceSettings
+
+LOADERS: dict[str, str] = dict.fromkeys(
+    (JobKind.INGEST_BARS, JobKind.IMPORT_FILES), "ingestion_service.worker:handlers"
+)
+
+
+@contextmanager
+def handlers(settings: ServiceSettings) -> Iterator[Mapping[JobKind, Handler]]:
+    """Enter the service in a computing process and yield its handlers."""
+    from ingestion_service import jobs
+    from ingestion_service.settings import Settings
+    from ingestion_service.wiring import assemble
+
+    with assemble(Settings(**settings.model_dump(exclude={"name"}))) as wired:
+        yield {
+            JobKind.INGEST_BARS: partial(jobs.ingest_bars, wired.intake),
+            JobKind.IMPORT_FILES: partial(jobs.import_files, wired.intake),
+        }
+
+
+def main() -> None:
+    """Work until told to stop."""
+    from ingestion_service.settings import Settings
+    from shared.jobs.worker import run_worker
+
+    run_worker(Settings(), LOADERS)  # pyright: ignore[reportCallIssue] - read from the environment
+
+
+if __name__ == "__main__":
+    main()
