@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from shared.jobs.model import Count
+
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
-#: (kind, state) -> number of jobs
-Depths = Callable[[], Mapping[tuple[str, str], int]]
+Counts = Callable[[], Iterable[Count]]
 
 
 class _QueueDepth(Collector):
     """Asks the queue when Prometheus asks us."""
 
-    def __init__(self, depths: Depths) -> None:
-        self._depths = depths
+    def __init__(self, counts: Counts) -> None:
+        self._counts = counts
 
     def collect(self) -> Iterable[Metric]:
         gauge = GaugeMetricFamily("barsmith_queue_jobs", "Jobs by kind and state.", labels=["kind", "state"])
-        for (kind, state), number in self._depths().items():
-            gauge.add_metric([kind, state], number)
+        for count in self._counts():
+            gauge.add_metric([count.kind, count.state], count.jobs)
         yield gauge
 
 
@@ -46,9 +47,9 @@ class Metrics:
         if seconds is not None:
             self._seconds.labels(known, route).observe(seconds)
 
-    def watch_queue(self, depths: Depths) -> None:
+    def watch_queue(self, counts: Counts) -> None:
         """Add the queue's depth, read at each scrape."""
-        self._registry.register(_QueueDepth(depths))
+        self._registry.register(_QueueDepth(counts))
 
     def exposition(self) -> bytes:
         """The text Prometheus reads."""

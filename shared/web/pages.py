@@ -6,13 +6,19 @@ body is a form; everything else falls through to the JSON router, so include the
 
 from __future__ import annotations
 
-from fastapi import APIRouter
+from collections.abc import Callable, Coroutine
+from functools import partial
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 from fastapi.routing import APIRoute
 from starlette.routing import Match
 from starlette.types import Scope
 
-from shared.web.accept import is_page_request
+from shared.web.accept import is_page_request, posts_form
+from shared.web.forms import IDEMPOTENCY_FIELD
+from shared.web.once import Once
 from shared.web.templating import render
 
 __all__ = ["page_router", "redirect_after_post", "render"]
@@ -25,6 +31,18 @@ class PageRoute(APIRoute):
         if scope["type"] == "http" and not is_page_request(scope):
             return Match.NONE, {}
         return super().matches(scope)
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handle = super().get_route_handler()
+
+        async def handle_once(request: Request) -> Response:
+            key = (await request.form()).get(IDEMPOTENCY_FIELD) if posts_form(request.headers) else None
+            if not isinstance(key, str) or not key:
+                return await handle(request)
+            once: Once = request.app.state.site.once
+            return await once.respond(f"{request.url.path} {key}", partial(handle, request))
+
+        return handle_once
 
 
 def page_router() -> APIRouter:

@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from fastapi import APIRouter, FastAPI
@@ -23,14 +24,21 @@ from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
 
 from shared.clock import Clock, SystemClock
+from shared.jobs.queue import Queue
 from shared.settings import ServiceSettings
+from shared.web import job_pages, job_views
 from shared.web.assets import Assets, asset_router
 from shared.web.errors import install_errors
+from shared.web.events import routes as events
+from shared.web.events.hub import EventHub
+from shared.web.events.sighting import look
 from shared.web.health import health_router
 from shared.web.metrics import Metrics
 from shared.web.middleware import CrossSite, Edge, HostGuard
+from shared.web.once import Once
 from shared.web.parts import parts_by_type, provided
 from shared.web.shell import Shell
+from shared.web.siblings import Siblings, siblings_router
 from shared.web.templating import template_environment
 
 __all__ = ["create_service", "provided"]
@@ -46,6 +54,7 @@ class Site:
     assets: Assets
     metrics: Metrics
     clock: Clock
+    once: Once
 
 
 def create_service(
@@ -87,12 +96,19 @@ def create_service(
         assets=assets,
         metrics=Metrics(),
         clock=clock,
+        once=Once(),
     )
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[dict[str, Any]]:
         with assemble() as wired:
-            yield {"parts": parts_by_type(wired)}
+            queue: Queue = wired.resources.queue
+            hub = EventHub(partial(look, queue), clock)
+            site.metrics.watch_queue(queue.counts)
+            try:
+                yield {"parts": parts_by_type(wired), "hub": hub}
+            finally:
+                hub.close()
 
     app = FastAPI(
         title=title,
@@ -109,6 +125,14 @@ def create_service(
     )
     app.state.site = site
     install_errors(app)
-    for router in (asset_router(assets), health_router(), *routers):
+    shared_routers = (
+        asset_router(assets),
+        health_router(),
+        siblings_router(Siblings(settings, clock)),
+        events.router,
+        job_pages.router,
+        job_views.router,
+    )
+    for router in (*shared_routers, *routers):
         app.include_router(router)
     return app

@@ -1,1 +1,185 @@
-export function startLive() {}
+// Keeps the page true: the live badge, job rows and panels, workers, and parts to fetch anew when a job ends.
+import { Stream } from "./stream.mjs";
+
+const LOOKS = {
+  PENDING: ["wait", "waiting"], RUNNING: ["run", "running"], COMPLETED: ["done", "done"],
+  FAILED: ["fail", "failed"], CANCELLED: ["off", "cancelled"],
+};
+const ENDED = ["COMPLETED", "FAILED", "CANCELLED"];
+const ASK_MS = 5_000; // a job page that heard nothing of its job for so long asks
+
+const workers = new Map();
+const heardOf = new Map(); // job id -> when
+const states = new Map(); // job id -> state, to notice the moment a job ends
+const newJobs = new Set();
+
+function element(tag, attributes = {}, ...children) {
+  const made = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
+  made.append(...children);
+  return made;
+}
+
+const badge = (look, word) => element("span", { class: "st", "data-look": look }, word);
+
+export function age(iso) {
+  const seconds = Math.max(0, (Date.now() - Date.parse(iso)) / 1000);
+  for (const [size, unit] of [[86400, "d"], [3600, "h"], [60, "min"]]) {
+    if (seconds >= size) return `${Math.floor(seconds / size)} ${unit} ago`;
+  }
+  return `${Math.floor(seconds)} s ago`;
+}
+
+function doing(job) {
+  if (job.state === "FAILED") return [element("span", { class: "err" }, job.error ?? "")];
+  if (job.state !== "RUNNING") return [];
+  const bar = element("progress", { max: "1", "aria-label": "progress", "data-f": "bar" });
+  bar.value = job.progress;
+  const parts = [bar, element("span", { "data-f": "percent" }, `${Math.floor(job.progress * 100)} %`)];
+  if (job.note) parts.push(element("span", { class: "note", "data-f": "note" }, job.note));
+  return [element("span", { class: "progress" }, ...parts)];
+}
+
+function fill(holder, name, ...content) {
+  holder.querySelector(`[data-f="${name}"]`)?.replaceChildren(...content);
+}
+
+function updateFields(holder, job) {
+  fill(holder, "state", badge(...LOOKS[job.state]));
+  const bar = holder.querySelector('[data-f="bar"]');
+  if (bar && job.state === "RUNNING") { // keep the element, so its width moves smoothly
+    bar.value = job.progress;
+    fill(holder, "percent", `${Math.floor(job.progress * 100)} %`);
+    const note = holder.querySelector('[data-f="note"]');
+    if (note) note.textContent = job.note;
+    else if (job.note) bar.parentElement.append(element("span", { class: "note", "data-f": "note" }, job.note));
+  } else fill(holder, "doing", ...doing(job));
+  fill(holder, "attempt", `${job.attempt} of ${job.max_attempts}`);
+  fill(holder, "worker", job.worker || "");
+}
+
+async function fetchPart(url, selector) {
+  const answer = await fetch(url, { headers: { Accept: "text/html" } });
+  if (!answer.ok) return null;
+  return new DOMParser().parseFromString(await answer.text(), "text/html").querySelector(selector);
+}
+
+async function swapPanel(holder) {
+  const fresh = await fetchPart(holder.dataset.panel, "[data-panel]");
+  if (fresh) holder.replaceWith(document.adoptNode(fresh));
+}
+
+function showJob(job, { fromSnapshot = false } = {}) {
+  heardOf.set(String(job.id), Date.now());
+  for (const holder of document.querySelectorAll(`[data-job="${job.id}"]`)) {
+    const turned = holder.dataset.panel && holder.dataset.state !== job.state;
+    holder.dataset.state = job.state;
+    if (turned && (ENDED.includes(job.state) || job.state === "RUNNING")) swapPanel(holder);
+    else updateFields(holder, job);
+  }
+  const before = states.get(job.id);
+  states.set(job.id, job.state);
+  if (!fromSnapshot && before !== job.state && ENDED.includes(job.state)) refreshParts(job.kind);
+  noticeNew(job);
+}
+
+// New rows wait behind a button: a row never moves under the pointer.
+function noticeNew(job) {
+  const body = document.querySelector('tbody[data-jobs="newest"]');
+  const newest = Number(body?.querySelector("tr")?.dataset.job ?? 0);
+  if (body ? job.id <= newest : !document.getElementById("new-jobs")) return;
+  newJobs.add(job.id);
+  const button = document.getElementById("new-jobs");
+  button.hidden = false;
+  button.textContent = `${newJobs.size} new – show`;
+  button.onclick = () => location.reload();
+}
+
+function refreshParts(kind) {
+  for (const part of document.querySelectorAll("[data-refresh]")) {
+    if (!part.dataset.refresh.split(" ").includes(kind)) continue;
+    if (part.matches(":hover")) part.addEventListener("pointerleave", () => refresh(part), { once: true });
+    else refresh(part);
+  }
+}
+
+async function refresh(part) {
+  const fresh = await fetchPart(location.href, `#${CSS.escape(part.id)}`);
+  if (fresh) part.replaceWith(document.adoptNode(fresh));
+}
+
+function workerState(worker) {
+  if (worker.lost) return badge("stale", `lost, seen ${age(worker.last_seen)}`);
+  if (worker.job) return badge("run", `${worker.kind} job-${worker.job}`);
+  return badge("wait", "idle");
+}
+
+function showWorkers() {
+  const section = document.querySelector("[data-workers]");
+  if (!section) return;
+  const body = section.querySelector("tbody");
+  for (const row of body.querySelectorAll("tr")) if (!workers.has(row.dataset.worker)) row.remove();
+  for (const worker of workers.values()) {
+    let row = body.querySelector(`tr[data-worker="${CSS.escape(worker.id)}"]`);
+    if (!row) {
+      row = element("tr", { "data-worker": worker.id },
+        element("th", { scope: "row", class: "mono" }, worker.id),
+        element("td", { class: "t", "data-f": "state" }), element("td", { "data-f": "seen" }));
+      body.append(row);
+    }
+    fill(row, "state", workerState(worker));
+    fill(row, "seen", age(worker.last_seen));
+  }
+  const lost = [...workers.values()].filter((worker) => worker.lost).length;
+  fill(section, "summary", `${workers.size - lost} alive · ${lost} lost`);
+  section.querySelector(".scroll").hidden = !workers.size;
+  section.querySelector('[data-f="none"]').hidden = workers.size > 0;
+}
+
+function received(message) {
+  if (message.type === "state") {
+    const live = document.getElementById("live");
+    live.dataset.state = message.state;
+    live.textContent = message.state;
+  } else if (message.type === "snapshot") {
+    for (const job of Object.values(message.entities.jobs ?? {})) showJob(job, { fromSnapshot: true });
+    workers.clear();
+    for (const worker of Object.values(message.entities.workers ?? {})) workers.set(worker.id, worker);
+    showWorkers();
+  } else if (message.topic === "workers") {
+    if (message.data) workers.set(message.key, message.data); else workers.delete(message.key);
+    showWorkers();
+  } else if (message.data) showJob(message.data);
+}
+
+function shareStream(staticUrl) {
+  const worker = new SharedWorker(`${staticUrl}/stream-worker.js`, { type: "module", name: "stream" });
+  worker.port.onmessage = ({ data }) => received(data);
+  addEventListener("pagehide", () => worker.port.postMessage("bye"));
+  addEventListener("pageshow", (event) => { if (event.persisted) worker.port.postMessage("hello"); });
+}
+
+// Without SharedWorker each tab has a stream of its own, closed while nobody looks at it.
+function ownStream() {
+  const stream = new Stream("/events?topics=jobs,workers", received);
+  document.addEventListener("visibilitychange", () => (document.hidden ? stream.close() : stream.reopen()));
+}
+
+// The stream shows the newest and the running jobs; an old one that waits is asked for.
+async function askForSilent() {
+  if (document.hidden) return;
+  for (const holder of document.querySelectorAll("[data-panel]")) {
+    const id = holder.dataset.job;
+    if (ENDED.includes(holder.dataset.state) || Date.now() - (heardOf.get(id) ?? 0) < ASK_MS) continue;
+    const answer = await fetch(`/jobs/${id}`, { headers: { Accept: "application/json" } }).catch(() => null);
+    if (!answer?.ok) continue;
+    const job = await answer.json();
+    showJob({ ...job, worker: job.worker_id });
+  }
+}
+
+export function startLive(staticUrl) {
+  if ("SharedWorker" in window) shareStream(staticUrl); else ownStream();
+  setInterval(askForSilent, ASK_MS);
+  setInterval(() => { if (workers.size) showWorkers(); }, 5_000); // ages grow
+}

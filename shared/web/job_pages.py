@@ -1,0 +1,72 @@
+"""Jobs and workers as pages, on every service."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from fastapi import Request, Response
+
+from shared.jobs.model import Count, JobState
+from shared.web.job_views import QueueDep
+from shared.web.pages import page_router, redirect_after_post, render
+from shared.web.pagination import PageQuery
+
+router = page_router()
+_WORDS = {"waiting": JobState.PENDING, "done": JobState.COMPLETED}
+
+
+def state_from_word(word: str) -> JobState | None:
+    """The state a page's word or the state's own name means; None for "" and for words that mean none."""
+    known = _WORDS.get(word.lower())
+    return known or next((state for state in JobState if state.value == word.upper()), None)
+
+
+def queue_rows(counts: Iterable[Count]) -> list[dict[str, Any]]:
+    """Counts turned so that each kind is a row and each state a column."""
+    rows: dict[str, dict[str, Any]] = {}
+    for count in counts:
+        row = rows.setdefault(count.kind, {"kind": count.kind, **dict.fromkeys(JobState, 0)})
+        row[count.state] = count.jobs
+    return list(rows.values())
+
+
+@router.get("/jobs")
+def jobs_page(request: Request, queue: QueueDep, paging: PageQuery, kind: str = "", state: str = "") -> Response:
+    """Queues, jobs and workers."""
+    found = queue.jobs(kind=kind or None, state=state_from_word(state), page=paging.page, per_page=paging.per_page)
+    return render(
+        request,
+        "shared/jobs.html",
+        page=paging.of(*found),
+        queues=queue_rows(queue.counts()),
+        workers=queue.workers(),
+        filtered={"kind": kind, "state": state},
+        states=list(JobState),
+    )
+
+
+@router.get("/jobs/{job_id:int}")
+def job_page(request: Request, queue: QueueDep, job_id: int) -> Response:
+    """One job: its progress while it lives, its result or error afterwards."""
+    return render(request, "shared/job.html", **_job_context(queue, job_id))
+
+
+@router.get("/jobs/{job_id:int}/panel")
+def job_panel(request: Request, queue: QueueDep, job_id: int) -> Response:
+    """The part of the job's page that changes, for the page's own script."""
+    return render(request, "shared/job_panel.html", **_job_context(queue, job_id))
+
+
+@router.post("/jobs/{job_id:int}/cancel")
+def cancel_from_page(queue: QueueDep, job_id: int) -> Response:
+    """Call a job off and show it."""
+    queue.cancel(job_id)
+    return redirect_after_post(f"/jobs/{job_id}")
+
+
+def _job_context(queue: QueueDep, job_id: int) -> dict[str, Any]:
+    job = queue.job(job_id)
+    shown = {name: json.dumps(getattr(job, name), indent=2, sort_keys=True) for name in ("payload", "result")}
+    return {"job": job, "attempts": queue.attempts(job_id), **shown}

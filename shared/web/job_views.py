@@ -1,0 +1,47 @@
+"""Jobs and workers as JSON, on every service."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import APIRouter, Depends
+
+from shared.jobs.model import Attempt, Job, JobState, WorkerInfo
+from shared.jobs.queue import Queue
+from shared.web.pagination import Page, PageQuery
+from shared.web.parts import provided
+
+router = APIRouter(tags=["jobs"])
+QueueDep = Annotated[Queue, Depends(provided(Queue))]
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobDetail(Job):
+    """A job with the attempts that ended."""
+
+    attempts: list[Attempt]
+
+
+@router.get("/jobs")
+def list_jobs(queue: QueueDep, paging: PageQuery, kind: str | None = None, state: JobState | None = None) -> Page[Job]:
+    """Jobs of all services, newest first."""
+    return paging.of(*queue.jobs(kind=kind, state=state, page=paging.page, per_page=paging.per_page))
+
+
+@router.get("/jobs/{job_id:int}")
+def show_job(queue: QueueDep, job_id: int) -> JobDetail:
+    """One job, its result or error, and its attempts."""
+    return JobDetail(**vars(queue.job(job_id)), attempts=queue.attempts(job_id))
+
+
+@router.post("/jobs/{job_id:int}/cancel")
+def cancel_job(queue: QueueDep, job_id: int) -> Job:
+    """Call a job off; 409 when it already ended otherwise."""
+    return queue.cancel(job_id)
+
+
+@router.get("/workers")
+def list_workers(queue: QueueDep) -> list[WorkerInfo]:
+    """Workers seen in the last day; `lost` ones have been silent for 30 s."""
+    return queue.workers()
