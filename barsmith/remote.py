@@ -6,7 +6,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -48,9 +48,13 @@ class House:
         """POST a piece of work and watch its jobs to the end; return the finished jobs in order."""
         return self.follow(service, job_ids(self.post(service, path, body)), progress)
 
-    def follow(self, service: str, ids: Iterable[int], progress: Progress) -> list[dict[str, Any]]:
+    def follow(self, service: str, ids: Sequence[int], progress: Progress) -> list[dict[str, Any]]:
         """Watch jobs until all ended; raise click's error naming the first that failed."""
-        jobs = [self.watch(lambda job=job: self.get(service, f"/jobs/{job}"), _job_ended, progress) for job in ids]
+
+        def look() -> dict[str, Any]:
+            return _together([self.get(service, f"/jobs/{job}") for job in ids])
+
+        jobs = self.watch(look, lambda seen: seen["state"] in _ENDED, progress)["jobs"]
         for job in jobs:
             if job["state"] != "COMPLETED":
                 reason = job.get("error") or "no reason was recorded"
@@ -132,8 +136,17 @@ def table(rows: Iterable[Mapping[str, Any]], columns: list[str]) -> str:
     return "\n".join("  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)).rstrip() for line in cells)
 
 
-def _job_ended(job: Mapping[str, Any]) -> bool:
-    return job["state"] in _ENDED
+def _together(jobs: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return several jobs as one: the mean progress, the note of one that runs, ended when all are."""
+    running = [job for job in jobs if job["state"] not in _ENDED]
+    fraction = sum(1.0 if job["state"] in _ENDED else float(job.get("progress") or 0) for job in jobs) / len(jobs)
+    notes = [job["note"] for job in running if job.get("note")]
+    states = {job["state"] for job in jobs}
+    if running:
+        state = "RUNNING" if "RUNNING" in states or len(running) < len(jobs) else "PENDING"
+    else:
+        state = "COMPLETED" if states == {"COMPLETED"} else "FAILED"
+    return {"state": state, "progress": fraction, "note": notes[0] if notes else "", "jobs": jobs}
 
 
 def _reach(row: Any, column: str) -> Any:

@@ -35,12 +35,9 @@ def bars(symbols: tuple[str, ...], start: str, end: str, provider: str | None, h
     """
     from barsmith.remote import House, Progress, tell
 
-    house, results = House(home), []
-    for symbol in symbols:
-        body = {"start": start, "end": end, **({"provider": provider} if provider else {})}
-        jobs = house.run("ingestion", f"/ingest/{symbol}", body, Progress(f"ingest {symbol}"))
-        results += [job["result"] for job in jobs]
-    tell(results, as_json=as_json)
+    body = {"symbols": list(symbols), "start": start, "end": end, **({"provider": provider} if provider else {})}
+    jobs = House(home).run("ingestion", "/ingest", body, Progress("ingest"))
+    tell([job["result"] for job in jobs], as_json=as_json, columns=["symbol", "provider", "rows", "stored", "reused"])
 
 
 @ingest.command()
