@@ -1,39 +1,44 @@
-"""One pool of connections to Postgres. Transactions begin and end here and nowhere else."""
+"""Connections to one Postgres database. Transactions begin and end here and nowhere else."""
 
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
+from contextlib import contextmanager, suppress
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
+from psycopg.pq import TransactionStatus
 from psycopg.rows import DictRow, dict_row
 from psycopg.types.json import JsonbDumper
-from psycopg_pool import ConnectionPool, PoolTimeout
 
 from shared.errors import Unavailable
 
 Connection = psycopg.Connection[DictRow]
 
-#: How long a caller waits for a connection before it is told that the database does not answer.
-CONNECT_TIMEOUT_S = 5.0
+#: A restart of the server takes less than this, so callers do not notice it between two transactions.
+PATIENCE_S = 5.0
+PAUSE_S = 0.05
 
 
 class Database:
-    """A Postgres database, reached through a pool that opens on first use.
+    """A Postgres database, reached through at most `max_size` connections, which open on first use and are kept.
 
     Rows come back as dictionaries, timestamps in UTC; a `dict` parameter is sent as jsonb. Safe to share between
-    threads, not between processes: after a fork or in a child, make a new one.
+    threads, not between processes: in a child, make a new one.
+
+    The connections are opened by whoever needs one, not by threads in the background as in psycopg_pool: the
+    caller learns at once why it failed, and after an outage nobody waits for a pool's longest back-off.
     """
 
     def __init__(self, url: str, *, application_name: str, max_size: int = 8) -> None:
         self.url = url
         self.application_name = application_name
         self._max_size = max_size
-        self._opening = threading.Lock()
-        self._pool: ConnectionPool[Connection] | None = None
+        self._free = threading.BoundedSemaphore(max_size)
+        self._idle: list[Connection] = []  # the last one used is the first one used again
+        self._closed = False
 
     @property
     def address(self) -> str:
@@ -44,91 +49,88 @@ class Database:
         return f"{host}{port}/{parts.get('dbname') or ''}"
 
     @contextmanager
-    def transaction(self) -> Iterator[Connection]:
+    def transaction(self, *, patience: float = PATIENCE_S) -> Iterator[Connection]:
         """One transaction: committed at the end of the block, rolled back when an exception leaves it.
 
-        Raises Unavailable when Postgres does not answer, or goes away in between (then nothing was committed,
-        except when it went away in the middle of the commit itself).
+        Raises Unavailable when Postgres does not answer for `patience` seconds, or goes away in between (then
+        nothing was committed, except when it went away in the middle of the commit itself).
         """
         try:
-            with self._begun() as conn:
+            with self._begun(patience) as conn:
                 yield conn
         except psycopg.OperationalError as error:
             raise Unavailable(f"Postgres at {self.address}: {_sentence(error)}") from error
 
     def check(self) -> None:
-        """Raise Unavailable unless Postgres answers."""
-        with self.transaction() as conn:
+        """Raise Unavailable unless Postgres answers now."""
+        with self.transaction(patience=0) as conn:
             conn.execute("select 1")
 
     def close(self) -> None:
-        """Close the connections. The pool opens again if it is used again."""
-        with self._opening:
-            if self._pool is not None:
-                self._pool.close()
-                self._pool = None
+        """Close all connections, those in use when they come back."""
+        self._closed = True
+        while self._idle:
+            self._idle.pop().close()
 
     @contextmanager
-    def _begun(self) -> Iterator[Connection]:
-        pool = self._open_pool()
-        conn = self._checked_out(pool)
+    def _begun(self, patience: float) -> Iterator[Connection]:
+        if not self._free.acquire(timeout=max(patience, PAUSE_S)):
+            raise Unavailable(
+                f"all {self._max_size} connections of {self.application_name} to Postgres at {self.address}"
+                f" were busy for {patience:g} s"
+            )
         try:
-            with conn:
-                yield conn
-        finally:
-            pool.putconn(conn)
-
-    def _checked_out(self, pool: ConnectionPool[Connection]) -> Connection:
-        # BEGIN is sent anyway, so it is also the test whether a pooled connection outlived the server behind it
-        for _ in range(self._max_size):
-            conn = self._taken(pool)
+            conn = self._with_begin(patience)
             try:
+                yield conn
+                conn.commit()
+            except BaseException:
+                # on a connection that is gone there is nothing left to roll back
+                with suppress(psycopg.OperationalError):
+                    conn.rollback()
+                raise
+            finally:
+                self._put_back(conn)
+        finally:
+            self._free.release()
+
+    def _with_begin(self, patience: float) -> Connection:
+        deadline = time.monotonic() + patience
+        while True:
+            try:
+                conn = self._idle.pop() if self._idle else self._connect()
+            except IndexError:  # another thread was faster
+                continue
+            except psycopg.OperationalError:
+                if time.monotonic() >= deadline:
+                    raise
+                time.sleep(PAUSE_S)
+                continue
+            try:
+                # needed anyway, so it is also the test whether a kept connection outlived the server behind it
                 conn.execute("begin")
             except psycopg.OperationalError:
-                pool.putconn(conn)
+                conn.close()
             else:
                 return conn
-        conn = self._taken(pool)
-        conn.execute("begin")
+
+    def _connect(self) -> Connection:
+        conn = psycopg.connect(
+            self.url,
+            application_name=self.application_name,
+            autocommit=True,  # transactions are begun explicitly
+            row_factory=dict_row,
+            connect_timeout=5,
+        )
+        conn.adapters.register_dumper(dict, JsonbDumper)
+        conn.execute("set timezone = 'UTC'")
         return conn
 
-    def _taken(self, pool: ConnectionPool[Connection]) -> Connection:
-        try:
-            return pool.getconn()
-        except PoolTimeout:
-            raise Unavailable(f"Postgres at {self.address} does not answer: {self._reason()}") from None
-
-    def _reason(self) -> str:
-        try:
-            psycopg.connect(self.url, connect_timeout=2).close()
-        except psycopg.Error as error:
-            return _sentence(error)
-        return f"all {self._max_size} connections of {self.application_name} were busy for {CONNECT_TIMEOUT_S:g} s"
-
-    def _open_pool(self) -> ConnectionPool[Connection]:
-        with self._opening:
-            if self._pool is None:
-                self._pool = ConnectionPool(
-                    self.url,
-                    connection_class=Connection,
-                    kwargs={
-                        "row_factory": dict_row,
-                        "application_name": self.application_name,
-                        "autocommit": True,  # transactions are begun above, explicitly
-                    },
-                    configure=_configure,
-                    min_size=0,
-                    max_size=self._max_size,
-                    timeout=CONNECT_TIMEOUT_S,
-                    num_workers=1,
-                    open=True,
-                )
-            return self._pool
-
-
-def _configure(conn: psycopg.Connection[Any]) -> None:
-    conn.adapters.register_dumper(dict, JsonbDumper)
-    conn.execute("set timezone = 'UTC'")
+    def _put_back(self, conn: Connection) -> None:
+        if self._closed or conn.info.transaction_status is not TransactionStatus.IDLE:
+            conn.close()
+        else:
+            self._idle.append(conn)
 
 
 def _sentence(error: Exception) -> str:

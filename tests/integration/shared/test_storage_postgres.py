@@ -79,6 +79,22 @@ def test_a_dict_is_sent_as_jsonb_and_times_come_back_in_utc(database: Database) 
     assert row["t"].utcoffset().total_seconds() == 0
 
 
+def test_threads_share_a_few_connections(database: Database) -> None:
+    seen: set[int] = set()
+
+    def ask() -> None:
+        for _ in range(20):
+            with database.transaction() as conn:
+                seen.add(conn.info.backend_pid)
+
+    threads = [threading.Thread(target=ask) for _ in range(20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert 1 <= len(seen) <= 8
+
+
 def test_connections_that_the_server_closed_are_replaced_unnoticed(database: Database) -> None:
     with database.transaction() as one, database.transaction() as two:
         pids = [conn.info.backend_pid for conn in (one, two)]
@@ -104,10 +120,7 @@ def test_a_connection_lost_in_the_middle_is_unavailable_and_commits_nothing(data
         assert queries.rows(conn, "words", Word) == []
 
 
-def test_a_database_that_does_not_answer_is_unavailable_and_the_message_keeps_the_password(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr("shared.storage.postgres.CONNECT_TIMEOUT_S", 0.2)
+def test_a_database_that_does_not_answer_is_unavailable_and_the_message_keeps_the_password() -> None:
     database = Database("postgresql://me:secret@127.0.0.1:1/none", application_name="test")
     with pytest.raises(Unavailable, match=r"127\.0\.0\.1:1/none") as raised:
         database.check()
@@ -116,8 +129,7 @@ def test_a_database_that_does_not_answer_is_unavailable_and_the_message_keeps_th
     assert "refused" in str(raised.value)
 
 
-def test_an_exhausted_pool_says_so(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("shared.storage.postgres.CONNECT_TIMEOUT_S", 0.2)
+def test_when_all_connections_are_busy_it_says_so(database_url: str) -> None:
     database = Database(database_url, application_name="greedy", max_size=1)
     with database.transaction(), pytest.raises(Unavailable, match="all 1 connections of greedy"):
         database.check()
