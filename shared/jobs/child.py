@@ -17,10 +17,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, ExitStack
-from dataclasses import dataclass
 from multiprocessing.connection import Connection
-from typing import Any
-from uuid import UUID
 
 from psycopg.conninfo import conninfo_to_dict
 from pydantic import SecretStr
@@ -28,6 +25,7 @@ from pydantic import SecretStr
 from shared.jobs.context import Handler, JobContext
 from shared.jobs.handling import Failure, failure_of, handle
 from shared.jobs.model import Outcome
+from shared.jobs.pipe import Advanced, Ended, Setup, Task
 from shared.logs import configure_logging
 from shared.settings import ServiceSettings
 
@@ -36,39 +34,6 @@ _PR_SET_PDEATHSIG = 1
 PROGRESS_EVERY_S = 0.1
 #: Striking out shorter ones would mangle every text.
 SHORTEST_SECRET = 4
-
-
-@dataclass(frozen=True)
-class Setup:
-    """The first message to the child."""
-
-    settings: ServiceSettings
-    loaders: Mapping[str, str]
-
-
-@dataclass(frozen=True)
-class Task:
-    """A job to compute."""
-
-    job_id: int
-    kind: str
-    payload: Mapping[str, Any]
-    priority: float
-    attempt: int
-    token: UUID
-
-
-@dataclass(frozen=True)
-class Advanced:
-    job_id: int
-    fraction: float
-    note: str
-
-
-@dataclass(frozen=True)
-class Ended:
-    job_id: int
-    ending: Outcome | Failure
 
 
 def main() -> None:

@@ -10,7 +10,7 @@ from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from shared.jobs.child import Advanced, Ended, Setup, Task
+from shared.jobs.pipe import Advanced, Ended, Setup, Task
 from shared.settings import ServiceSettings
 
 #: How long a child that was told to leave may take to close what it opened.

@@ -23,11 +23,11 @@ from typing import TypeVar
 from uuid import UUID, uuid4
 
 from shared.errors import InvalidInput, Unavailable
-from shared.jobs.child import Advanced, Task
 from shared.jobs.computer import Computer
 from shared.jobs.handling import Failure
 from shared.jobs.heart import Heart
 from shared.jobs.model import Beat, Claim, Completion, Job, LeaseLost, Outcome, Report, Timing
+from shared.jobs.pipe import Advanced, Task
 from shared.jobs.postgres_transport import PostgresTransport
 from shared.jobs.queue import Queue
 from shared.jobs.rescuer import rescuing
