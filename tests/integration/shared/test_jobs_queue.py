@@ -1,0 +1,387 @@
+"""The queue's transitions, one by one, on a real database."""
+
+import threading
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from jobs_support import effects, job, make_queue
+
+from shared.errors import Conflict, InvalidInput, NotFound
+from shared.jobs.context import JobContext
+from shared.jobs.model import (
+    Beat,
+    Completion,
+    EffectFailed,
+    Group,
+    JobState,
+    LeaseLost,
+    Outcome,
+    Report,
+    Submission,
+    Timing,
+)
+from shared.jobs.queue import Queue
+from shared.storage.postgres import Database
+from shared.testing.waiting import eventually
+
+DONE = Outcome(result={"n": 1})
+KINDS = ["testjobs.add", "testjobs.sleep", "testjobs.next", "testjobs.other"]
+
+
+@pytest.fixture
+def queue(database: Database) -> Queue:
+    return make_queue(database, Timing(lease=timedelta(minutes=1), backoff=timedelta(milliseconds=20)))
+
+
+def claim(queue: Queue, limit: int = 1, worker: str = "w", kinds: list[str] = KINDS):
+    token = uuid4()
+    return token, queue.claim(kinds, limit, token, worker).jobs
+
+
+def expire(queue: Queue, job_id: int) -> None:
+    """Let the lease run out without waiting for it."""
+    with queue.database.transaction() as conn:
+        conn.execute("update jobs.job set lease_expires_at = now() - interval '1 s' where id = %s", [job_id])
+
+
+def ready_now(queue: Queue) -> None:
+    """Let every pause between attempts be over."""
+    with queue.database.transaction() as conn:
+        conn.execute("update jobs.job set run_after = now() where state = 'PENDING'")
+
+
+def snapshot(queue: Queue, job_id: int) -> object:
+    with queue.database.transaction() as conn:
+        return conn.execute("select * from jobs.job where id = %s", [job_id]).fetchone()
+
+
+# --- submit
+
+
+@pytest.mark.parametrize("priority", [float("nan"), float("inf"), float("-inf")])
+def test_a_priority_that_cannot_be_ordered_is_refused_in_python_and_by_the_table(queue, priority):
+    with pytest.raises(InvalidInput, match="cannot be ordered"):
+        job("add", priority=priority)
+    [job_id] = queue.submit([job("add")])
+    with pytest.raises(Exception, match="job_priority_check"), queue.database.transaction() as conn:
+        conn.execute("update jobs.job set priority = %s where id = %s", [priority, job_id])
+
+
+def test_malformed_submissions_are_refused_and_leave_nothing(queue):
+    for wrong in (
+        {"kind": "Robert'); drop table jobs.job;--"},
+        {"max_attempts": 0},
+        {"max_runtime": timedelta(0)},
+        {"run_after": datetime(2030, 1, 1)},  # noqa: DTZ001 - the point
+    ):
+        with pytest.raises(InvalidInput):
+            Submission(**{"kind": "testjobs.add", "payload": {}, **wrong})
+    for payload in ({"x": float("nan")}, {"x": {1, 2}}, {"x": "a\x00b"}):
+        with pytest.raises(InvalidInput, match="JSON"):
+            queue.submit([job("add"), Submission(kind="testjobs.add", payload=payload)])
+    assert queue.jobs() == ([], 0)
+
+
+def test_a_live_unique_key_gives_the_live_job_also_inside_a_batch(queue):
+    def keyed(key: str) -> Submission:
+        return Submission(kind="testjobs.add", payload={}, unique_key=key)
+
+    b, a, b_again, free = queue.submit([keyed("b"), keyed("a"), keyed("b"), job("add")])
+    assert b == b_again
+    assert b < a < free, "ids follow the order of submission, not that of the keys"
+    assert queue.submit([keyed("a"), keyed("c")])[0] == a
+    token, _ = claim(queue, 10)
+    assert queue.submit([keyed("a")]) == [a], "running is live, too"
+    queue.complete(a, token, DONE)
+    assert queue.submit([keyed("a")])[0] > free, "a completed one is not"
+
+
+def test_the_same_keys_submitted_from_many_threads_at_once_are_enqueued_once(queue):
+    batch = [Submission(kind="testjobs.add", payload={}, unique_key=f"k{n}") for n in range(20)]
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(lambda flip: queue.submit(batch[::flip])[::flip], [1, -1] * 4))
+    assert all(answer == answers[0] for answer in answers)
+    assert queue.jobs()[1] == 20
+
+
+def test_submitting_belongs_to_the_callers_transaction(queue):
+    with queue.database.transaction() as conn:
+        queue.submit([job("add")], conn=conn)
+        queue.submit_group(Group(jobs=[job("add")], continuation=job("next")), conn=conn)
+        conn.rollback()
+    assert queue.jobs() == ([], 0)
+
+
+# --- claim
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    priorities=st.lists(
+        st.floats(allow_nan=False, allow_infinity=False) | st.sampled_from([0.0, -0.0, 1.5]), max_size=30
+    )
+)
+def test_jobs_come_highest_priority_first_then_oldest(queue, priorities):
+    ids = queue.submit([job("add", priority=priority) for priority in priorities])
+    came = []
+    while (jobs := claim(queue, 7)[1]) != []:
+        came += [found.id for found in jobs]
+    assert came == [job_id for _, job_id in sorted(zip([-priority for priority in priorities], ids, strict=True))]
+
+
+def test_a_repeated_claim_gives_the_same_jobs_also_while_the_first_is_under_way(queue):
+    queue.submit([job("add", n=n) for n in range(100)])
+    token = uuid4()
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(lambda _: queue.claim(KINDS, 5, token, "w").jobs, range(8)))
+    assert all([found.id for found in answer] == [found.id for found in answers[0]] for answer in answers)
+    assert len(queue.jobs(state=JobState.RUNNING)[0]) == 5
+
+
+def test_concurrent_claimers_never_get_one_job_twice_and_leave_none(queue):
+    queue.submit([job("add", priority=n % 3) for n in range(400)])
+    barrier = threading.Barrier(4)
+
+    def drain(worker: int) -> list[int]:
+        barrier.wait()
+        got: list[int] = []
+        while (jobs := claim(queue, 3, f"w{worker}")[1]) != []:
+            got += [found.id for found in jobs]
+        return got
+
+    with ThreadPoolExecutor(4) as pool:
+        got = [job_id for jobs in pool.map(drain, range(4)) for job_id in jobs]
+    assert Counter(got) == dict.fromkeys(range(1, 401), 1)
+
+
+def test_run_after_and_kind_are_respected(queue):
+    later = datetime.now(UTC) + timedelta(hours=1)  # noqa: TID251 - far enough that no clock difference matters
+    [waiting] = queue.submit([Submission(kind="testjobs.add", payload={}, priority=9, run_after=later)])
+    other, wanted = queue.submit([job("other", priority=5), job("add")])
+    assert [found.id for found in claim(queue, 5, kinds=["testjobs.add"])[1]] == [wanted]
+    ready_now(queue)
+    assert [found.id for found in claim(queue, 5)[1]] == [waiting, other]
+    assert claim(queue, 5)[1] == []
+    for limit in (0, 101):
+        with pytest.raises(InvalidInput, match="ask for 1 to 100"):
+            claim(queue, limit)
+
+
+def test_claiming_reads_the_index_whatever_else_is_pending(queue):
+    """Not a time, which depends on the machine: how many rows the claim has to look at."""
+    with queue.database.transaction() as conn:
+        conn.execute(
+            """insert into jobs.job (kind, payload, priority, max_attempts, max_runtime, run_after, delayed)
+            select case n % 3 when 0 then 'testjobs.add' else 'testjobs.other' end, '{}', n, 3, '1 h',
+                now() + n % 2 * interval '1 h', n % 2 = 1
+            from generate_series(1, 30000) as n"""
+        )
+    with queue.database.transaction() as conn:
+        before = touched(conn)
+        queue._queries.rows(
+            conn, "claim", object_row, kinds=["testjobs.add"], limit=1, token=uuid4(), worker="w", lease=timedelta(1)
+        )
+        seen = touched(conn) - before
+    assert seen < 60, f"{seen} rows read to claim one job out of 30,000"
+
+
+def object_row(**columns: object) -> dict[str, object]:
+    return columns
+
+
+def touched(conn) -> int:
+    row = conn.execute(
+        "select seq_tup_read + coalesce(idx_tup_fetch, 0) as n from pg_stat_xact_user_tables"
+        " where schemaname = 'jobs' and relname = 'job'"
+    ).fetchone()
+    return row["n"]
+
+
+# --- complete, fail, rescue
+
+
+def test_completing_twice_applies_the_effect_once_and_a_late_one_is_refused(queue, database):
+    [job_id] = queue.submit([job("add")])
+    token, _ = claim(queue)
+    assert queue.complete(job_id, token, DONE) is Completion.DONE
+    done = snapshot(queue, job_id)
+    assert queue.complete(job_id, token, Outcome(result={"n": 2}, submit=[job("next")])) is Completion.ALREADY_DONE
+    for late in (
+        lambda: queue.complete(job_id, uuid4(), DONE),
+        lambda: queue.fail(job_id, uuid4(), "x"),
+        lambda: queue.fail(job_id, token, "x"),
+        lambda: queue.complete(999, token, DONE),
+    ):
+        with pytest.raises(LeaseLost):
+            late()
+    assert queue.heartbeat(token, {job_id: Report()}) == {job_id: Beat.LOST}
+    assert snapshot(queue, job_id) == done
+    assert effects(database) == {job_id: 1}
+    assert queue.jobs()[1] == 1, "nothing was submitted by the second"
+
+
+@pytest.mark.parametrize("when", ["rescued", "second attempt runs", "second attempt completed"])
+def test_a_zombie_is_refused_everywhere(queue, database, when):
+    [job_id] = queue.submit([job("add")])
+    token, [found] = claim(queue)
+    zombie = JobContext(job_id=job_id, kind=found.kind, payload={}, priority=0, attempt=found.attempt, token=token)
+    with queue.database.transaction() as conn:
+        zombie.still_mine(conn)
+    expire(queue, job_id)
+    assert queue.rescue() == 1
+    if when != "rescued":
+        ready_now(queue)
+        other, _ = claim(queue, worker="w2")
+        if when == "second attempt completed":
+            queue.complete(job_id, other, DONE)
+    before = snapshot(queue, job_id)
+    assert queue.heartbeat(token, {job_id: Report(0.9)}) == {job_id: Beat.LOST}
+    with pytest.raises(LeaseLost):
+        queue.complete(job_id, token, DONE)
+    if when != "rescued":  # before that its fail is taken for the repetition of one whose answer was lost
+        with pytest.raises(LeaseLost):
+            queue.fail(job_id, token, "x")
+    with pytest.raises(LeaseLost), queue.database.transaction() as conn:
+        zombie.still_mine(conn)
+    assert snapshot(queue, job_id) == before
+    assert effects(database) == ({job_id: 1} if when == "second attempt completed" else {})
+
+
+def test_the_fence_holds_the_lease_until_its_transaction_ends(queue):
+    [job_id] = queue.submit([job("add")])
+    token, [found] = claim(queue)
+    ctx = JobContext(job_id=job_id, kind=found.kind, payload={}, priority=0, attempt=1, token=token)
+    with queue.database.transaction() as conn:
+        ctx.still_mine(conn)
+        with ThreadPoolExecutor(1) as pool:
+            cancelled = pool.submit(queue.cancel, job_id)
+            eventually(lambda: waits_for_a_lock(queue), what="the cancellation waits")
+            assert queue.job(job_id).state is JobState.RUNNING
+            conn.commit()
+            assert cancelled.result(5).state is JobState.CANCELLED
+
+
+def waits_for_a_lock(queue: Queue) -> bool:
+    with queue.database.transaction() as conn:
+        found = conn.execute(
+            "select count(*) as n from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()"
+        ).fetchone()
+    return found["n"] > 0
+
+
+def test_failing_retries_with_growing_pauses_then_gives_up(queue):
+    [job_id] = queue.submit([job("add")])
+    pauses = []
+    for attempt in (1, 2):
+        token, [found] = claim(queue)
+        assert found.attempt == attempt
+        assert queue.fail(job_id, token, f"boo {attempt}") is JobState.PENDING
+        assert queue.fail(job_id, token, "again: its answer was lost") is JobState.PENDING
+        found = queue.job(job_id)
+        assert found.error == f"boo {attempt}"
+        [pause] = [row["s"] for row in _query(queue, "select extract(epoch from run_after - now()) as s from jobs.job")]
+        pauses.append(float(pause))
+        ready_now(queue)
+    assert pauses[1] > pauses[0]
+    token, _ = claim(queue)
+    assert queue.fail(job_id, token, "boo 3") is JobState.FAILED
+    assert [(a.attempt, a.outcome, a.error) for a in queue.attempts(job_id)] == [
+        (n, "FAILED", f"boo {n}") for n in (1, 2, 3)
+    ]
+    [hopeless] = queue.submit([job("add")])
+    token, _ = claim(queue)
+    assert queue.fail(hopeless, token, "never", retry=False) is JobState.FAILED
+
+
+def _query(queue: Queue, text: str) -> list[dict]:
+    with queue.database.transaction() as conn:
+        return conn.execute(text).fetchall()
+
+
+def test_a_refused_effect_leaves_the_job_running_and_nothing_stored(queue, database):
+    [job_id] = queue.submit([job("reject")])
+    token, _ = claim(queue, kinds=["testjobs.reject"])
+    with pytest.raises(EffectFailed, match="the registry says no"):
+        queue.complete(job_id, token, Outcome(result={"n": 1}, submit=[job("next")]))
+    assert queue.job(job_id).state is JobState.RUNNING
+    assert effects(database) == {}
+    assert queue.jobs()[1] == 1
+
+
+def test_rescue_takes_back_expired_leases_only_and_only_once(queue):
+    gone, kept = queue.submit([job("add"), job("add")])
+    _, _ = claim(queue, 2)
+    expire(queue, gone)
+    with ThreadPoolExecutor(4) as pool:
+        assert sum(pool.map(lambda _: queue.rescue(), range(8))) == 1
+    assert queue.job(gone).state is JobState.PENDING
+    assert queue.job(kept).state is JobState.RUNNING
+    assert [(a.attempt, a.outcome) for a in queue.attempts(gone)] == [(1, "LEASE_EXPIRED")]
+
+
+def test_a_heartbeat_stays_in_place(queue):
+    [job_id] = queue.submit([job("add")])
+    token, _ = claim(queue)
+    for n in range(20):
+        queue.heartbeat(token, {job_id: Report(n / 20, f"step {n}")})
+    found = queue.job(job_id)
+    assert (found.progress, found.note) == (0.95, "step 19")
+
+    def hot() -> bool:
+        [row] = _query(queue, "select n_tup_hot_upd as n from pg_stat_user_tables where relid = 'jobs.job'::regclass")
+        return row["n"] >= 20
+
+    eventually(hot, what="20 updates without an index entry")
+
+
+# --- cancel, look
+
+
+def test_cancel_ends_what_has_not_ended(queue):
+    pending, running, done = queue.submit([job("add"), job("add", priority=2), job("add", priority=3)])
+    token, _ = claim(queue, 2)
+    queue.complete(done, token, DONE)
+    for job_id in (pending, running, running):
+        assert queue.cancel(job_id).state is JobState.CANCELLED
+    assert queue.heartbeat(token, {running: Report()}) == {running: Beat.CANCELLED}
+    with pytest.raises(LeaseLost):
+        queue.complete(running, token, DONE)
+    with pytest.raises(Conflict, match=f"job {done} is COMPLETED"):
+        queue.cancel(done)
+    with pytest.raises(NotFound, match="no job 999"):
+        queue.cancel(999)
+    assert claim(queue)[1] == []
+
+
+def test_jobs_are_listed_newest_first_in_pages_with_filters(queue):
+    ids = queue.submit([job("add") for _ in range(5)] + [job("other")])
+    found, total = queue.jobs(kind="testjobs.add", page=2, per_page=2)
+    assert ([one.id for one in found], total) == ([ids[2], ids[1]], 5)
+    claim(queue)
+    assert [one.id for one in queue.jobs(state=JobState.RUNNING)[0]] == [ids[0]]
+    assert {(count.kind, count.state): count.jobs for count in queue.counts()} == {
+        ("testjobs.add", JobState.PENDING): 4,
+        ("testjobs.add", JobState.RUNNING): 1,
+        ("testjobs.other", JobState.PENDING): 1,
+    }
+    with pytest.raises(NotFound):
+        queue.job(999)
+    with pytest.raises(InvalidInput):
+        queue.jobs(page=0)
+
+
+def test_a_silent_worker_shows_as_lost(queue):
+    queue.submit([job("add")])
+    claim(queue, worker="busy")
+    claim(queue, worker="silent")
+    with queue.database.transaction() as conn:
+        conn.execute("update jobs.worker set last_seen = now() - interval '31 s' where id = 'silent'")
+    assert {worker.id: (worker.lost, worker.job_id) for worker in queue.workers()} == {
+        "busy": (False, 1),
+        "silent": (True, None),
+    }
