@@ -17,7 +17,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
+
+from orchestrator_service.domain.statistics.distributions import t_log_cdf
 
 Floats = npt.NDArray[np.float64]
 Float32s = npt.NDArray[np.float32]
@@ -94,7 +95,7 @@ def effective_trials(null_max: Floats, days: int) -> float:
     Never take an eigenvalue count in its stead: it saturates at T and lets a quarter of noise through.
     """
     critical = float(np.quantile(null_max, 0.95))
-    log_below = float(stats.t.logcdf(critical, days - 1))
+    log_below = t_log_cdf(critical, days - 1)
     return math.log(0.95) / log_below if log_below < 0 else math.inf
 
 

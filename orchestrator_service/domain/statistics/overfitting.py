@@ -1,4 +1,4 @@
-"""Probability of back-test overfitting: does the winner of one half of the days still win on the other?
+"""Probability of back-test overfitting: how often the winner of one half of the days fails on the other.
 
 Source: Bailey, Borwein, Lopez de Prado, Zhu, "The probability of backtest overfitting" (combinatorially symmetric
 cross-validation).
@@ -11,7 +11,6 @@ from itertools import combinations
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
 
 Floats = npt.NDArray[np.float64]
 
@@ -42,7 +41,8 @@ def overfitting(ledger: npt.NDArray[np.floating], blocks: int = 10) -> Overfitti
         train = _sharpe(sums[inside].sum(axis=0), squares[inside].sum(axis=0), half)
         test = _sharpe(sums[~inside].sum(axis=0), squares[~inside].sum(axis=0), half)
         winner = int(np.argmax(train))
-        rank = float(stats.rankdata(test)[winner])
+        # midrank among equals, 1..K
+        rank = float((test < test[winner]).sum()) + (float((test == test[winner]).sum()) + 1) / 2
         below += rank / (count + 1) <= 0.5
         losses += bool(sums[~inside, winner].sum() < 0)
         splits += 1

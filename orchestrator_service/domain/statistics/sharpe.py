@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy import optimize, stats
+
+from orchestrator_service.domain.statistics import distributions as dist
 
 Floats = npt.NDArray[np.float64]
 
@@ -36,16 +37,18 @@ class Shape:
 
 def shape_of(returns: Floats) -> Shape:
     """Return the shape of `returns` (T,); `sharpe` is NaN when they do not vary."""
-    centred = returns - returns.mean()
-    spread = float(returns.std(ddof=1)) if len(returns) > 1 else 0.0
+    count = len(returns)
+    spread = float(returns.std(ddof=1)) if count > 1 else 0.0
     if spread == 0:
-        return Shape(sharpe=float("nan"), periods=len(returns))
-    second = float(np.mean(centred**2))
+        return Shape(sharpe=float("nan"), periods=count)
+    centred: Floats = returns - returns.mean()
+    squares: Floats = centred * centred
+    second = float(squares.sum()) / count
     return Shape(
         sharpe=float(returns.mean()) / spread,
-        periods=len(returns),
-        skew=float(np.mean(centred**3)) / second**1.5,
-        kurtosis=float(np.mean(centred**4)) / second**2,
+        periods=count,
+        skew=float(squares @ centred) / count / second**1.5,
+        kurtosis=float(squares @ squares) / count / second**2,
     )
 
 
@@ -57,7 +60,7 @@ def annual(sharpe: float, periods_per_year: int = TRADING_DAYS) -> float:
 def probabilistic_sharpe(shape: Shape, benchmark: float = 0.0) -> float:
     """Return PSR: the probability that the true Sharpe ratio exceeds `benchmark` (both per period)."""
     excess = (shape.sharpe - benchmark) * math.sqrt(shape.periods - 1)
-    return float(stats.norm.cdf(excess / math.sqrt(shape.variance_factor)))
+    return dist.normal_cdf(excess / math.sqrt(shape.variance_factor))
 
 
 def minimum_track_record(shape: Shape, benchmark: float = 0.0, confidence: float = 0.95) -> float:
@@ -67,7 +70,7 @@ def minimum_track_record(shape: Shape, benchmark: float = 0.0, confidence: float
     """
     if not shape.sharpe > benchmark:
         return math.inf
-    z = float(stats.norm.ppf(confidence))
+    z = dist.normal_quantile(confidence)
     return 1 + shape.variance_factor * (z / (shape.sharpe - benchmark)) ** 2
 
 
@@ -78,8 +81,8 @@ def expected_maximum(trials: float, sd: float = 1.0) -> float:
     """
     if trials <= 1:
         return 0.0
-    upper = stats.norm.ppf([1 - 1 / trials, 1 - 1 / (trials * math.e)])
-    return sd * float((1 - _EULER) * upper[0] + _EULER * upper[1])
+    typical, extreme = dist.normal_quantile(1 - 1 / trials), dist.normal_quantile(1 - 1 / (trials * math.e))
+    return sd * ((1 - _EULER) * typical + _EULER * extreme)
 
 
 def deflated_sharpe(shape: Shape, trials: float, variance_of_trials: float) -> float:
@@ -92,20 +95,23 @@ def deflated_sharpe(shape: Shape, trials: float, variance_of_trials: float) -> f
 
 def deflation_hurdle(trials: float, confidence: float = 0.95) -> float:
     """Return the z that the best of `trials` normal draws must reach for a DSR of `confidence`."""
-    return expected_maximum(trials) + float(stats.norm.ppf(confidence))
+    return expected_maximum(trials) + dist.normal_quantile(confidence)
 
 
 def chance_of_any(trials: float, z: float) -> float:
     """Return the probability that any of `trials` independent worthless trials shows at least `z`."""
-    return float(-np.expm1(trials * np.log1p(-stats.norm.sf(z))))
+    return -math.expm1(trials * math.log1p(-dist.normal_cdf(-z)))
 
 
 def smallest_confirmable(periods: int, level: float, power: float = 0.8) -> float:
     """Return the annual Sharpe ratio that a one-sided t-test at `level` on `periods` days finds with `power`."""
-    critical = float(stats.t.ppf(1 - level, periods - 1))
-
-    def shortfall(noncentrality: float) -> float:
-        return float(stats.nct.sf(critical, periods - 1, noncentrality)) - power
-
-    noncentrality = float(optimize.brentq(shortfall, 0.0, critical + 20.0))
-    return annual(noncentrality / math.sqrt(periods))
+    critical = dist.t_quantile(1 - level, periods - 1)
+    low, high = 0.0, critical + 20.0
+    # power grows with the true Sharpe ratio: 50 halvings leave an error far below any that matters
+    for _ in range(50):
+        middle = (low + high) / 2
+        if dist.shifted_t_tail(critical, periods - 1, middle) < power:
+            low = middle
+        else:
+            high = middle
+    return annual(high / math.sqrt(periods))

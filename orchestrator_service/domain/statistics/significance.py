@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
+
+from orchestrator_service.domain.statistics.distributions import t_tail
 
 Floats = npt.NDArray[np.float64]
 
@@ -48,7 +49,7 @@ def hac_t(returns: Floats, lags: int | None = None) -> TTest:
         return TTest(math.nan, 1.0, math.nan)
     se = math.sqrt(variance / count)
     t = float(returns.mean()) / se
-    return TTest(t, float(stats.t.sf(t, count - 1)), se)
+    return TTest(t, t_tail(t, count - 1), se)
 
 
 def day_permutation_p(products: Floats, draws: int, rng: np.random.Generator) -> float:
