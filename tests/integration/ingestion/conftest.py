@@ -1,0 +1,152 @@
+"""A real exchange process, a real worker process, a real web server."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from ingestion_service.app import create_app
+from ingestion_service.settings import Settings
+from shared.testing.ports import free_port
+from shared.testing.servers import serving
+from shared.testing.waiting import eventually
+
+ROOT = Path(__file__).parents[3]
+#: The worker as in production, but taken for dead after two seconds instead of thirty.
+WORKER = """
+from datetime import timedelta
+from ingestion_service.settings import Settings
+from ingestion_service.worker import LOADERS
+from shared.jobs.model import Timing
+from shared.jobs.worker import run_worker
+short = timedelta(seconds=2)
+run_worker(Settings(), LOADERS, timing=Timing(lease=short, backoff=short / 4, rescue_every=short / 4))
+"""
+
+
+@dataclass
+class Exchange:
+    """`python -m simulated_exchange` with faults given as settings."""
+
+    port: int
+    faults: dict[str, object]
+    process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        env = {f"SIMULATED_EXCHANGE_{name.upper()}": str(value) for name, value in self.faults.items()}
+        command = [sys.executable, "-m", "simulated_exchange", "--port", str(self.port)]
+        self.process = subprocess.Popen(command, cwd=ROOT, env=os.environ | env)
+        eventually(self.answers, timeout=30, what="the exchange")
+
+    def answers(self) -> bool:
+        try:
+            return httpx.get(f"{self.url}/healthz", trust_env=False).is_success
+        except httpx.TransportError:
+            return False
+
+    def requests(self) -> int:
+        return httpx.get(f"{self.url}/healthz", trust_env=False).json()["requests"]
+
+    def kill(self) -> None:
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+
+
+@pytest.fixture
+def start_exchange() -> Iterator[Callable[..., Exchange]]:
+    started: list[Exchange] = []
+
+    def start(**faults: object) -> Exchange:
+        exchange = Exchange(free_port(), faults)
+        started.append(exchange)
+        exchange.start()
+        return exchange
+
+    yield start
+    for exchange in started:
+        exchange.kill()
+
+
+@dataclass
+class House:
+    """The ingestion service with one worker, on a fresh database and data folder."""
+
+    http: httpx.Client
+    env: dict[str, str]
+    workers: list[subprocess.Popen[bytes]] = field(default_factory=list)
+
+    def start_worker(self) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-c", WORKER]
+        worker = subprocess.Popen(command, cwd=ROOT, env=os.environ | self.env)
+        self.workers.append(worker)
+        return worker
+
+    def post(self, path: str, **body: Any) -> Any:
+        answer = self.http.post(path, json=body)
+        assert answer.status_code == 202, answer.text
+        return answer.json()
+
+    def job(self, job_id: int) -> dict[str, Any]:
+        return self.http.get(f"/jobs/{job_id}", headers={"Accept": "application/json"}).json()
+
+    def ended(self, job_id: int, timeout: float = 60) -> dict[str, Any]:
+        eventually(lambda: self.job(job_id)["state"] not in ("PENDING", "RUNNING"), timeout=timeout, what=f"job {job_id}")
+        return self.job(job_id)
+
+    def done(self, job_id: int, timeout: float = 60) -> dict[str, Any]:
+        job = self.ended(job_id, timeout)
+        assert job["state"] == "COMPLETED", job
+        return job["result"]
+
+    def ingest(self, symbol: str, start: str, end: str, **more: object) -> dict[str, Any]:
+        return self.done(self.post(f"/ingest/{symbol}", start=start, end=end, **more)["job_id"])
+
+
+@pytest.fixture
+def open_house(database_url: str, tmp_path: Path) -> Iterator[Callable[..., House]]:
+    """Open the house with an exchange at `url`; with a worker unless told otherwise."""
+    with ExitStack() as stack:
+        yield lambda url="http://127.0.0.1:9", **more: stack.enter_context(_house(database_url, tmp_path, url, **more))
+
+
+@contextmanager
+def _house(database_url: str, home: Path, url: str, *, key: str = "simulated", worker: bool = True) -> Iterator[House]:
+    env = {
+        "DATABASE_URL": database_url,
+        "BARSMITH_HOME": str(home / "home"),
+        "ALPACA_API_BASE_URL": url,
+        "ALPACA_KEY_ID": key,
+        "ALPACA_SECRET_KEY": "simulated-secret",
+    }
+    settings = Settings(database_url=database_url, home=home / "home", alpaca_base_url=url, alpaca_key_id=key)
+    with serving(create_app(settings)) as http:
+        house = House(http, env)
+        if worker:
+            house.start_worker()
+        try:
+            yield house
+        finally:
+            for process in house.workers:
+                process.terminate()
+            for process in house.workers:
+                process.wait(timeout=20)
+
+
+@pytest.fixture
+def waited() -> Callable[[Callable[[], bool], str], None]:
+    """Wait until something holds."""
+    return lambda predicate, what: eventually(predicate, timeout=30, what=what)

@@ -1,0 +1,136 @@
+"""Fetching through the real alpaca-py client from a real exchange process into a real lake."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import polars as pl
+from polars.testing import assert_frame_equal
+
+from simulated_exchange.market import Market
+
+
+
+def stored(house, symbol: str) -> pl.DataFrame:
+    answer = house.http.get(f"/bars/{symbol}", params={"format": "parquet", "limit": 5_000_000})
+    assert answer.is_success, answer.text
+    return pl.read_parquet(answer.content)
+
+
+def truth(symbol: str, start: datetime, end: datetime) -> pl.DataFrame:
+    bars = Market().bars(symbol, start, end)
+    return bars.select(
+        "ts", open="o", high="h", low="l", close="c", volume=pl.col("v").cast(pl.Float64)
+    )
+
+
+def assert_true(house, symbol: str, start: datetime, end: datetime) -> None:
+    assert_frame_equal(stored(house, symbol).drop("symbol", "source"), truth(symbol, start, end))
+
+
+def test_many_pages_become_the_exchanges_bars_bit_for_bit(start_exchange, open_house):
+    exchange = start_exchange(page_limit=1_000)
+    house = open_house(exchange.url)
+
+    result = house.ingest("edge", "2024-01-01", "2024-03-01")
+
+    assert_true(house, "EDGE", datetime(2024, 1, 1, tzinfo=UTC), datetime(2024, 3, 1, tzinfo=UTC))
+    assert (result["months"], result["rejected"]) == (2, {})
+    assert result["rows"] == result["stored"] == result["new_rows"] == stored(house, "EDGE").height
+    assert set(stored(house, "EDGE")["source"]) == {"simulated"}
+
+
+def test_what_was_fetched_is_not_asked_for_again(start_exchange, open_house):
+    exchange = start_exchange()
+    house = open_house(exchange.url)
+    first = house.ingest("FLAT", "2024-02-10", "2024-04-10")
+    asked = exchange.requests()
+
+    again = house.ingest("FLAT", "2024-03-01", "2024-04-01")
+    assert (again["reused"], exchange.requests()) == (True, asked)
+
+    wider = house.ingest("FLAT", "2024-01-15", "2024-04-20")
+    assert wider["months"] == 3  # the ends of January, February and April
+    assert exchange.requests() == asked + 3
+    assert_true(house, "FLAT", datetime(2024, 1, 15, tzinfo=UTC), datetime(2024, 4, 20, tzinfo=UTC))
+
+    fresh = house.ingest("FLAT", "2024-03-01", "2024-04-01", refresh=True)
+    assert (fresh["reused"], fresh["new_rows"], first["months"]) == (False, 0, 3)
+    assert exchange.requests() == asked + 4
+
+
+def test_storms_of_429_and_errors_of_the_server_only_delay(start_exchange, open_house):
+    exchange = start_exchange(page_limit=2_000, storm_every=5, storm_length=2, fail_every=4)
+    house = open_house(exchange.url)
+    result = house.ingest("QMKT", "2024-01-01", "2024-03-01")
+    assert_true(house, "QMKT", datetime(2024, 1, 1, tzinfo=UTC), datetime(2024, 3, 1, tzinfo=UTC))
+    assert exchange.requests() > result["rows"] // 2_000 + 3
+
+
+def test_a_small_rate_limit_is_waited_out(start_exchange, open_house):
+    exchange = start_exchange(page_limit=1_000, rate_limit=3, rate_window_seconds=1)
+    house = open_house(exchange.url)
+    house.ingest("EDGE", "2024-01-01", "2024-02-01")
+    assert_true(house, "EDGE", datetime(2024, 1, 1, tzinfo=UTC), datetime(2024, 2, 1, tzinfo=UTC))
+
+
+def test_an_exchange_killed_midway_and_restarted_costs_nothing_but_time(start_exchange, open_house, waited):
+    exchange = start_exchange(slow_page_seconds=0.3)
+    house = open_house(exchange.url)
+    job_id = house.post("/ingest/EDGE", start="2024-01-01", end="2024-07-01")["job_id"]
+    waited(lambda: len(house.http.get("/symbols").json()) == 1, "the first month")
+
+    exchange.kill()
+    exchange.start()
+
+    result = house.done(job_id)
+    assert_true(house, "EDGE", datetime(2024, 1, 1, tzinfo=UTC), datetime(2024, 7, 1, tzinfo=UTC))
+    # the second process was asked only for what the first had not answered
+    assert (result["months"], exchange.requests() < 6) == (6, True)
+
+
+def test_a_worker_killed_midway_goes_on_where_it_was(start_exchange, open_house, waited):
+    exchange = start_exchange(slow_page_seconds=0.3)
+    house = open_house(exchange.url, worker=False)
+    worker = house.start_worker()
+    job_id = house.post("/ingest/EDGE", start="2024-01-01", end="2024-07-01")["job_id"]
+    waited(lambda: len(house.http.get("/symbols").json()) == 1, "the first month")
+    worker.kill()
+    worker.wait()
+
+    house.start_worker()
+    result = house.done(job_id, timeout=90)
+    assert_true(house, "EDGE", datetime(2024, 1, 1, tzinfo=UTC), datetime(2024, 7, 1, tzinfo=UTC))
+    assert result["months"] < 6
+    assert exchange.requests() <= 6 + 1
+
+
+def test_wrong_credentials_stop_at_once(start_exchange, open_house):
+    exchange = start_exchange()
+    house = open_house(exchange.url, key="somebody-else")
+    job = house.ended(house.post("/ingest/EDGE", start="2024-01-01", end="2024-03-01")["job_id"])
+    assert (job["state"], job["attempt"]) == ("FAILED", 1)
+    assert "403" in job["error"]
+    assert "ALPACA_KEY_ID" in job["error"]
+    assert exchange.requests() == 0  # refused at the door, and not knocked at again
+
+
+def test_an_unknown_symbol_fails_and_stores_nothing(start_exchange, open_house):
+    house = open_house(start_exchange().url)
+    job = house.ended(house.post("/ingest/NOPE", start="2024-01-01", end="2024-02-01")["job_id"])
+    assert (job["state"], job["attempt"]) == ("FAILED", 1)
+    assert "has no bars of NOPE" in job["error"]
+    assert house.http.get("/symbols").json() == []
+
+
+def test_several_symbols_are_several_jobs_and_half_days_are_half(start_exchange, open_house):
+    house = open_house(start_exchange().url)
+    jobs = house.post("/ingest", symbols=["EDGE", "CALM", "VOLX"], start="2024-11-25", end="2024-12-01")["jobs"]
+    assert [job["symbol"] for job in jobs] == ["EDGE", "CALM", "VOLX"]
+    for job in jobs:
+        house.done(job["job_id"])
+    by_symbol = {row["symbol"]: row for row in house.http.get("/coverage").json()["items"]}
+    edge, calm = by_symbol["EDGE"], by_symbol["CALM"]
+    assert (edge["rows"], edge["sessions"], edge["missing_minutes"]) == (3 * 390 + 210, 4, 0)
+    assert 0.05 < calm["missing_minutes"] / edge["rows"] < 0.2
+    assert stored(house, "VOLX")["volume"].max() == 0
