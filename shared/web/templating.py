@@ -11,6 +11,7 @@ from fastapi.responses import HTMLResponse
 from jinja2 import ChoiceLoader, Environment, FileSystemLoader, PackageLoader, PrefixLoader, StrictUndefined
 
 from shared.clock import Clock
+from shared.web import charts
 from shared.web.formats import filters, url_with
 
 
@@ -26,6 +27,7 @@ def template_environment(package: str, clock: Clock) -> Environment:
         lstrip_blocks=True,
     )
     environment.filters.update(filters(clock))
+    environment.globals["charts"] = charts
     environment.globals["url_with"] = url_with
     environment.globals["new_key"] = lambda: secrets.token_hex(16)
     return environment

@@ -18,8 +18,14 @@ async function drawTips() {
   startTips();
 }
 
+async function lightLineage() {
+  if (!document.querySelector("svg[data-dag]")) return;
+  const { startDags } = await import("./dag.mjs");
+  startDags();
+}
+
 startFrame();
 startKeys();
 startLive(body.static);
-await Promise.allSettled([drawCharts(), drawTips()]);
+await Promise.allSettled([drawCharts(), drawTips(), lightLineage()]);
 requestAnimationFrame(() => requestAnimationFrame(() => { document.documentElement.dataset.ready = "1"; }));
