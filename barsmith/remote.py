@@ -62,7 +62,11 @@ class House:
         return jobs
 
     def watch(
-        self, look: Callable[[], dict[str, Any]], ended: Callable[[dict[str, Any]], bool], progress: Progress
+        self,
+        look: Callable[[], dict[str, Any]],
+        ended: Callable[[dict[str, Any]], bool],
+        progress: Progress,
+        every_seconds: float = _POLL_SECONDS,
     ) -> dict[str, Any]:
         """Look again and again until `ended`; a service that restarts meanwhile is waited for."""
         from shared.errors import Unavailable
@@ -80,7 +84,7 @@ class House:
                 progress.show(seen)
                 if ended(seen):
                     return seen
-            time.sleep(_POLL_SECONDS)
+            time.sleep(every_seconds)
 
 
 class Progress:

@@ -25,24 +25,35 @@ def evolve() -> None:
 @click.option("--survivors", type=click.IntRange(1, 50), default=3, show_default=True, help="Parents per generation.")
 @click.option("--set", "feature_set", default="core", show_default=True, help="Feature set.")
 @click.option("--seed", type=click.IntRange(0), default=7, show_default=True)
+@click.option("--key", help="Name of the request: sent again with the same key it starts nothing new.")
 @home_option
 @json_option
 def start(
-    symbols: tuple[str, ...], generations: int, survivors: int, feature_set: str, seed: int, home: Path, as_json: bool
+    symbols: tuple[str, ...],
+    generations: int,
+    survivors: int,
+    feature_set: str,
+    seed: int,
+    key: str | None,
+    home: Path,
+    as_json: bool,
 ) -> None:
     r"""Search each of SYMBOLS over generations, and judge the best on sealed history.
+
+    Exit code 1 when a search could not go on; "0 promoted" is a result, not a failure.
 
     \b
     Example:
       barsmith evolve start EDGE FLAT --generations 2
     """
-    from barsmith.evolution import evolve_symbol
-    from barsmith.remote import House, tell
+    from barsmith.evolution import evolve as follow
+    from barsmith.remote import House, Progress, tell
 
-    plan = {"generations": generations, "survivors": survivors, "feature_set": feature_set, "seed": seed}
-    house = House(home)
-    runs = [evolve_symbol(house, symbol, plan) for symbol in symbols]
-    tell(runs, as_json=as_json, columns=["id", "symbol", "state", "generation", "promoted", "reason"])
+    plan = {"generations": generations, "survivors": survivors, "feature_set": feature_set, "seed": seed, "key": key}
+    found = follow(House(home), {"symbols": list(symbols), **plan}, Progress("evolve"))
+    tell(found, as_json=as_json, columns=["id", "symbol", "state", "funnel.trials", "funnel.confirmed", "sentence"])
+    if any(run["state"] != "completed" for run in found):
+        raise SystemExit(1)
 
 
 @evolve.command()
@@ -57,7 +68,8 @@ def runs(home: Path, as_json: bool) -> None:
     """
     from barsmith.remote import House, tell
 
-    tell(House(home).get("orchestrator", "/runs"), as_json=as_json)
+    columns = ["id", "symbol", "state", "stage", "generation", "funnel.trials", "funnel.confirmed", "sentence"]
+    tell(House(home).get("orchestrator", "/runs"), as_json=as_json, columns=columns)
 
 
 @evolve.command()
@@ -72,7 +84,8 @@ def promoted(home: Path, as_json: bool) -> None:
     """
     from barsmith.remote import House, tell
 
-    tell(House(home).get("orchestrator", "/promoted"), as_json=as_json)
+    columns = ["symbol", "place", "kind", "model", "run", "promoted_at"]
+    tell(House(home).get("orchestrator", "/promoted"), as_json=as_json, columns=columns)
 
 
 @evolve.command()
