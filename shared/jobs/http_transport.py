@@ -44,6 +44,10 @@ class HttpTransport:
     """JobTransport over the orchestrator's REST routes."""
 
     def __init__(self, base_url: str, worker_token: str) -> None:
+        if not worker_token or not worker_token.isascii():
+            raise InvalidInput(
+                "a worker without database access needs BARSMITH_WORKER_TOKEN, in plain letters and digits"
+            )
         self._client = httpx.Client(
             base_url=base_url, timeout=TIMEOUT_S, headers={"Authorization": f"Bearer {worker_token}"}
         )

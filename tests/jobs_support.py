@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
+import httpx
+
 from shared.errors import InvalidInput
 from shared.jobs.context import Handler, JobContext
 from shared.jobs.http_transport import HttpTransport
@@ -20,6 +22,11 @@ from shared.jobs.queue import Queue
 from shared.jobs.worker import run_worker
 from shared.settings import ServiceSettings
 from shared.storage.postgres import Database
+from shared.testing.ports import free_port
+from shared.testing.waiting import eventually
+
+#: What workers without database access prove themselves with.
+TOKEN = "worker-secret"
 
 #: As short as the failure tests of the design ask.
 QUICK = Timing(
@@ -151,19 +158,21 @@ def handlers(settings: ServiceSettings) -> Iterator[Mapping[str, Handler]]:
 # --- worker processes
 
 
-class WorkerProcess:
-    """A real worker: parent and child. Its log is in `log`."""
+class TestProcess:
+    """A Python file of this folder as a process of its own. Its log is in `log`."""
 
-    def __init__(self, folder: Path, name: str, env: dict[str, str], options: dict[str, object]) -> None:
-        self.name = name
-        self.log = folder / f"{name}.log"
-        paths = os.pathsep.join([str(Path.cwd()), str(Path(__file__).parent)])
-        with self.log.open("ab") as log:
+    __test__ = False
+
+    def __init__(self, log: Path, env: dict[str, str], file: str, *arguments: str) -> None:
+        self.log = log
+        here = Path(__file__).parent
+        paths = os.pathsep.join([str(here.parent), str(here)])
+        with self.log.open("ab") as stream:
             self.process = subprocess.Popen(
-                [sys.executable, __file__, json.dumps({"worker_id": name, **options})],
-                env={**os.environ, "PYTHONPATH": paths, "BARSMITH_WORKER_TOKEN": "worker-secret", **env},
-                stdout=log,
-                stderr=log,
+                [sys.executable, str(here / file), *arguments],
+                env={**os.environ, "PYTHONPATH": paths, "BARSMITH_WORKER_TOKEN": TOKEN, **env},
+                stdout=stream,
+                stderr=stream,
             )
 
     @property
@@ -181,6 +190,25 @@ class WorkerProcess:
             self.process.send_signal(signal.SIGCONT)
             self.process.kill()
         self.process.wait()
+
+
+class WorkerProcess(TestProcess):
+    """A real worker: parent and child."""
+
+    def __init__(self, folder: Path, name: str, env: dict[str, str], options: dict[str, object]) -> None:
+        self.name = name
+        arguments = json.dumps({"worker_id": name, **options})
+        super().__init__(folder / f"{name}.log", env, "jobs_support.py", arguments)
+
+
+class JobServer(TestProcess):
+    """The job transport over HTTP, at `url` once it is ready."""
+
+    def __init__(self, folder: Path, env: dict[str, str]) -> None:
+        port = free_port()
+        self.url = f"http://127.0.0.1:{port}"
+        super().__init__(folder / "server.log", env, "jobs_server.py", str(port))
+        eventually(lambda: httpx.get(f"{self.url}/healthz").status_code == 200, 20, what="the server is up")
 
 
 def alive(pid: int) -> bool:
