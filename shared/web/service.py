@@ -25,6 +25,7 @@ from starlette.middleware.gzip import GZipMiddleware
 
 from shared.clock import Clock, SystemClock
 from shared.jobs.queue import Queue
+from shared.jobs.rescuer import rescuing
 from shared.settings import ServiceSettings
 from shared.web import job_pages, job_views
 from shared.web.assets import Assets, asset_router
@@ -101,7 +102,8 @@ def create_service(
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[dict[str, Any]]:
-        with assemble() as wired:
+        # every web process also takes back the jobs of workers that died
+        with assemble() as wired, rescuing(wired.resources.queue):
             queue: Queue = wired.resources.queue
             hub = EventHub(partial(look, queue), clock)
             site.metrics.watch_queue(queue.counts)
