@@ -11,13 +11,13 @@ from shared.contracts.kinds import JobKind
 
 if TYPE_CHECKING:
     from shared.jobs.context import Handler
-    from simulation_service.settings import Settings
+    from shared.settings import ServiceSettings
 
 LOADERS: dict[str, str] = {JobKind.SWEEP: "simulation_service.worker:handlers"}
 
 
 @contextmanager
-def handlers(settings: Settings) -> Iterator[Mapping[JobKind, Handler]]:
+def handlers(settings: ServiceSettings) -> Iterator[Mapping[JobKind, Handler]]:
     # imported here: the parent process never computes, and should start at once
     from simulation_service import jobs
     from simulation_service.settings import Settings as OwnSettings

@@ -1,0 +1,1 @@
+"""Grid search: models x symbols x settings, one leaderboard."""

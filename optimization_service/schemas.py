@@ -1,0 +1,195 @@
+"""What the service is asked and what it answers."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal, Self, get_args
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+
+from optimization_service.domain.batch import Grid
+from optimization_service.domain.records import BatchState, Cell, Member, Trial
+from optimization_service.use_cases import BatchView, Wish
+from shared.contracts.messages import Costs, Fingerprint, Metrics, Setting, Symbol, Window
+from shared.errors import InvalidInput
+
+SortColumn = Literal[
+    "threshold", "hold_bars", "delay_bars", "total_return", "buy_hold_return", "sharpe", "max_drawdown", "sqn",
+    "sqn100", "profit_factor", "trades", "win_rate", "hit_rate", "exposure", "costs_paid", "final_equity",
+    "timing_alpha_t",
+]  # fmt: skip
+
+
+def sort_of(asked: str) -> tuple[str, bool]:
+    """Return (column, descending) of `-sharpe` or `sharpe`. Raises InvalidInput for another column."""
+    column, descending = asked.removeprefix("-"), asked.startswith("-")
+    if column not in get_args(SortColumn):
+        raise InvalidInput(f"cannot sort by {column!r}: use one of {', '.join(get_args(SortColumn))}")
+    return column, descending
+
+
+class BatchRequest(Grid):
+    """Try models on symbols under every combination of the settings.
+
+    Give `models`, or `top`: that many models of the highest out-of-sample rank correlation; of those, pairs without
+    bars after the training are left out. `symbols` empty: each model's own. The window of a pair runs from `start`,
+    or the end of the model's training, to `end`, or the end of the symbol's stored bars: give `end` to keep newer
+    days unseen.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    models: tuple[Fingerprint, ...] = ()
+    top: int = Field(default=0, ge=0, le=1_000)
+    symbols: tuple[Symbol, ...] = ()
+    start: AwareDatetime | None = None
+    end: AwareDatetime | None = None
+    costs: Costs = Costs()
+    starting_cash: float = Field(default=100_000.0, gt=0)
+    priority: float = 0.0
+
+    @model_validator(mode="after")
+    def _one_way_to_choose(self) -> Self:
+        if bool(self.models) == (self.top > 0):
+            raise ValueError("name models, or say how many of the top ones: one of the two")
+        return self
+
+    def wish(self) -> Wish:
+        return Wish(
+            models=self.models,
+            top=self.top,
+            symbols=self.symbols,
+            start=self.start,
+            end=self.end,
+            grid=Grid.model_validate(self.model_dump(include=set(Grid.model_fields))),
+            costs=self.costs,
+            starting_cash=self.starting_cash,
+            priority=self.priority,
+        )
+
+
+class BatchAccepted(BaseModel):
+    """`reused`: the same batch is there already; `job_id` is the job that made it, or is making it."""
+
+    batch: str
+    job_id: int
+    link: str
+    reused: bool
+
+
+class BatchOut(BaseModel):
+    """A batch and how far it is. `done` and `total` count pairs of model and symbol."""
+
+    fingerprint: str
+    state: BatchState
+    note: str
+    done: int
+    total: int
+    settings: int
+    trials: int
+    best_sharpe: float | None
+    failed: int
+    job_id: int
+    created_at: datetime
+    ranked_at: datetime | None
+
+    @classmethod
+    def of(cls, view: BatchView) -> Self:
+        record, standing = view.record, view.standing
+        return cls(
+            fingerprint=record.fingerprint,
+            state=standing.state,
+            note=standing.note,
+            done=standing.done,
+            total=standing.total,
+            settings=record.settings,
+            trials=record.settings * record.pairs,
+            best_sharpe=record.best_sharpe,
+            failed=record.failed,
+            job_id=record.job_id,
+            created_at=record.created_at,
+            ranked_at=record.ranked_at,
+        )
+
+
+class MemberOut(BaseModel):
+    """One model on one symbol: its sweep, or why there is none."""
+
+    model: str
+    symbol: str
+    window: Window
+    sweep: str | None
+    error: str | None
+    trials: int
+    best_sharpe: float | None
+
+    @classmethod
+    def of(cls, member: Member) -> Self:
+        window = Window(start=member.window_start, end=member.window_end)
+        return cls.model_validate(
+            {
+                "model": member.model,
+                "symbol": member.symbol,
+                "window": window,
+                "sweep": member.sweep,
+                "error": member.error,
+                "trials": member.trials,
+                "best_sharpe": member.best_sharpe,
+            }
+        )
+
+
+class LuckOut(BaseModel):
+    """Trials made, the best Sharpe among them, and the one that as many worthless trials would have shown."""
+
+    trials: int
+    best_sharpe: float | None
+    sharpe_by_luck: float | None
+
+
+class BatchDetailOut(BatchOut):
+    """A batch with what was asked, its members and its honest line."""
+
+    grid: list[Setting]
+    costs: Costs
+    starting_cash: float
+    members: list[MemberOut]
+    luck: LuckOut
+
+
+class TrialOut(Setting, Metrics):
+    """A leaderboard row: each parameter and each figure a column. `run` is its id in the simulation service."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", from_attributes=True)
+
+    run: str
+    sweep: str
+    index: int
+    model: str
+    symbol: str
+    flag: str
+
+    @classmethod
+    def of(cls, trial: Trial) -> Self:
+        return cls.model_validate(trial)
+
+
+class HeatmapOut(BaseModel):
+    """Sharpe ratios by holding time (rows) and threshold (columns); None where there is no trial."""
+
+    thresholds: list[float]
+    hold_bars: list[int]
+    best: list[list[float | None]]
+    trials: list[list[int]]
+
+    @classmethod
+    def of(cls, cells: list[Cell]) -> Self:
+        by_place = {(cell.hold_bars, cell.threshold): cell for cell in cells}
+        thresholds, holds = sorted({c.threshold for c in cells}), sorted({c.hold_bars for c in cells})
+        rows = [[by_place.get((hold, threshold)) for threshold in thresholds] for hold in holds]
+        return cls(
+            thresholds=thresholds,
+            hold_bars=holds,
+            best=[[cell.best if cell else None for cell in row] for row in rows],
+            trials=[[cell.trials if cell else 0 for cell in row] for row in rows],
+        )
