@@ -115,7 +115,7 @@ class Database:
                 return conn
 
     def _connect(self) -> Connection:
-        conn = psycopg.connect(
+        conn = Connection.connect(
             self.url,
             application_name=self.application_name,
             autocommit=True,  # transactions are begun explicitly
