@@ -13,7 +13,7 @@ _DAY_US = 86_400_000_000
 
 @dataclass(frozen=True, kw_only=True)
 class Completeness:
-    """Counts over the span from the first to the last bar, both included.
+    """Counts from the open of the first bar's session to the last bar, both included.
 
     sessions          : regular sessions with at least one bar
     sessions_expected : regular sessions of the span
@@ -30,10 +30,11 @@ class Completeness:
 def completeness(ts_us: Int64Array) -> Completeness:
     """Return the completeness of bars at `ts_us` (int64 microseconds, ascending, unique; shape (n,), n >= 1)."""
     first, last = int(ts_us[0]), int(ts_us[-1])
-    # a session of the span may have opened before its first bar
+    # the session of the first bar opened before it, and is expected whole
     sessions = sessions_between(first - _DAY_US, last + MINUTE_US)
+    sessions = sessions.between(int(sessions.open_us[sessions.close_us > first].min(initial=last + 1)), last + 1)
     expected = sessions.expected_minutes()
-    expected = expected[(expected >= first) & (expected <= last)]
+    expected = expected[expected <= last]
     present = np.intersect1d(expected, ts_us, assume_unique=True)
     touched = sessions.index_of(present)
     return Completeness(

@@ -95,7 +95,7 @@ class House:
         self.workers.append(worker)
         return worker
 
-    def post(self, path: str, **body: Any) -> Any:
+    def post(self, path: str, /, **body: Any) -> Any:
         answer = self.http.post(path, json=body)
         assert answer.status_code == 202, answer.text
         return answer.json()
