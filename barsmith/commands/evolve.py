@@ -23,15 +23,19 @@ def evolve() -> None:
 @click.argument("symbols", nargs=-1, required=True)
 @click.option("--generations", type=click.IntRange(1, 50), default=3, show_default=True)
 @click.option("--survivors", type=click.IntRange(1, 50), default=3, show_default=True, help="Parents per generation.")
+@click.option(
+    "--horizon", "horizons", type=click.IntRange(1, 389), multiple=True, help="Bars ahead to predict; repeat for more."
+)
 @click.option("--set", "feature_set", default="core", show_default=True, help="Feature set.")
 @click.option("--seed", type=click.IntRange(0), default=7, show_default=True)
 @click.option("--key", help="Name of the request: sent again with the same key it starts nothing new.")
 @home_option
 @json_option
-def start(
+def start(  # noqa: PLR0913, PLR0917 - one option each
     symbols: tuple[str, ...],
     generations: int,
     survivors: int,
+    horizons: tuple[int, ...],
     feature_set: str,
     seed: int,
     key: str | None,
@@ -49,8 +53,16 @@ def start(
     from barsmith.evolution import evolve as follow
     from barsmith.remote import House, Progress, tell
 
-    plan = {"generations": generations, "survivors": survivors, "feature_set": feature_set, "seed": seed, "key": key}
-    found = follow(House(home), {"symbols": list(symbols), **plan}, Progress("evolve"))
+    body = {
+        "symbols": symbols,
+        "generations": generations,
+        "survivors": survivors,
+        "feature_set": feature_set,
+        "seed": seed,
+        "key": key,
+        **({"horizons": horizons} if horizons else {}),
+    }
+    found = follow(House(home), body, Progress("evolve"))
     tell(found, as_json=as_json, columns=["id", "symbol", "state", "funnel.trials", "funnel.confirmed", "sentence"])
     if any(run["state"] != "completed" for run in found):
         raise SystemExit(1)

@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from barsmith.batches import LEADERBOARD
 from barsmith.demo.background import background, free_offset, fresh_folder
 from barsmith.demo.memory import PeakMemory
 from barsmith.demo.story import Story, tell_story
@@ -68,21 +69,12 @@ def _show_leaderboard(house: House, story: Story) -> None:
     if not story.batch:
         click.echo("(none)")
         return
-    rows = house.get("optimization", "/leaderboard", per_page=_ROWS)["items"]
+    rows = house.get("optimization", "/leaderboard", batch=story.batch["fingerprint"], per_page=_ROWS)["items"]
     click.echo(table(rows, LEADERBOARD))
-
-
-#: columns of the leaderboard that fit a terminal
-LEADERBOARD = [
-    "model",
-    "symbol",
-    "setting.threshold",
-    "setting.hold_bars",
-    "metrics.sharpe",
-    "metrics.sqn100",
-    "metrics.total_return",
-    "metrics.trades",
-]
+    luck = story.batch["luck"]
+    if luck["sharpe_by_luck"] is not None:
+        best, by_luck = luck["best_sharpe"], luck["sharpe_by_luck"]
+        click.echo(f"best Sharpe {best:.2f}; the best of {luck['trials']} worthless trials would show {by_luck:.2f}")
 
 
 def _show_lineage(house: House, story: Story) -> None:

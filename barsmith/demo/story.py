@@ -82,8 +82,9 @@ def _optimize(house: House, story: Story) -> None:
         click.echo("  no model could be trained and simulated: nothing to rank", err=True)
         return
     window = story.runs[0]["periods"]["select"]["window"]
-    body = {"models": names, "symbols": list(story.symbols), "window": window}
-    story.batch = run_batch(house, body)
+    # `end` keeps the sealed part of history unseen here, too
+    body = {"models": names, "symbols": list(story.symbols), "start": window["start"], "end": window["end"]}
+    story.batch = run_batch(house, body, Progress("  optimize"))
 
 
 def _count(result: dict[str, Any]) -> None:
