@@ -38,14 +38,14 @@ def start_search(body: EvolveRequest, runs: RunsDep, response: Response) -> Evol
 def list_runs(
     runs: RunsDep, paging: PageQuery, state: RunState | None = None, symbol: str | None = None
 ) -> Page[RunSummary]:
-    """Runs, newest first."""
+    """List runs, newest first."""
     found, total = runs.page(state=state, symbol=symbol, limit=paging.per_page, offset=paging.offset)
     return paging.of([RunSummary.of(view) for view in found], total)
 
 
 @router.get("/runs/{run_id}")
 def show_run(run_id: str, runs: RunsDep) -> RunOut:
-    """One run: progress, funnel, verdict, lineage."""
+    """Show one run: progress, funnel, verdict, models."""
     return RunOut.of(runs.show(run_id))
 
 
@@ -57,14 +57,14 @@ def cancel_run(run_id: str, runs: RunsDep) -> RunOut:
 
 @router.get("/promoted")
 def list_promoted(runs: RunsDep, paging: PageQuery, run: str | None = None) -> Page[PromotionOut]:
-    """What the holdout confirmed, newest first, each with its record."""
+    """List what the holdout confirmed, newest first, each with its record."""
     found, total = runs.promoted(run=run, limit=paging.per_page, offset=paging.offset)
     return paging.of([PromotionOut.of(promotion) for promotion in found], total)
 
 
 @router.get("/lineage/{fingerprint}")
 def show_lineage(fingerprint: Fingerprint, runs: RunsDep) -> LineageOut:
-    """A model with its ancestors and descendants."""
+    """Show a model with its ancestors and descendants."""
     lineage = runs.lineage(fingerprint)
     return LineageOut(
         focus=lineage.focus,

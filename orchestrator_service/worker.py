@@ -12,9 +12,8 @@ if TYPE_CHECKING:
     from shared.jobs.context import Handler
     from shared.settings import ServiceSettings
 
-LOADERS = dict.fromkeys(
-    (JobKind.BREED, JobKind.TRIAL, JobKind.JUDGE, JobKind.VERDICT), "orchestrator_service.worker:handlers"
-)
+_KINDS: tuple[str, ...] = (JobKind.BREED, JobKind.TRIAL, JobKind.JUDGE, JobKind.VERDICT)
+LOADERS = dict.fromkeys(_KINDS, "orchestrator_service.worker:handlers")
 
 
 @contextmanager
@@ -32,7 +31,7 @@ def main() -> None:
     from orchestrator_service.settings import Settings
     from shared.jobs.worker import run_worker
 
-    run_worker(Settings(), LOADERS)
+    run_worker(Settings(), LOADERS)  # pyright: ignore[reportCallIssue] - read from the environment
 
 
 if __name__ == "__main__":

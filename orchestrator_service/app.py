@@ -1,0 +1,29 @@
+"""The web process: `python -m orchestrator_service.app`."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from fastapi import FastAPI
+
+from orchestrator_service import pages, routes
+from orchestrator_service.settings import Settings
+from orchestrator_service.wiring import assemble
+from shared.web.job_transport import job_transport_router
+from shared.web.run import run
+from shared.web.service import create_service
+
+
+def create_app(settings: Settings | None = None) -> FastAPI:
+    settings = settings or Settings()  # pyright: ignore[reportCallIssue] - read from the environment
+    return create_service(
+        settings,
+        title="Orchestrator",
+        assemble=partial(assemble, settings),
+        routers=[job_transport_router(settings), pages.router, routes.router],
+        package="orchestrator_service",
+    )
+
+
+if __name__ == "__main__":
+    run("orchestrator_service.app:create_app", Settings())  # pyright: ignore[reportCallIssue] - as above
