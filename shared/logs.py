@@ -30,7 +30,7 @@ _IN_TEXT = (
         rf"\1{HIDDEN}",
     ),
 )
-_STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+_STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "color_message"}
 
 
 def redact_text(text: str) -> str:

@@ -27,6 +27,8 @@ from shared.web.metrics import Metrics
 log = logging.getLogger("shared.web.access")
 
 _SANE_ID = re.compile(r"^[A-Za-z0-9._-]{8,64}$")
+#: asked all the time and telling nothing: logged at DEBUG
+_QUIET_ROUTES = ("/static/{build}/{name}", "/vendor/{sha12}/{name}", "/healthz", "/metrics", "/siblings")
 _SAFE_METHODS = ("GET", "HEAD", "OPTIONS", "TRACE")
 # lightweight-charts inserts a <style> element: hence 'unsafe-inline' for styles only
 SECURITY_HEADERS = {
@@ -84,7 +86,8 @@ class Edge:
     def _account(self, scope: Scope, status: int, seconds: float, *, streamed: bool) -> None:
         route = getattr(scope.get("route"), "path_format", "unmatched")
         self._metrics.answered(scope["method"], route, status, None if streamed else seconds)
-        log.info(
+        log.log(
+            logging.DEBUG if route in _QUIET_ROUTES else logging.INFO,
             "request answered",
             extra={
                 "action": "request",

@@ -1,0 +1,230 @@
+"""Browser tests: Chromium, driven by Playwright. Other services' pages are tested with the same fixtures.
+
+    @pytest.mark.browser
+    def test_front_page(visit, service):
+        page = visit(base_url, "/", theme="light", width=390)     # waits for html[data-ready]; watches what goes wrong
+        assert axe(page) == [] and layout_faults(page) == []
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+
+from shared.testing.ports import free_port
+from shared.testing.postgres import fresh_database
+from shared.testing.waiting import eventually
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+ROOT = Path(__file__).parents[2]
+CHROMIUM = Path(os.environ.get("CHROMIUM", "/usr/bin/chromium"))
+FLAGS = (
+    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
+    "--disable-component-update --disable-sync"
+).split()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if CHROMIUM.exists():
+        return
+    skip = pytest.mark.skip(reason=f"no Chromium at {CHROMIUM}: install it or set CHROMIUM")
+    for item in items:
+        if item.get_closest_marker("browser"):
+            item.add_marker(skip)
+
+
+@dataclass
+class Served:
+    """A service in a process of its own."""
+
+    url: str
+    database_url: str
+    process: subprocess.Popen[bytes]
+
+    def signal(self, number: int) -> None:
+        self.process.send_signal(number)
+
+
+@contextmanager
+def service_process(module: str, name: str, database_url: str, home: Path, **env: str) -> Iterator[Served]:
+    """Run `python -m module` as the service `name` on a free port until the block ends."""
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join([str(ROOT), str(Path(__file__).parent)]),
+        "DATABASE_URL": database_url,
+        "BARSMITH_HOME": str(home),
+        f"BARSMITH_{name.upper()}_URL": url,
+        **env,
+    }
+    process = subprocess.Popen([sys.executable, "-m", module], env=environment, cwd=ROOT)
+    try:
+        eventually(lambda: httpx.get(f"{url}/healthz").is_success, timeout=30, what=f"{module} on port {port}")
+        yield Served(url, database_url, process)
+    finally:
+        process.send_signal(signal.SIGCONT)
+        process.terminate()
+        process.wait(timeout=15)
+
+
+@pytest.fixture
+def start_example(postgres_url: str, tmp_path: Path) -> Iterator[Callable[[], Served]]:
+    """Start a tiny service with a database of its own; for tests that stop or freeze it."""
+    with ExitStack() as stack:
+
+        def start() -> Served:
+            database_url = stack.enter_context(fresh_database(postgres_url))
+            return stack.enter_context(service_process("web_example.app", "training", database_url, tmp_path))
+
+        yield start
+
+
+@pytest.fixture(scope="session")
+def example(postgres_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """The tiny service, shared by tests that leave it running."""
+    home = tmp_path_factory.mktemp("example")
+    with (
+        fresh_database(postgres_url) as database_url,
+        service_process("web_example.app", "training", database_url, home) as served,
+    ):
+        yield served
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@dataclass
+class Watched:
+    """What went wrong on a page while it was open."""
+
+    faults: list[str]
+
+
+Visit = Callable[..., "Page"]
+
+
+@pytest.fixture
+def visit(chromium: Browser) -> Iterator[Visit]:
+    """Open a page and wait until it is ready: `visit(base_url, path, theme="dark", width=1440, status=200)`.
+
+    Pages of one test share a browser context (and so the stream worker). The test fails when any page logged an
+    error, asked another host, or broke the content policy.
+    """
+    faults: list[str] = []
+    contexts: dict[tuple[str, int], object] = {}
+    with ExitStack() as stack:
+
+        def open_page(base_url: str, path: str, *, theme: str = "dark", width: int = 1440, status: int = 200) -> Page:
+            context = contexts.get((theme, width))
+            if context is None:
+                context = chromium.new_context(color_scheme=theme, viewport={"width": width, "height": 900})
+                stack.callback(context.close)
+                contexts[theme, width] = context
+            page = context.new_page()
+            address = base_url + path
+
+            def said(message: object) -> None:
+                # Chromium reports an error status of the page itself as a console error
+                own = status != 200 and message.location.get("url") == address
+                if message.type in ("error", "warning") and not own:
+                    faults.append(f"{address}: {message.text}")
+
+            page.on("console", said)
+            page.on("pageerror", lambda error: faults.append(f"{address}: {error}"))
+            page.on(
+                "request",
+                lambda request: None
+                if request.url.startswith((base_url, "data:", "blob:"))
+                else faults.append(f"{address} asked {request.url}"),
+            )
+            answer = page.goto(address)
+            assert answer is not None
+            assert answer.status == status
+            page.wait_for_selector('html[data-ready="1"]', state="attached", timeout=15_000)
+            return page
+
+        yield open_page
+    assert faults == []
+
+
+def axe(page: Page) -> list[str]:
+    """Violations of WCAG 2.2 A and AA that axe finds, one line each."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+    found = Axe().run(page, options={"runOnly": {"type": "tag", "values": tags}}).response["violations"]
+    return [f"{one['id']}: {node['target']} {node.get('failureSummary', '')}" for one in found for node in one["nodes"]]
+
+
+_LAYOUT = """() => {
+  const faults = [];
+  const page = document.documentElement;
+  if (page.scrollWidth > innerWidth) faults.push(`page scrolls sideways: ${page.scrollWidth} > ${innerWidth}`);
+  const walker = document.createTreeWalker(document.querySelector("main"), NodeFilter.SHOW_TEXT);
+  while (walker.nextNode()) {
+    const text = walker.currentNode.textContent;
+    if (/NaN|undefined|\\bNone\\b|Infinity|[-−]0(\\.0+)?(?![\\d.])/.test(text)) faults.push(`odd text: ${text.trim().slice(0, 60)}`);
+  }
+  for (const svg of document.querySelectorAll("main svg")) {
+    const frame = svg.getBoundingClientRect();
+    const seen = [];
+    for (const text of svg.querySelectorAll("text")) {
+      const box = text.getBoundingClientRect();
+      if (!box.width) continue;
+      if (box.left < frame.left - 1 || box.right > frame.right + 1 || box.top < frame.top - 1 || box.bottom > frame.bottom + 1) {
+        faults.push(`label cut off: ${text.textContent}`);
+      }
+      for (const other of seen) {
+        const wide = Math.min(box.right, other.box.right) - Math.max(box.left, other.box.left);
+        const high = Math.min(box.bottom, other.box.bottom) - Math.max(box.top, other.box.top);
+        if (wide > 1 && high > 4) faults.push(`labels overlap: ${text.textContent} / ${other.text}`);
+      }
+      seen.push({ box, text: text.textContent });
+    }
+  }
+  return faults;
+}"""
+
+
+def layout_faults(page: Page) -> list[str]:
+    """Sideways scroll, cut or overlapping chart labels, and texts that only a bug writes."""
+    return page.evaluate(_LAYOUT)
+
+
+@pytest.fixture
+def check() -> Callable[[Page], None]:
+    """Fail when axe or the layout check finds anything on a page."""
+
+    def check_page(page: Page) -> None:
+        assert layout_faults(page) == []
+        assert axe(page) == []
+
+    return check_page
+
+
+@pytest.fixture
+def pictures() -> Path:
+    """Where screenshots go, to be looked at: $BARSMITH_PICTURES, or a folder of the system's temporary one."""
+    folder = Path(os.environ.get("BARSMITH_PICTURES", ROOT / ".barsmith" / "pictures"))
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
