@@ -20,7 +20,9 @@ def connect(lake: Lake) -> DuckDBPyConnection:
     """
     import duckdb
 
-    con = duckdb.connect(":memory:", config={"TimeZone": "UTC"})
+    # what it needs is built in; it must not fetch anything else from the network
+    con = duckdb.connect(":memory:", config={"autoinstall_known_extensions": False})
+    con.execute("set TimeZone = 'UTC'")
     if isinstance(lake.files, RemoteFiles):
         con.register_filesystem(lake.files.fs)
     for dataset in ALL_DATASETS:
