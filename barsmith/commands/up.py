@@ -64,7 +64,14 @@ def _run(home: Path, workers: int, port_offset: int) -> None:
                 supervisor.wait_ready(READY_TIMEOUT)
                 urls = addresses(port_offset)
                 pids = {**supervisor.pids, **({"postgres": database.pid} if database.pid else {})}
-                folder.describe_stack(home, pid=os.getpid(), database_url=database.url, urls=urls, children=pids)
+                folder.describe_stack(
+                    home,
+                    pid=os.getpid(),
+                    port_offset=port_offset,
+                    database_url=database.url,
+                    urls=urls,
+                    children=pids,
+                )
                 for name, url in urls.items():
                     _say("barsmith", f"{name:<12} {url}")
                 _say("barsmith", f"all ready with {workers} workers; Ctrl-C stops everything")

@@ -33,11 +33,15 @@ def worker(kinds: str | None, server: str | None, token: str | None, worker_id: 
 
 
 def _run(chosen: dict[str, str], server: str | None, token: str | None, worker_id: str | None) -> None:
-    from shared.jobs.worker import run_worker
+    import os
 
     from shared.contracts.kinds import JobKind
+    from shared.errors import InvalidInput
+    from shared.jobs.worker import run_worker
     from shared.settings import ServiceSettings
 
+    if not os.environ.get("DATABASE_URL"):
+        raise InvalidInput("DATABASE_URL is not set: name the database, or let `barsmith up` start workers beside it")
     transport = None
     if server and token:
         from shared.jobs.http_transport import HttpTransport

@@ -99,6 +99,7 @@ def check_ports(home: Path, port_offset: int) -> list[Finding]:
     """Return for each port whether it is free, or held by the stack that runs on this folder."""
     running = folder.running_stack(home) or {}
     ours = set(procfs.family(running["pid"])) if "pid" in running else set()
+    port_offset = running.get("port_offset", port_offset)
     urls = running.get("urls") or addresses(port_offset)
     wanted = {**urls, **({EXCHANGE: exchange_address(port_offset)} if stack.wants_exchange(port_offset) else {})}
     findings = []

@@ -62,3 +62,18 @@ def test_sql_without_a_database_says_so(tmp_path):
     run = barsmith("sql", "select 1", "--home", str(tmp_path), env={})
     assert run.returncode == 1
     assert f"there is no database in {tmp_path}" in run.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--kinds", "training.dance"], "unknown job kind 'training.dance': choose from "),
+        (["--server", "http://127.0.0.1:9"], "--server needs the worker token"),
+        ([], "DATABASE_URL is not set"),
+    ],
+)
+def test_a_worker_that_cannot_work_says_why(arguments, said):
+    run = barsmith("worker", *arguments, env={})
+    assert run.returncode == 1
+    assert said in run.stderr
+    assert "Traceback" not in run.stderr
