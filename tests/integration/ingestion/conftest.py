@@ -104,7 +104,9 @@ class House:
         return self.http.get(f"/jobs/{job_id}", headers={"Accept": "application/json"}).json()
 
     def ended(self, job_id: int, timeout: float = 60) -> dict[str, Any]:
-        eventually(lambda: self.job(job_id)["state"] not in ("PENDING", "RUNNING"), timeout=timeout, what=f"job {job_id}")
+        eventually(
+            lambda: self.job(job_id)["state"] not in ("PENDING", "RUNNING"), timeout=timeout, what=f"job {job_id}"
+        )
         return self.job(job_id)
 
     def done(self, job_id: int, timeout: float = 60) -> dict[str, Any]:

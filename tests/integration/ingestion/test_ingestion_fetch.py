@@ -10,7 +10,6 @@ from polars.testing import assert_frame_equal
 from simulated_exchange.market import Market
 
 
-
 def stored(house, symbol: str) -> pl.DataFrame:
     answer = house.http.get(f"/bars/{symbol}", params={"format": "parquet", "limit": 5_000_000})
     assert answer.is_success, answer.text
@@ -19,9 +18,7 @@ def stored(house, symbol: str) -> pl.DataFrame:
 
 def truth(symbol: str, start: datetime, end: datetime) -> pl.DataFrame:
     bars = Market().bars(symbol, start, end)
-    return bars.select(
-        "ts", open="o", high="h", low="l", close="c", volume=pl.col("v").cast(pl.Float64)
-    )
+    return bars.select("ts", open="o", high="h", low="l", close="c", volume=pl.col("v").cast(pl.Float64))
 
 
 def assert_true(house, symbol: str, start: datetime, end: datetime) -> None:
