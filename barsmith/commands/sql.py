@@ -23,11 +23,11 @@ def sql(query: str, style: str, home: Path) -> None:
       barsmith sql "select symbol, count(*), min(ts), max(ts) from bars_1m group by symbol"
     """
     import duckdb
-    from shared.storage.lake.duck import connect
 
     from barsmith.database import reachable_database
     from shared.clock import SystemClock
     from shared.errors import InvalidInput
+    from shared.storage.duck import connect
     from shared.storage.lake import Lake
     from shared.storage.postgres import Database
 
