@@ -215,6 +215,6 @@ def _failure(job: Job) -> Failure:
     return Failure(
         model=job.payload["model"],
         symbol=job.payload["symbol"],
-        # the last line of a traceback says what was wrong; the rest is on the job's page
-        error=f"{job.kind} job {job.id}: {error.strip().splitlines()[-1]}",
+        # its first line says what was wrong; where in the code is on the job's page
+        error=f"{job.kind} job {job.id}: {error.strip().splitlines()[0]}",
     )

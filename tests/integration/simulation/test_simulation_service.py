@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import io
 from datetime import UTC, datetime, timedelta
-from uuid import uuid4
 
 import numpy as np
 import polars as pl
@@ -15,8 +14,9 @@ from pydantic import SecretStr
 from shared.contracts.datasets import BARS_1M, EXPOSURES, PREDICTIONS, TRIALS
 from shared.contracts.messages import Costs, Fill, Setting, Sweep, Window
 from shared.contracts.sessions import all_sessions, sessions_between
-from shared.errors import Conflict, InvalidInput, NotFound
-from shared.jobs.context import JobContext
+from shared.errors import Conflict, InvalidInput
+from shared.jobs.model import JobState
+from shared.testing.jobs import run_pending
 from shared.testing.servers import serving
 from simulation_service.app import create_app
 from simulation_service.settings import Settings
@@ -92,17 +92,14 @@ def sweep_of(start=MIDDLE, end=END, **changes):
 
 
 def complete(service, settings, job_id):
-    """Do as a worker does: claim the job, run its handler, complete it with its effect."""
-    token, queue = uuid4(), service.resources.queue
-    (job,) = queue.claim(["simulation.sweep"], 1, token, "test").jobs
-    assert job.id == job_id
-    context = JobContext(
-        job_id=job.id, kind=job.kind, payload=job.payload, priority=job.priority, attempt=job.attempt, token=token
-    )
+    """Run what waits, and return the job's result; what the handler refused is raised here."""
     with handlers(settings) as known:
-        outcome = known[job.kind](context)
-    queue.complete(job.id, token, outcome)
-    return queue.job(job_id).result
+        run_pending(service.resources.queue, known)
+    job = service.resources.queue.job(job_id)
+    if job.error:
+        raise InvalidInput(job.error)
+    assert job.state is JobState.COMPLETED
+    return job.result
 
 
 def simulate(service, settings, sweep):
@@ -148,7 +145,7 @@ def test_bad_requests_are_told_what_is_wrong(service, settings):
         for path in ("/runs/nonsense", f"/runs/{MODEL}-0", f"/runs/{MODEL}-99999999999", f"/sweeps/{MODEL}"):
             assert http.get(path).status_code == 404
     lacking = sweep_of(start=END, end=END + timedelta(days=3))
-    with pytest.raises(NotFound, match="has no predictions for SPY"):
+    with pytest.raises(InvalidInput, match="has no predictions for SPY"):
         simulate(service, settings, lacking)
 
 
@@ -217,7 +214,7 @@ def test_a_frozen_baseline_is_taken_from_the_named_settings(service, settings):
     assert service.runs.detail(f"{name}-0").run.metrics.timing_alpha_t == found["runs"][0]["metrics"]["timing_alpha_t"]
     with pytest.raises(InvalidInput, match="settings 0 to 7"):
         simulate(service, settings, confirm.model_copy(update={"baseline_settings": (0, 8)}))
-    with pytest.raises(NotFound, match="to take the frozen exposures from"):
+    with pytest.raises(InvalidInput, match="to take the frozen exposures from"):
         simulate(service, settings, confirm.model_copy(update={"baseline_sweep": MODEL}))
 
 
