@@ -6,7 +6,7 @@ import errno
 import io
 import os
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -31,8 +31,11 @@ class Files(Protocol):
 
     def missing(self, paths: Sequence[str]) -> list[str]: ...
 
-    def read(self, paths: Sequence[str], columns: Sequence[str]) -> list[pl.DataFrame]:
-        """Return the columns of each file, in order. Raises NotFound for a swept file."""
+    def read(self, paths: Sequence[str], columns: Sequence[str]) -> pl.DataFrame:
+        """Return the columns of all files, one after the other. A column is null where a file does not have it.
+
+        Raises NotFound for a swept file, Conflict for one that was damaged.
+        """
         ...
 
     def all(self) -> Iterator[tuple[str, datetime, int]]:
@@ -90,8 +93,14 @@ class LocalFiles:
     def missing(self, paths: Sequence[str]) -> list[str]:
         return [path for path in paths if not (self.root / path).exists()]
 
-    def read(self, paths: Sequence[str], columns: Sequence[str]) -> list[pl.DataFrame]:
-        return [_parsed(self.address(path), self.root / path, columns) for path in paths]
+    def read(self, paths: Sequence[str], columns: Sequence[str]) -> pl.DataFrame:
+        sources = [self.root / path for path in paths]
+        try:
+            # all at once is twice as fast as one by one
+            return pl.read_parquet(sources, columns=list(columns), hive_partitioning=False, glob=False)
+        except (pl.exceptions.PolarsError, FileNotFoundError):
+            # files of different columns; or one at fault, and reading them one by one tells which
+            return _joined(paths, sources, columns, self.address)
 
     def all(self) -> Iterator[tuple[str, datetime, int]]:
         for folder, _, names in os.walk(self.root):
@@ -130,14 +139,12 @@ class RemoteFiles:
     def missing(self, paths: Sequence[str]) -> list[str]:
         return [path for path in paths if not self.fs.exists(self._full(path))]
 
-    def read(self, paths: Sequence[str], columns: Sequence[str]) -> list[pl.DataFrame]:
-        return [_parsed(self.address(path), io.BytesIO(self._content(path)), columns) for path in paths]
-
-    def _content(self, path: str) -> bytes:
+    def read(self, paths: Sequence[str], columns: Sequence[str]) -> pl.DataFrame:
         try:
-            return self.fs.cat_file(self._full(path))
-        except FileNotFoundError:
-            raise _swept(self.address(path)) from None
+            contents = self.fs.cat([self._full(path) for path in paths])
+        except FileNotFoundError as error:
+            raise _swept(str(error)) from None
+        return _joined(paths, [io.BytesIO(contents[self._full(path)]) for path in paths], columns, self.address)
 
     def all(self) -> Iterator[tuple[str, datetime, int]]:
         found: dict[str, Any] = self.fs.find(self._base, detail=True)
@@ -155,9 +162,23 @@ class RemoteFiles:
         return f"{self._base.rstrip('/')}/{path}"
 
 
+def _joined(
+    paths: Sequence[str],
+    sources: Sequence[Path | io.BytesIO],
+    columns: Sequence[str],
+    address: Callable[[str], str],
+) -> pl.DataFrame:
+    parts = [_parsed(address(path), source, columns) for path, source in zip(paths, sources, strict=True)]
+    return pl.concat(parts, how="diagonal_relaxed", rechunk=True)
+
+
 def _parsed(address: str, source: Path | io.BytesIO, columns: Sequence[str]) -> pl.DataFrame:
     try:
-        return pl.read_parquet(source, columns=list(columns), hive_partitioning=False, glob=False)
+        there = pl.read_parquet_schema(source)
+        if isinstance(source, io.BytesIO):
+            source.seek(0)
+        wanted = [name for name in columns if name in there]
+        return pl.read_parquet(source, columns=wanted, hive_partitioning=False, glob=False)
     except FileNotFoundError:
         raise _swept(address) from None
     except pl.exceptions.PolarsError as error:

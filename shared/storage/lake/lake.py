@@ -121,11 +121,7 @@ class Lake:
             return pl.DataFrame(schema={name: snapshot.dataset.schema.get(name, pl.Float64) for name in wanted})
         cut = _cut(snapshot)
         needed = wanted if cut is None or "ts" in wanted else [*wanted, "ts"]
-        parts = [
-            self.files.read([file.path(snapshot.dataset)], [name for name in needed if name in file.columns])[0]
-            for file in snapshot.files
-        ]
-        frame = pl.concat(parts, how="diagonal_relaxed", rechunk=True)
+        frame = self.files.read([file.path(snapshot.dataset) for file in snapshot.files], needed)
         absent = [name for name in wanted if name not in frame.columns]
         frame = frame.with_columns(pl.lit(None, snapshot.dataset.schema[name]).alias(name) for name in absent)
         return (frame if cut is None else frame.filter(cut)).select(wanted)
@@ -189,7 +185,7 @@ class Lake:
     ) -> _Change:
         old = live.get(frames.partition_path(values))
         if keep_old and old is not None:
-            stored = self.files.read([old.path(dataset)], old.columns)[0]
+            stored = self.files.read([old.path(dataset)], old.columns)
             rows = frames.merged(dataset, stored, rows)
         return _Change(values, old, rows, frames.content_hash(rows))
 
