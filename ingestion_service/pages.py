@@ -75,8 +75,6 @@ def symbol_page(request: Request, symbol: str, bars: BarsDep) -> Response:
 @router.post("/ingest")
 def submit_ingest(submitted: SubmittedForm, intake: IntakeDep, home: HomeDep) -> Response:
     form = check_form(IngestForm, submitted)
-    if form.data is not None and form.data.start >= form.data.end:
-        form = with_error(form, "end", "must be later than start")
     if form.data is None:
         return home.render(ingest_form=form)
     job_ids = intake.submit(form.data.requests(form.data.symbols, intake.provider))

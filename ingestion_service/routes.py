@@ -67,14 +67,15 @@ def show_coverage(bars: BarsDep, paging: PageQuery, sort: str = "symbol", search
 def show_candles(
     symbol: str,
     bars: BarsDep,
-    start: Moment | None = None,
-    end: Moment | None = None,
+    start: Annotated[Moment | None, Query(alias="from")] = None,
+    end: Annotated[Moment | None, Query(alias="to")] = None,
     limit: Annotated[int, Query(ge=1, le=MAX_BARS)] = MAX_BARS,
 ) -> CandlesAnswer:
+    """Level of detail for charts; `from` and `to` as ISO 8601 or seconds since 1970."""
     found = bars.candles(check_symbol(symbol), start, end, limit)
     return CandlesAnswer(
         symbol=check_symbol(symbol),
-        ts=(found.ts_us // 1_000_000).tolist(),
+        time=(found.ts_us // 1_000_000).tolist(),
         open=found.open.tolist(),
         high=found.high.tolist(),
         low=found.low.tolist(),

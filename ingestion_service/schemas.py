@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, time
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, Field, field_validator
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, Field, ValidationInfo, field_validator
 
 from ingestion_service.domain.requests import ImportFiles, IngestBars
 from shared.contracts.messages import Symbol
@@ -40,8 +40,16 @@ class IngestSpan(BaseModel):
     provider: str | None = None
     refresh: bool = False
 
+    @field_validator("end")
+    @classmethod
+    def _after_start(cls, end: datetime, info: ValidationInfo) -> datetime:
+        start: datetime | None = info.data.get("start")
+        if start is not None and start >= end:
+            raise ValueError(f"must be later than start, {start:%Y-%m-%d %H:%M}")
+        return end
+
     def requests(self, symbols: list[str], provider: str) -> list[IngestBars]:
-        """Return one job's payload for each symbol. Raises ValueError when start is not before end."""
+        """Return one job's payload for each symbol."""
         named = self.provider or provider
         return [
             IngestBars(symbol=symbol, start=self.start, end=self.end, provider=named, refresh=self.refresh)
@@ -118,10 +126,13 @@ class SymbolSummary(BaseModel):
 
 
 class CandlesAnswer(BaseModel):
-    """Columns of equal length, oldest first; `ts` in seconds since 1970, null volume where the source has none."""
+    """Columns of equal length, oldest first, as the shared chart module reads them.
+
+    `time` is seconds since 1970; volume is null where the source has none.
+    """
 
     symbol: str
-    ts: list[int]
+    time: list[int]
     open: list[float]
     high: list[float]
     low: list[float]
