@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Any, Self
+from datetime import UTC, date, datetime, time
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, Field, model_validator
 
 from orchestrator_service.domain.gate import Evidence
 from orchestrator_service.domain.plan import SearchPlan
@@ -13,7 +13,7 @@ from orchestrator_service.domain.records import Model, Promotion
 from orchestrator_service.domain.verdict import Verdict
 from orchestrator_service.domain.windows import Periods
 from orchestrator_service.use_cases import RunView
-from shared.contracts.messages import Metrics, Symbol
+from shared.contracts.messages import Estimator, Metrics, Symbol
 
 
 class EvolveRequest(SearchPlan):
@@ -33,6 +33,40 @@ class EvolveRequest(SearchPlan):
 
     def plan(self) -> SearchPlan:
         return SearchPlan(**self.model_dump(exclude={"key", "symbols"}))
+
+
+def _words(value: object) -> object:
+    """Split what a form's field holds at commas and spaces."""
+    return [word for word in value.replace(",", " ").split() if word] if isinstance(value, str) else value
+
+
+Numbers = Annotated[tuple[int, ...], BeforeValidator(_words)]
+
+
+class EvolveForm(BaseModel):
+    """The start form: the plan's most used parts; everything else is as the API's defaults."""
+
+    symbols: Annotated[tuple[Symbol, ...], BeforeValidator(_words)] = Field(min_length=1, max_length=50)
+    feature_set: str = "core"
+    estimators: Annotated[tuple[Estimator, ...], BeforeValidator(_words)] = SearchPlan().estimators
+    horizons: Numbers = SearchPlan().horizons
+    generations: int = SearchPlan().generations
+    survivors: int = SearchPlan().survivors
+    start: date | None = None
+    end: date | None = None
+    half_spread_bps: float = SearchPlan().costs.half_spread_bps
+    seed: int = SearchPlan().seed
+
+    def request(self) -> EvolveRequest:
+        """Return the same as the API's body. Raises pydantic's ValidationError."""
+        body = self.model_dump(exclude={"half_spread_bps"})
+        body |= {"start": _midnight(self.start), "end": _midnight(self.end)}
+        body["costs"] = {"half_spread_bps": self.half_spread_bps}
+        return EvolveRequest.model_validate(body)
+
+
+def _midnight(day: date | None) -> datetime | None:
+    return None if day is None else datetime.combine(day, time(), UTC)
 
 
 class RunLink(BaseModel):

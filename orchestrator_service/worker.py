@@ -12,8 +12,13 @@ if TYPE_CHECKING:
     from shared.jobs.context import Handler
     from shared.settings import ServiceSettings
 
-_KINDS: tuple[str, ...] = (JobKind.BREED, JobKind.TRIAL, JobKind.JUDGE, JobKind.VERDICT)
-LOADERS = dict.fromkeys(_KINDS, "orchestrator_service.worker:handlers")
+_HANDLERS = "orchestrator_service.worker:handlers"
+LOADERS: dict[str, str] = {
+    JobKind.BREED: _HANDLERS,
+    JobKind.TRIAL: _HANDLERS,
+    JobKind.JUDGE: _HANDLERS,
+    JobKind.VERDICT: _HANDLERS,
+}
 
 
 @contextmanager

@@ -68,9 +68,7 @@ class World:
         ts = pl.Series("ts", stamps).cast(pl.Datetime("us", "UTC"))
         bars = pl.DataFrame(
             {"open": opens[:-1], "high": opens[:-1] * 1.01, "low": opens[:-1] * 0.99, "close": opens[1:]}
-        ).with_columns(
-            ts, symbol=pl.lit(symbol), volume=pl.lit(100.0), source=pl.lit("test")
-        )
+        ).with_columns(ts, symbol=pl.lit(symbol), volume=pl.lit(100.0), source=pl.lit("test"))
         self.lake.upsert(BARS_1M, bars.select(BARS_1M.schema.names()))
         features = pl.DataFrame({"ts": ts}).with_columns(
             feature_set=pl.lit(feature_set), symbol=pl.lit(symbol), f1=pl.lit(0.0)
@@ -100,7 +98,9 @@ class World:
         rng = np.random.default_rng(int(name[:8], 16))
         inside = self.sessions.open_us[(self.sessions.open_us >= _us(request.train.start))][:40]
         frame = pl.DataFrame({"ts": pl.Series(inside).cast(pl.Datetime("us", "UTC"))}).with_columns(
-            model=pl.lit(name), symbol=pl.lit(request.symbol), fold=pl.lit(0, pl.Int16),
+            model=pl.lit(name),
+            symbol=pl.lit(request.symbol),
+            fold=pl.lit(0, pl.Int16),
             prediction=pl.Series(rng.normal(0, 0.001, len(inside))),
         )
         self.lake.upsert(PREDICTIONS, frame.select(PREDICTIONS.schema.names()), precondition=ctx.still_mine)
