@@ -204,8 +204,8 @@ class WorkerProcess(TestProcess):
 class JobServer(TestProcess):
     """The job transport over HTTP, at `url` once it is ready."""
 
-    def __init__(self, folder: Path, env: dict[str, str]) -> None:
-        port = free_port()
+    def __init__(self, folder: Path, env: dict[str, str], port: int | None = None) -> None:
+        self.port = port = port or free_port()
         self.url = f"http://127.0.0.1:{port}"
         super().__init__(folder / "server.log", env, "jobs_server.py", str(port))
         eventually(lambda: httpx.get(f"{self.url}/healthz").status_code == 200, 20, what="the server is up")
