@@ -8,7 +8,7 @@ from fastapi import FastAPI
 
 from shared.web.run import run
 from shared.web.service import create_service
-from simulation_service import routes
+from simulation_service import pages, routes
 from simulation_service.settings import Settings
 from simulation_service.wiring import assemble
 
@@ -19,7 +19,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         settings,
         title="Simulation",
         assemble=partial(assemble, settings),
-        routers=[routes.router],
+        routers=[pages.router, routes.router],
         package="simulation_service",
     )
 

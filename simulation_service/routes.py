@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Annotated
 
+import polars as pl
 from fastapi import APIRouter, Depends, Query, Response
 
 from shared.contracts.messages import Sweep
 from shared.web.accepted import Accepted, accepted
-from shared.web.pagination import Page, PageQuery
+from shared.web.pagination import Page, PageNumbers, PageQuery
 from shared.web.service import provided
 from simulation_service.downloads import TableFormat, table_response
 from simulation_service.schemas import RunDetailOut, RunOut, SweepOut, SweepSummary, sort_of
 from simulation_service.store import RunFilter
 from simulation_service.use_cases import Runs, Sweeps
+from simulation_service.views import curve
 
 router = APIRouter()
+
+#: a CSV holds every filtered run, up to this many
+_CSV_ROWS = 100_000
 
 SweepsDep = Annotated[Sweeps, Depends(provided(Sweeps))]
 RunsDep = Annotated[Runs, Depends(provided(Runs))]
@@ -60,6 +66,22 @@ def list_runs(
     return paging.of([RunOut.of(run) for run in found], total)
 
 
+@router.get("/runs.csv", response_class=Response)
+def download_runs(
+    runs: RunsDep,
+    sort: str = "-created_at",
+    symbol: str | None = None,
+    model: str | None = None,
+    sweep: str | None = None,
+    min_trades: Annotated[int, Query(ge=0)] = 0,
+) -> Response:
+    """Return the filtered runs, all pages of them, each parameter and figure in its own column."""
+    everything = PageNumbers(per_page=_CSV_ROWS)
+    wanted = run_filter(everything, sort, symbol=symbol, model=model, sweep=sweep, min_trades=min_trades)
+    frame = pl.DataFrame([asdict(run) for run in runs.page(wanted)[0]], infer_schema_length=None)
+    return table_response(frame, "csv", "runs")
+
+
 @router.get("/runs/{run_id}")
 def show_run(run_id: str, runs: RunsDep) -> RunDetailOut:
     """Return one run: its setting, costs and figures."""
@@ -71,6 +93,12 @@ def show_run(run_id: str, runs: RunsDep) -> RunDetailOut:
 def run_trades(run_id: str, runs: RunsDep, kind: FormatQuery = "json") -> Response:
     """Return every trade of a run, simulated again from the stored bars and predictions."""
     return table_response(runs.detail(run_id).trades, kind, f"trades-{run_id}")
+
+
+@router.get("/runs/{run_id}/curve")
+def run_curve(run_id: str, runs: RunsDep) -> dict[str, list[float | None]]:
+    """Return the account in columns for a chart, thinned to what a screen can show."""
+    return curve(runs.detail(run_id))
 
 
 @router.get("/runs/{run_id}/equity", response_class=Response)

@@ -224,3 +224,58 @@ def test_costs_are_paid(service, settings):
     for one, other in zip(free["runs"], dear["runs"], strict=True):
         assert one["metrics"]["costs_paid"] == 0
         assert one["metrics"]["final_equity"] > other["metrics"]["final_equity"]
+
+
+PAGE = {"Accept": "text/html"}
+
+
+def test_pages_show_runs_sweeps_and_what_is_missing(service, settings):
+    with serving(create_app(settings)) as http:
+        assert "No run yet" in http.get("/", headers=PAGE).text
+        assert "No sweep yet" in http.get("/sweeps", headers=PAGE).text
+        name = simulate(service, settings, sweep_of())["fingerprint"]
+        listed = http.get("/?sort=-trades&symbol=spy", headers=PAGE).text
+        assert listed.count(f"/runs/{name}-") == len(GRID)
+        assert 'aria-sort="descending"' in listed
+        shown = http.get(f"/sweeps/{name}", headers=PAGE).text
+        assert "while the signal lasts" in shown
+        assert "of the frozen model, after its training" in shown
+        run = http.get(f"/runs/{name}-1", headers=PAGE).text
+        assert "left by" in run
+        assert f'data-url="/runs/{name}-1/curve"' in run
+        curve = http.get(f"/runs/{name}-1/curve").json()
+        assert len({len(column) for column in curve.values()}) == 1
+        metrics = http.get(f"/runs/{name}-1").json()["metrics"]
+        assert curve["equity"][-1] == metrics["final_equity"]
+        assert min(curve["drawdown"]) == metrics["max_drawdown"]
+        assert len(http.get("/runs.csv", params={"sweep": name}).text.splitlines()) == 1 + len(GRID)
+        assert http.get("/runs/nonsense", headers=PAGE).status_code == 404
+
+
+def test_a_run_whose_data_changed_shows_its_figures_and_says_why_its_trades_are_gone(service, settings):
+    name = simulate(service, settings, sweep_of())["fingerprint"]
+    bars, _ = bars_and_predictions()
+    service.resources.lake.upsert(BARS_1M, bars.tail(1).with_columns(pl.col("close") * 1.01, high=pl.lit(1000.0)))
+    with serving(create_app(settings)) as http:
+        shown = http.get(f"/runs/{name}-0", headers=PAGE)
+        assert shown.status_code == 200
+        assert "have changed since sweep" in shown.text
+        assert http.get(f"/runs/{name}-0/trades").status_code == 409
+
+
+def test_the_form_starts_a_sweep_and_keeps_what_was_typed_when_it_is_wrong(service, settings):
+    typed = {"model": MODEL, "symbol": "spy", "start": "2024-03-09", "end": "2024-03-16", "thresholds": "0.0001 0.0003"}
+    with serving(create_app(settings)) as http:
+        wrong = http.post("/simulate", data={**typed, "start": "2024-04-01", "hold_bars": "x"}, headers=PAGE)
+        assert wrong.status_code == 422
+        assert 'value="0.0001 0.0003"' in wrong.text
+        assert "Input should be a valid integer" in wrong.text
+        late = http.post("/simulate", data={**typed, "start": "2024-04-01"}, headers=PAGE)
+        assert "start must come first" in late.text
+        answer = http.post("/simulate", data={**typed, "hold_bars": "0, 15"}, headers=PAGE)
+        assert answer.status_code == 303, answer.text
+        job_id = int(answer.headers["location"].rsplit("/", 1)[1])
+        result = complete(service, settings, job_id)
+        assert [(s["threshold"], s["hold_bars"]) for s in result["sweep"]["settings"]] == [
+            (0.0001, 0), (0.0003, 0), (0.0001, 15), (0.0003, 15),
+        ]  # fmt: skip
