@@ -1,0 +1,125 @@
+"""Ingestion's pages in Chromium, over bars that a real worker imported."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import httpx
+import polars as pl
+import pytest
+from conftest import ROOT, Served, service_process
+
+from shared.testing.postgres import fresh_database
+from shared.testing.waiting import eventually
+from simulated_exchange.market import Market
+
+pytestmark = pytest.mark.browser
+
+
+@dataclass
+class Ingestion:
+    url: str
+    files: Path
+
+    def import_files(self, name: str) -> str:
+        """Import a file of the folder and return the state its job ended in."""
+        job_id = httpx.post(f"{self.url}/import", json={"path": str(self.files / name)}).json()["job_id"]
+        eventually(lambda: self.state(job_id) in ("COMPLETED", "FAILED"), timeout=60, what=f"job {job_id}")
+        return self.state(job_id)
+
+    def state(self, job_id: int) -> str:
+        return httpx.get(f"{self.url}/jobs/{job_id}", headers={"Accept": "application/json"}).json()["state"]
+
+
+def write_files(folder: Path) -> None:
+    """A year of EDGE, two weeks of CALM with rows that are not bars, and a file that cannot be used."""
+    names = {"o": "open", "h": "high", "l": "low", "c": "close", "v": "volume"}
+    year = Market().bars("EDGE", datetime(2024, 1, 1, tzinfo=UTC), datetime(2025, 1, 1, tzinfo=UTC)).rename(names)
+    year.write_parquet(folder / "EDGE.parquet")
+    weeks = Market().bars("CALM", datetime(2024, 6, 3, tzinfo=UTC), datetime(2024, 6, 15, tzinfo=UTC)).rename(names)
+    pl.concat([weeks, weeks.head(3), weeks.head(2).with_columns(pl.col("low") * 0)]).write_parquet(
+        folder / "CALM.parquet"
+    )
+    (folder / "BAD.csv").write_text("ts,open,high,low\n2024-01-02,1,2,1\n")
+
+
+@pytest.fixture(scope="module")
+def ingestion(postgres_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ingestion]:
+    home = tmp_path_factory.mktemp("ingestion")
+    write_files(home)
+    with fresh_database(postgres_url) as database_url:
+        served: Served
+        with service_process("ingestion_service.app", "ingestion", database_url, home) as served:
+            env = os.environ | {"DATABASE_URL": database_url, "BARSMITH_HOME": str(home)}
+            worker = subprocess.Popen([sys.executable, "-m", "ingestion_service.worker"], env=env, cwd=ROOT)
+            try:
+                house = Ingestion(served.url, home)
+                states = [house.import_files(name) for name in ("EDGE.parquet", "CALM.parquet", "BAD.csv")]
+                assert states == ["COMPLETED", "COMPLETED", "FAILED"]
+                yield house
+            finally:
+                worker.terminate()
+                worker.wait(timeout=20)
+
+
+@pytest.mark.parametrize("theme", ["dark", "light"])
+@pytest.mark.parametrize("width", [1440, 390])
+@pytest.mark.parametrize("name", ["coverage", "symbol"])
+def test_page_is_clean_in_theme_and_width(visit, ingestion, check, pictures, name, width, theme):
+    page = visit(ingestion.url, {"coverage": "/", "symbol": "/symbols/EDGE"}[name], theme=theme, width=width)
+    if name == "symbol":
+        page.wait_for_selector("[data-summary]:has-text('points from')", state="attached")
+    page.screenshot(path=pictures / f"ingestion-{name}-{theme}-{width}.png", full_page=True)
+    check(page)
+
+
+def test_coverage_tells_what_was_stored_and_what_was_rejected(visit, ingestion):
+    page = visit(ingestion.url, "/")
+    table = page.inner_text("main table >> nth=0")
+    assert "EDGE" in table
+    assert "252 of 252" in table
+    jobs = page.inner_text("#jobs-h >> xpath=ancestor::section")
+    assert "same minute again later" in jobs
+    assert "no column for close; it has: ts, open, high, low" in jobs
+
+
+def test_zooming_in_fetches_single_minutes(visit, ingestion):
+    page = visit(ingestion.url, "/symbols/EDGE")
+    page.wait_for_selector("[data-summary]:has-text('points from')", state="attached")
+    chart = page.locator("[data-chart]")
+    chart.focus()
+    answers: list[dict] = []
+    page.on("response", lambda answer: answers.append(answer.json()) if "/lod?" in answer.url else None)
+
+    def zoomed_to_minutes() -> bool:
+        page.keyboard.press("+")
+        page.wait_for_timeout(200)
+        return bool(answers) and answers[-1]["time"][1] - answers[-1]["time"][0] == 60
+
+    eventually(zoomed_to_minutes, timeout=30, what="one-minute candles after zooming in")
+    assert all(len(answer["time"]) <= 2_500 for answer in answers)
+
+
+def test_an_import_started_by_the_form_ends_without_a_reload(visit, ingestion):
+    page = visit(ingestion.url, "/")
+    page.fill("#import input[name=path]", str(ingestion.files / "CALM.parquet"))
+    page.click("#import button")
+    page.wait_for_url("**/jobs/*")
+    page.wait_for_selector("main:has-text('done')")
+
+
+def test_a_wrong_form_keeps_what_was_typed_and_names_the_field(visit, ingestion, check):
+    page = visit(ingestion.url, "/")
+    page.fill("#ingest input[name=symbols]", "EDGE FLAT")
+    page.fill("#ingest input[name=start]", "2024-02-01")
+    page.fill("#ingest input[name=end]", "2024-01-01")
+    page.click("#ingest button")
+    page.wait_for_selector(".err:has-text('must be later than start')")
+    assert page.input_value("#ingest input[name=symbols]") == "EDGE FLAT"
+    check(page)
