@@ -6,7 +6,7 @@ from functools import partial
 
 from fastapi import FastAPI
 
-from optimization_service import routes
+from optimization_service import pages, routes
 from optimization_service.settings import Settings
 from optimization_service.wiring import assemble
 from shared.web.run import run
@@ -19,7 +19,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         settings,
         title="Optimization",
         assemble=partial(assemble, settings),
-        routers=[routes.router],
+        routers=[pages.router, routes.router],
         package="optimization_service",
     )
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Literal, Self, get_args
+from datetime import UTC, date, datetime, time
+from typing import Annotated, Literal, Self, get_args
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from optimization_service.domain.batch import Grid
+from optimization_service.domain.batch import HOLD_BARS, THRESHOLDS, Grid
 from optimization_service.domain.records import BatchState, Cell, Member, Trial
 from optimization_service.use_cases import BatchView, Wish
 from shared.contracts.messages import Costs, Fingerprint, Metrics, Setting, Symbol, Window
@@ -192,4 +192,41 @@ class HeatmapOut(BaseModel):
             hold_bars=holds,
             best=[[cell.best if cell else None for cell in row] for row in rows],
             trials=[[cell.trials if cell else 0 for cell in row] for row in rows],
+        )
+
+
+def _listed(value: object) -> object:
+    """Split "SPY, QQQ" at commas and spaces."""
+    return value.replace(",", " ").split() if isinstance(value, str) else value
+
+
+class BatchForm(BaseModel):
+    """What the page's form sends. Days begin at 00:00 UTC; the last one is not included."""
+
+    models: Annotated[tuple[Fingerprint, ...], BeforeValidator(_listed)] = ()
+    top: int = Field(default=0, ge=0, le=1_000)
+    symbols: Annotated[tuple[Symbol, ...], BeforeValidator(_listed)] = ()
+    end: date | None = None
+    thresholds: Annotated[tuple[float, ...], BeforeValidator(_listed)] = THRESHOLDS
+    hold_bars: Annotated[tuple[int, ...], BeforeValidator(_listed)] = HOLD_BARS
+    side: Literal["long_flat", "long_short", "both"] = "long_flat"
+    fee_per_fill: float = Field(default=0.02, ge=0, allow_inf_nan=False)
+    half_spread_bps: float = Field(default=0.5, ge=0, allow_inf_nan=False)
+
+    @model_validator(mode="after")
+    def _one_way_to_choose(self) -> Self:
+        if bool(self.models) == (self.top > 0):
+            raise ValueError("name models, or say how many of the top ones: one of the two")
+        return self
+
+    def request(self) -> BatchRequest:
+        return BatchRequest(
+            models=self.models,
+            top=self.top,
+            symbols=self.symbols,
+            end=None if self.end is None else datetime.combine(self.end, time(), UTC),
+            thresholds=self.thresholds,
+            hold_bars=self.hold_bars,
+            sides=("long_flat", "long_short") if self.side == "both" else (self.side,),
+            costs=Costs(fee_per_fill=self.fee_per_fill, half_spread_bps=self.half_spread_bps),
         )

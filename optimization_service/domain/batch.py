@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -27,10 +27,10 @@ Side = Literal["long_flat", "long_short"]
 class Grid(Message):
     """The settings of a batch: every combination of these."""
 
-    thresholds: tuple[float, ...] = Field(default=THRESHOLDS, min_length=1)
-    hold_bars: tuple[int, ...] = Field(default=HOLD_BARS, min_length=1)
+    thresholds: tuple[Annotated[float, Field(ge=0, allow_inf_nan=False)], ...] = Field(default=THRESHOLDS, min_length=1)
+    hold_bars: tuple[Annotated[int, Field(ge=0, le=100_000)], ...] = Field(default=HOLD_BARS, min_length=1)
     sides: tuple[Side, ...] = Field(default=("long_flat",), min_length=1)
-    delay_bars: tuple[int, ...] = Field(default=(1,), min_length=1)
+    delay_bars: tuple[Annotated[int, Field(ge=1, le=60)], ...] = Field(default=(1,), min_length=1)
     fills: tuple[Fill, ...] = Field(default=(Fill.OPEN,), min_length=1)
 
     def settings(self) -> tuple[Setting, ...]:
