@@ -19,32 +19,24 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path[0] = str(ROOT)
 
 import argparse
-import asyncio
 import contextlib
 import importlib.metadata
-import logging
 import os
 import statistics
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from uuid import uuid4
 
 import psycopg
 
-from shared.jobs.context import Handler, JobContext
-from shared.jobs.model import Outcome, Submission
-from shared.jobs.postgres_transport import PostgresTransport
+from benchmarks.queue_workers import KIND, ROLES, procrastinate_app
+from shared.jobs.model import Submission
 from shared.jobs.queue import Queue
-from shared.settings import ServiceSettings
 from shared.storage.postgres import Database
 
-KIND = "bench.nothing"
-NOTHING = Outcome(result={})
-#: Its in-process jobs are asynchronous: this many at once lets it do its best, as batches do for us.
-PROCRASTINATE_CONCURRENCY = 10
 LOAD = """
 insert into jobs.job (kind, payload, priority, max_attempts, max_runtime, run_after, delayed)
 select case when n %% 4 = 0 then 'bench.nothing' else 'bench.other' end, '{}', (n * 7919) %% 1000 / 10.0, 3, '1 h',
@@ -57,77 +49,10 @@ select 'default', 'nothing', (n * 7919) %% 1000, '{}' from generate_series(1, %(
 """
 
 
-# --- worker processes: `python benchmarks/queue.py --role <name> <url>`
-
-
-def claim_loop(url: str, batch: int) -> None:
-    """Claim and complete in one process: the queue itself, without a computing child."""
-    queue = Queue(Database(url, application_name="bench"))
-    transport = PostgresTransport(queue)
-    while True:
-        token = uuid4()
-        claim = transport.claim([KIND], batch, token, f"loop-{os.getpid()}")
-        if claim.jobs:
-            transport.complete(token, {job.id: NOTHING for job in claim.jobs})
-        else:
-            transport.wait(1.0)
-
-
-@contextmanager
-def handlers(settings: ServiceSettings) -> Iterator[Mapping[str, Handler]]:
-    def nothing(ctx: JobContext) -> Outcome:
-        del ctx
-        return NOTHING
-
-    del settings
-    yield {KIND: nothing}
-
-
-def whole_worker(url: str) -> None:
-    """The worker that services run: heartbeating parent, computing child."""
-    from shared.jobs.worker import run_worker
-
-    os.environ["DATABASE_URL"] = url
-    settings = ServiceSettings(log_level="ERROR")
-    run_worker(settings, {KIND: "benchmarks.queue:handlers"}, worker_id=f"w-{os.getpid()}", batch=10)
-
-
-def procrastinate_app(url: str):  # noqa: ANN201 - imported here only
-    import procrastinate
-
-    # it warns that a worker could not find an app made in the main module; ours are handed theirs
-    logging.getLogger("procrastinate").setLevel(logging.ERROR)
-    app = procrastinate.App(connector=procrastinate.PsycopgConnector(conninfo=url))
-
-    @app.task(name="nothing")
-    async def nothing() -> None: ...
-
-    return app, nothing
-
-
-def procrastinate_worker(url: str) -> None:
-    app, _ = procrastinate_app(url)
-
-    async def run() -> None:
-        async with app.open_async():
-            await app.run_worker_async(concurrency=PROCRASTINATE_CONCURRENCY, name=f"p-{os.getpid()}")
-
-    asyncio.run(run())
-
-
-ROLES: dict[str, Callable[[str], None]] = {
-    "one by one": lambda url: claim_loop(url, 1),
-    "batches of 10": lambda url: claim_loop(url, 10),
-    "whole worker": whole_worker,
-    "procrastinate": procrastinate_worker,
-}
-
-
 @contextmanager
 def workers(role: str, count: int, url: str) -> Iterator[None]:
-    env = {**os.environ, "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, __file__, "--role", role, "--url", url]
-    started = [subprocess.Popen(command, env=env, cwd=ROOT) for _ in range(count)]
+    command = [sys.executable, "-m", "benchmarks.queue_workers", role, url]
+    started = [subprocess.Popen(command, cwd=ROOT) for _ in range(count)]
     try:
         yield
     finally:
@@ -141,12 +66,12 @@ def workers(role: str, count: int, url: str) -> Iterator[None]:
 
 def drain(role: str, count: int, jobs: int, url: str) -> float:
     """Jobs a second of `count` workers that were awake before the jobs came."""
-    enqueue, left, finished = _procrastinate(url) if role == "procrastinate" else _ours(url)
+    enqueue, left, awake, finished = _procrastinate(url) if role == "procrastinate" else _ours(url)
     with workers(role, count, url), psycopg.connect(url, autocommit=True) as conn:
-        for _ in range(2):  # every worker has started, imported and connected
-            enqueue(20 * count)
+        while (conn.execute(awake.encode()).fetchone() or (0,))[0] < count:  # all have imported and connected
+            enqueue(5 * count)
             _until_zero(conn, left)
-            time.sleep(0.5)
+            time.sleep(0.1)
         enqueue(jobs)
         [began] = conn.execute("select clock_timestamp()").fetchone() or ()
         _until_zero(conn, left)
@@ -162,17 +87,17 @@ def _until_zero(conn: psycopg.Connection, statement: str) -> None:
         time.sleep(0.05)
 
 
-def _ours(url: str) -> tuple[Callable[[int], object], str, str]:
+def _ours(url: str) -> tuple[Callable[[int], object], str, str, str]:
     def enqueue(jobs: int) -> None:
         database = Database(url, application_name="bench")
         Queue(database).submit([Submission(kind=KIND, payload={}) for _ in range(jobs)])
         database.close()
 
     left = "select count(*) from jobs.job where state in ('PENDING', 'RUNNING')"
-    return enqueue, left, "select max(finished_at) from jobs.job"
+    return enqueue, left, "select count(distinct worker_id) from jobs.job", "select max(finished_at) from jobs.job"
 
 
-def _procrastinate(url: str) -> tuple[Callable[[int], object], str, str]:
+def _procrastinate(url: str) -> tuple[Callable[[int], object], str, str, str]:
     import procrastinate
 
     def enqueue(jobs: int) -> None:
@@ -181,7 +106,8 @@ def _procrastinate(url: str) -> tuple[Callable[[int], object], str, str]:
             sync.tasks["nothing"].batch_defer(*({} for _ in range(jobs)))
 
     left = "select count(*) from procrastinate_jobs where status in ('todo', 'doing')"
-    return enqueue, left, "select max(at) from procrastinate_events where type = 'succeeded'"
+    awake = "select count(*) from procrastinate_workers"
+    return enqueue, left, awake, "select max(at) from procrastinate_events where type = 'succeeded'"
 
 
 def empty(url: str) -> None:
@@ -300,13 +226,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--jobs", type=int, default=4000, help="a drain; a quarter of it for those one by one")
-    parser.add_argument("--role", choices=list(ROLES), help=argparse.SUPPRESS)
-    parser.add_argument("--url", help=argparse.SUPPRESS)
     options = parser.parse_args()
-    if options.role:
-        with contextlib.suppress(KeyboardInterrupt):
-            ROLES[options.role](options.url)
-        return
     began = time.monotonic()
     with postgres() as url:
         create_tables(url)
