@@ -7,7 +7,6 @@ import io
 import os
 import secrets
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,15 +17,15 @@ import polars as pl
 
 from shared.errors import Conflict, NotFound, Unavailable
 
-#: A write waits for the disk twice (file and folder); waits of several files are spent together.
-WRITERS = 8
-
 
 class Files(Protocol):
     """Paths are relative to the root, with forward slashes."""
 
-    def add(self, contents: dict[str, bytes]) -> None:
-        """Put files that last beyond a power cut. An existing one is left alone: same name, same content."""
+    def add(self, path: str, content: bytes) -> None:
+        """Put a file that lasts beyond a power cut. An existing one is left alone: same name, same content.
+
+        Raises Unavailable, leaving nothing behind, when the place is full or cannot be written to.
+        """
         ...
 
     def missing(self, paths: Sequence[str]) -> list[str]: ...
@@ -61,13 +60,9 @@ class LocalFiles:
     def __init__(self, root: Path) -> None:
         self.root = root
 
-    def add(self, contents: dict[str, bytes]) -> None:
+    def add(self, path: str, content: bytes) -> None:
         try:
-            if len(contents) == 1:
-                _ = [self._add(path, content) for path, content in contents.items()]
-                return
-            with ThreadPoolExecutor(WRITERS) as pool:
-                _ = list(pool.map(self._add, contents.keys(), contents.values()))
+            self._add(path, content)
         except OSError as error:
             reason = "the disk is full" if error.errno in (errno.ENOSPC, errno.EDQUOT) else error.strerror
             raise Unavailable(f"cannot write to {self.root}: {reason}; nothing was changed") from error
@@ -130,11 +125,14 @@ class RemoteFiles:
         except (ImportError, ValueError) as error:
             raise Unavailable(f"the lake's address {root} cannot be opened: {error}") from error
 
-    def add(self, contents: dict[str, bytes]) -> None:
-        for path, content in contents.items():
-            if not self.fs.exists(self._full(path)):
-                self.fs.makedirs(self._full(path).rsplit("/", 1)[0], exist_ok=True)
-                self.fs.pipe_file(self._full(path), content)
+    def add(self, path: str, content: bytes) -> None:
+        full = self._full(path)
+        try:
+            if not self.fs.exists(full):
+                self.fs.makedirs(full.rsplit("/", 1)[0], exist_ok=True)
+                self.fs.pipe_file(full, content)
+        except OSError as error:
+            raise Unavailable(f"cannot write to {self.address(path)}: {error}; nothing was changed") from error
 
     def missing(self, paths: Sequence[str]) -> list[str]:
         return [path for path in paths if not self.fs.exists(self._full(path))]

@@ -18,9 +18,8 @@ MONTH = "month"
 
 
 def checked(dataset: Dataset, frame: pl.DataFrame) -> pl.DataFrame:
-    """Return the frame's rows as the dataset stores them: declared columns first, sorted by key, keys unique.
+    """Return the frame with its columns as the dataset stores them: declared ones first.
 
-    Where a key occurs more than once the last row wins, as if the rows had been written one after the other.
     Raises InvalidInput for a missing, unknown or wrongly typed column and for a null in the key.
     """
     for column, dtype in dataset.schema.items():
@@ -36,11 +35,7 @@ def checked(dataset: Dataset, frame: pl.DataFrame) -> pl.DataFrame:
     _check_extra(dataset, frame, extra)
     for column in dataset.key:
         _check_key_column(dataset, frame, column)
-    return (
-        frame.select([*dataset.schema, *extra])
-        .unique(dataset.key, keep="last", maintain_order=True)
-        .sort(dataset.key, maintain_order=True)
-    )
+    return frame.select([*dataset.schema, *extra])
 
 
 def _check_extra(dataset: Dataset, frame: pl.DataFrame, extra: list[str]) -> None:
@@ -62,16 +57,30 @@ def _check_key_column(dataset: Dataset, frame: pl.DataFrame, column: str) -> Non
 
 
 def by_partition(dataset: Dataset, frame: pl.DataFrame) -> Iterator[tuple[dict[str, str], pl.DataFrame]]:
-    """Split a checked frame into partitions: (partition values in order, its rows)."""
+    """Split a checked frame into partitions, in order of their values: (values, rows sorted by key, keys unique).
+
+    Where a key occurs more than once the last row wins, as if the rows had been written one after the other.
+    """
     if frame.is_empty():
         return
-    derived = (
-        frame.with_columns(pl.col("ts").dt.strftime("%Y-%m").alias(MONTH)) if MONTH in dataset.partition_by else frame
-    )
-    parts = derived.partition_by(dataset.partition_by, as_dict=True, include_key=True, maintain_order=True)
-    for values, part in parts.items():
-        rows = part.drop(MONTH) if MONTH in dataset.partition_by else part
-        yield dict(zip(dataset.partition_by, map(str, values), strict=True)), rows
+    rest = [column for column in dataset.key if column not in dataset.partition_by]
+    if MONTH in dataset.partition_by:
+        # a number here: formatting a date for every row costs more than all the rest
+        frame = frame.with_columns((pl.col("ts").dt.year() * 100 + pl.col("ts").dt.month()).alias(MONTH))
+    parts = frame.partition_by(dataset.partition_by, as_dict=True, maintain_order=True)
+    for values, part in sorted(parts.items(), key=lambda item: item[0]):
+        named = {name: str(value) for name, value in zip(dataset.partition_by, values, strict=True)}
+        if MONTH in named:
+            named[MONTH] = f"{named[MONTH][:-2]}-{named[MONTH][-2:]}"
+            part = part.drop(MONTH)  # noqa: PLW2901 - it was never part of the rows
+        yield named, _in_key_order(part, rest)
+
+
+def _in_key_order(part: pl.DataFrame, rest: list[str]) -> pl.DataFrame:
+    """Sort rows of one partition by the rest of the key, the last of several with one key staying."""
+    if len(rest) == 1 and (part[rest[0]][1:] > part[rest[0]][:-1]).all():
+        return part
+    return part.unique(rest, keep="last", maintain_order=True).sort(rest, maintain_order=True)
 
 
 def partition_path(values: dict[str, str]) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -24,6 +25,8 @@ Precondition = Callable[[Connection], None]
 
 #: Each failed attempt means that another writer got through, so this many in a row is not contention but a fault.
 MAX_ATTEMPTS = 100
+#: A file waits for the disk twice, and hashing and packing leave the interpreter: several are made at a time.
+WRITERS = 8
 
 
 def migrate_lake(database: Database) -> None:
@@ -153,10 +156,13 @@ class Lake:
         self, dataset: Dataset, frame: pl.DataFrame, precondition: Precondition | None, *, keep_old: bool
     ) -> Commit:
         parts = list(frames.by_partition(dataset, frames.checked(dataset, frame)))
+        names = [frames.partition_path(values) for values, _ in parts]
         for _ in range(MAX_ATTEMPTS):
-            old = self._manifest.live(dataset, [frames.partition_path(values) for values, _ in parts])
-            changes = [self._change(dataset, values, rows, old, keep_old=keep_old) for values, rows in parts]
-            new = self._written(dataset, [change for change in changes if change.is_new])
+            live = self._manifest.live(dataset, names)
+            olds = [live.get(name) for name in names]
+            with ThreadPoolExecutor(WRITERS) as pool:
+                changes = list(pool.map(partial(self._change, dataset, keep_old=keep_old), parts, olds))
+                new = list(pool.map(partial(self._stored, dataset), (c for c in changes if c.is_new)))
             paths = [file.path(dataset) for file in new]
             try:
                 at = self._manifest.swap(dataset, new, partial(self._any_missing, paths), precondition)
@@ -177,39 +183,32 @@ class Lake:
     def _change(
         self,
         dataset: Dataset,
-        values: dict[str, str],
-        rows: pl.DataFrame,
-        live: Mapping[str, PartitionInfo],
+        part: tuple[dict[str, str], pl.DataFrame],
+        old: PartitionInfo | None,
         *,
         keep_old: bool,
     ) -> _Change:
-        old = live.get(frames.partition_path(values))
+        values, rows = part
         if keep_old and old is not None:
-            stored = self.files.read([old.path(dataset)], old.columns)
-            rows = frames.merged(dataset, stored, rows)
+            rows = frames.merged(dataset, self.files.read([old.path(dataset)], old.columns), rows)
         return _Change(values, old, rows, frames.content_hash(rows))
 
-    def _written(self, dataset: Dataset, changes: list[_Change]) -> list[NewFile]:
-        contents: dict[str, bytes] = {}
-        new: list[NewFile] = []
-        for change in changes:
-            content = encode(change.rows, dataset.encoding)
-            first, last = frames.time_bounds(change.rows)
-            file = NewFile(
-                partition=frames.partition_path(change.values),
-                partition_values=change.values,
-                content_hash=change.content_hash,
-                columns=change.rows.columns,
-                row_count=change.rows.height,
-                byte_count=len(content),
-                min_ts=first,
-                max_ts=last,
-                replaces=change.old.id if change.old else None,
-            )
-            contents[file.path(dataset)] = content
-            new.append(file)
-        self.files.add(contents)
-        return new
+    def _stored(self, dataset: Dataset, change: _Change) -> NewFile:
+        content = encode(change.rows, dataset.encoding)
+        first, last = frames.time_bounds(change.rows)
+        file = NewFile(
+            partition=frames.partition_path(change.values),
+            partition_values=change.values,
+            content_hash=change.content_hash,
+            columns=change.rows.columns,
+            row_count=change.rows.height,
+            byte_count=len(content),
+            min_ts=first,
+            max_ts=last,
+            replaces=change.old.id if change.old else None,
+        )
+        self.files.add(file.path(dataset), content)
+        return file
 
 
 def _wanted_columns(snapshot: Snapshot, columns: Sequence[str] | None) -> list[str]:

@@ -124,8 +124,8 @@ def test_a_sweep_between_write_and_commit_does_not_lose_the_files(lake: Lake, cl
     swept = []
     add = lake.files.add
 
-    def add_then_sweep(contents: dict[str, bytes]) -> None:
-        add(contents)
+    def add_then_sweep(path: str, content: bytes) -> None:
+        add(path, content)
         if not swept:
             swept.append(lake.sweep(timedelta(0)))
 
