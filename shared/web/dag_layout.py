@@ -94,7 +94,7 @@ def layout(nodes: Sequence[Node], edges: Iterable[tuple[str, str]]) -> Drawing:
     ]
     return Drawing(
         width=(left[-1] if left else 0) + box_width + PADDING,
-        height=max((box.y for box in boxes), default=0.0) + BOX_HEIGHT + PADDING,
+        height=max((y + _size(place) / 2 for place, y in centre.items()), default=0.0) + PADDING,
         box_width=box_width,
         box_height=BOX_HEIGHT,
         boxes=boxes,

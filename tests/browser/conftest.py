@@ -146,6 +146,7 @@ def visit(chromium: Browser) -> Iterator[Visit]:
             def said(message: object) -> None:
                 # Chromium reports an error status of the page itself as a console error
                 own = status != 200 and message.location.get("url") == address
+                own = own or "status of 422" in message.text  # a refused form is an answer, not a fault
                 if message.type in ("error", "warning") and not own:
                     faults.append(f"{address}: {message.text}")
 
@@ -184,6 +185,11 @@ _LAYOUT = """() => {
   while (walker.nextNode()) {
     const text = walker.currentNode.textContent;
     if (/NaN|undefined|\\bNone\\b|Infinity|[-−]0(\\.0+)?(?![\\d.])/.test(text)) faults.push(`odd text: ${text.trim().slice(0, 60)}`);
+  }
+  for (const chart of document.querySelectorAll("[data-chart]")) {
+    const canvas = chart.querySelector("canvas");
+    const drawn = canvas && canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data.some((v) => v);
+    if (!drawn) faults.push(`chart not drawn: ${chart.dataset.url}`);
   }
   for (const svg of document.querySelectorAll("main svg")) {
     const frame = svg.getBoundingClientRect();

@@ -58,7 +58,7 @@ function frameOptions(colour, holder) {
 class TimeChart {
   constructor(holder) {
     this.holder = holder;
-    this.group = holder.closest("[role=group]");
+    this.group = holder.closest("[data-figure]");
     this.legend = this.group.querySelector(".legend");
     this.plan = holder.dataset.chart === "candles" ? candlePlan(holder) : linePlan(holder);
   }
@@ -209,7 +209,7 @@ export async function drawAll(holders, libraryUrl) {
   if (!window.LightweightCharts) return;
   await Promise.all([...holders].map(async (holder) => {
     holder.addEventListener("keydown", pressed);
-    holder.closest("[role=group]").querySelector("[data-png]")
+    holder.closest("[data-figure]").querySelector("[data-png]")
       ?.addEventListener("click", (event) => savePicture(holder, event.currentTarget));
     await drawOne(holder);
   }));

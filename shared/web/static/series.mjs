@@ -72,6 +72,7 @@ export function candlePlan(holder) {
   const look = (colour) => ({
     upColor: "transparent", borderUpColor: colour.up, wickUpColor: colour.up,
     downColor: colour.down, borderDownColor: colour.down, wickDownColor: colour.down, priceLineVisible: false,
+    lastValueVisible: false, // its label would take the hollow body's colour; the legend has the close
   });
   const volumeLook = (colour) => ({ color: colour.line, priceScaleId: "volume", priceFormat: { type: "volume" },
     priceLineVisible: false, lastValueVisible: false });

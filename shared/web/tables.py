@@ -1,0 +1,25 @@
+"""A table as JSON rows, CSV or Parquet."""
+
+from __future__ import annotations
+
+import io
+from typing import Literal
+
+import polars as pl
+from fastapi import Response
+
+TableFormat = Literal["json", "csv", "parquet"]
+
+
+def table_response(frame: pl.DataFrame, kind: TableFormat, name: str) -> Response:
+    """Answer with the frame's rows; CSV and Parquet as a file called `name` to save. Times are UTC."""
+    disposition = {"Content-Disposition": f'attachment; filename="{name}.{kind}"'}
+    stamps = [column for column, dtype in frame.schema.items() if isinstance(dtype, pl.Datetime)]
+    text = frame.with_columns(pl.col(stamps).dt.strftime("%Y-%m-%dT%H:%M:%SZ")) if stamps else frame
+    if kind == "csv":
+        return Response(text.write_csv(), media_type="text/csv", headers=disposition)
+    if kind == "parquet":
+        buffer = io.BytesIO()
+        frame.write_parquet(buffer)
+        return Response(buffer.getvalue(), media_type="application/vnd.apache.parquet", headers=disposition)
+    return Response(text.write_json(), media_type="application/json")

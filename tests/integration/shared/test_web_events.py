@@ -1,0 +1,220 @@
+"""The event stream against a real server and a real queue: snapshot, deltas, resume, merging, pings."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import pytest
+
+from shared.clock import SystemClock
+from shared.errors import Unavailable
+from shared.jobs.model import Outcome, Report, Submission
+from shared.jobs.queue import Queue
+from shared.jobs.resources import Resources
+from shared.settings import ServiceSettings
+from shared.testing.servers import serving
+from shared.web.events.hub import EventHub
+from shared.web.events.sighting import Sighting, look
+from shared.web.service import create_service
+
+TRAIN = Submission(kind="training.train", payload={})
+
+
+@dataclass(frozen=True)
+class Wired:
+    resources: Resources
+
+
+@pytest.fixture
+def queue(database) -> Queue:
+    queue = Queue(database)
+    queue.migrate()
+    return queue
+
+
+@pytest.fixture
+def http(database_url, database, data_dir, lake, queue) -> Iterator[httpx.Client]:
+    settings = ServiceSettings(name="training", database_url=database_url, home=data_dir)
+
+    @contextmanager
+    def assemble() -> Iterator[Wired]:
+        yield Wired(Resources(settings, database, lake, queue, SystemClock()))
+
+    app = create_service(settings, title="T", assemble=assemble, routers=[], package="shared.web")
+    with serving(app) as client:
+        yield client
+
+
+@contextmanager
+def events(http: httpx.Client, **headers: str) -> Iterator[Iterator[dict[str, Any]]]:
+    """The stream's events as dictionaries of their fields, data parsed."""
+    with http.stream("GET", "/events", headers=headers) as stream:
+        assert stream.headers["content-type"].startswith("text/event-stream")
+
+        def parsed() -> Iterator[dict[str, Any]]:
+            event: dict[str, Any] = {}
+            for line in stream.iter_lines():
+                if not line and event:
+                    yield event
+                    event = {}
+                elif not line.startswith(":") and line:
+                    name, _, value = line.partition(": ")
+                    event[name] = json.loads(value) if name == "data" else value
+
+        yield parsed()
+
+
+def of_topic(stream: Iterator[dict[str, Any]], topic: str) -> Iterator[dict[str, Any]]:
+    return (event for event in stream if event["event"] == topic)
+
+
+def test_snapshot_comes_first_then_what_changed(http, queue):
+    [first] = queue.submit([TRAIN])
+    with events(http) as stream:
+        snapshot = next(stream)
+        assert snapshot["event"] == "snapshot"
+        assert snapshot["data"]["jobs"][str(first)]["state"] == "PENDING"
+        assert snapshot["data"]["workers"] == {}
+        [second] = queue.submit([TRAIN])
+        delta = next(of_topic(stream, "jobs"))
+        assert (delta["data"]["key"], delta["data"]["data"]["state"]) == (str(second), "PENDING")
+        assert int(delta["id"]) > int(snapshot["id"])
+
+
+def test_a_job_is_followed_through_its_life_with_rising_ids(http, queue):
+    with events(http) as stream:
+        next(stream)
+        [job_id] = queue.submit([TRAIN])
+        seen = [next(of_topic(stream, "jobs"))]
+        token = uuid4()
+        queue.claim(["training.train"], 1, token, "w-1")
+        seen.append(next(of_topic(stream, "jobs")))
+        queue.heartbeat(token, {job_id: Report(0.5, "half")})
+        seen.append(next(of_topic(stream, "jobs")))
+        queue.complete(job_id, token, Outcome(result={}))
+        seen.append(next(of_topic(stream, "jobs")))
+    states = [(event["data"]["data"]["state"], event["data"]["data"]["progress"]) for event in seen]
+    assert states == [("PENDING", 0), ("RUNNING", 0), ("RUNNING", 0.5), ("COMPLETED", 1)]
+    ids = [int(event["id"]) for event in seen]
+    assert ids == sorted(set(ids))
+
+
+def test_many_reports_are_merged_to_the_newest(http, queue):
+    [job_id] = queue.submit([TRAIN])
+    token = uuid4()
+    queue.claim(["training.train"], 1, token, "w-1")
+    with events(http) as stream:
+        next(stream)
+        for step in range(1, 101):
+            queue.heartbeat(token, {job_id: Report(step / 100)})
+        seen = []
+        for event in of_topic(stream, "jobs"):
+            seen.append(event["data"]["data"]["progress"])
+            if seen[-1] == 1.0:
+                break
+    assert len(seen) <= 10  # a hundred reports in well under two seconds
+
+
+def test_who_comes_back_gets_what_was_missed_and_no_snapshot(http, queue):
+    with events(http) as stream:
+        last = next(stream)["id"]
+        [first] = queue.submit([TRAIN])
+        last = next(of_topic(stream, "jobs"))["id"]
+    [second] = queue.submit([TRAIN])
+    with events(http, **{"Last-Event-ID": last}) as stream:
+        missed = next(of_topic(stream, "jobs"))
+        assert missed["data"]["key"] == str(second)
+        assert second > first
+
+
+@pytest.mark.parametrize("last_id", ["1", "99999999999999999"])
+def test_an_id_nobody_remembers_gets_a_snapshot(http, queue, last_id):
+    queue.submit([TRAIN])
+    with events(http, **{"Last-Event-ID": last_id}) as stream:
+        assert next(stream)["event"] == "snapshot"
+
+
+def test_quiet_stream_is_pinged_and_only_its_topics_are_sent(http, queue):
+    with http.stream("GET", "/events?topics=workers") as stream:
+        lines = stream.iter_lines()
+        assert next(lines) == "event: snapshot"
+        queue.submit([TRAIN])
+        rest = []
+        for line in lines:
+            rest.append(line)
+            if line == "event: ping":
+                break
+    assert "event: jobs" not in rest
+
+
+def test_a_worker_appears_and_leaves(http, queue):
+    with events(http) as stream:
+        next(stream)
+        queue.claim(["training.train"], 1, uuid4(), "w-7")
+        assert next(of_topic(stream, "workers"))["data"]["key"] == "w-7"
+        queue.leave("w-7")
+        assert next(of_topic(stream, "workers"))["data"] == {"key": "w-7", "data": None}
+
+
+def test_queue_is_looked_at_only_while_somebody_listens(queue):
+    looks: list[int] = []
+
+    def counted(job_ids: Iterable[int]) -> Sighting:
+        looks.append(1)
+        return look(queue, job_ids)
+
+    async def scenario() -> None:
+        hub = EventHub(counted, SystemClock())
+        assert not hub.polling
+        first, second = hub.listen(["jobs"], None), hub.listen(["jobs"], None)
+        assert (await anext(first)).topic == (await anext(second)).topic == "snapshot"
+        before = len(looks)
+        await asyncio.sleep(1)
+        assert 1 <= len(looks) - before <= 4  # one poller for both, at 2.5 looks a second
+        await first.aclose()
+        assert hub.polling
+        await second.aclose()
+        assert not hub.polling
+
+    asyncio.run(scenario())
+
+
+def test_slow_listener_gets_the_newest_of_each_job(queue):
+    async def scenario() -> list[float]:
+        hub = EventHub(lambda ids: look(queue, ids), SystemClock())
+        stream = hub.listen(["jobs"], None)
+        await anext(stream)
+        [job_id] = queue.submit([TRAIN])
+        token = uuid4()
+        queue.claim(["training.train"], 1, token, "w")
+        for step in range(4):
+            queue.heartbeat(token, {job_id: Report(step / 4)})
+            await asyncio.sleep(0.6)
+        received = [await anext(stream)]
+        await stream.aclose()
+        return [event.data["progress"] for event in received]
+
+    assert asyncio.run(scenario()) == [0.75]
+
+
+def test_no_pings_while_the_queue_cannot_be_read():
+    def broken(_job_ids: Iterable[int]) -> Sighting:
+        raise Unavailable("Postgres does not answer")
+
+    async def scenario() -> bool:
+        hub = EventHub(broken, SystemClock())
+        stream = hub.listen(["jobs"], None)
+        waiting = asyncio.ensure_future(anext(stream))
+        done, _ = await asyncio.wait([waiting], timeout=3.5)
+        waiting.cancel()
+        await asyncio.gather(waiting, return_exceptions=True)
+        return bool(done)
+
+    assert asyncio.run(scenario()) is False
