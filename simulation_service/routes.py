@@ -12,7 +12,7 @@ from shared.contracts.messages import Sweep
 from shared.web.accepted import Accepted, accepted
 from shared.web.pagination import Page, PageNumbers, PageQuery
 from shared.web.service import provided
-from simulation_service.downloads import TableFormat, table_response
+from shared.web.tables import TableFormat, table_response
 from simulation_service.schemas import RunDetailOut, RunOut, SweepOut, SweepSummary, sort_of
 from simulation_service.store import RunFilter
 from simulation_service.use_cases import Runs, Sweeps
