@@ -174,7 +174,7 @@ def _bars(
     opening = close - returns + OPEN_SHARE * returns + quick
     high, low = (_extreme(rng, opening, close, sigma, side) for side in (1, -1))
     rounded = np.stack([np.round(np.exp(price), 2) for price in (opening, high, low, close)])
-    size = np.abs(returns) / sigma
+    size = np.minimum(np.abs(returns) / sigma, 6.0)  # the heavy tail is the price's, not the volume's
     volume = (
         listing.mean_volume * smile() ** 1.5 * np.exp(0.35 * (size - 0.7) + 0.45 * rng.standard_normal(close.shape))
     )
