@@ -1,0 +1,59 @@
+"""What a person wants to know of a built column at a glance."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from feature_service.domain.catalogue import FeatureSet
+
+BINS = 24
+
+
+@dataclass(frozen=True, kw_only=True)
+class ColumnSummary:
+    """Moments and shape of one column.
+
+    missing : share of rows without a value
+    mean, sd : over the rows with one; None when there is none
+    low, high : 1st and 99th percentile, the ends of the histogram
+    histogram : share of rows in each of `BINS` equal bins from low to high
+    """
+
+    name: str
+    group: str
+    missing: float
+    mean: float | None
+    sd: float | None
+    low: float | None
+    high: float | None
+    histogram: tuple[float, ...]
+
+
+def summarise(features: FeatureSet, frame: pl.DataFrame) -> list[ColumnSummary]:
+    """Return a summary of each feature's column of `frame`, which holds at least one row."""
+    return [_summary(one.name, one.group, frame[one.name].to_numpy()) for one in features.features]
+
+
+def _summary(name: str, group: str, column: np.ndarray[tuple[int], np.dtype[np.float32]]) -> ColumnSummary:
+    values = column.astype(np.float64)
+    known = values[~np.isnan(values)]
+    missing = 1 - len(known) / len(values)
+    if not len(known):
+        return ColumnSummary(
+            name=name, group=group, missing=missing, mean=None, sd=None, low=None, high=None, histogram=()
+        )
+    low, high = (float(edge) for edge in np.percentile(known, [1, 99]))
+    counts, _ = np.histogram(known, bins=BINS, range=(low, high if high > low else low + 1))
+    return ColumnSummary(
+        name=name,
+        group=group,
+        missing=missing,
+        mean=float(known.mean()),
+        sd=float(known.std()),
+        low=low,
+        high=high,
+        histogram=tuple(float(count) / len(known) for count in counts),
+    )

@@ -1,0 +1,56 @@
+"""The pages: what is built and the build form, one symbol's columns."""
+
+from __future__ import annotations
+
+from fastapi import Request, Response
+
+from feature_service.routes import FeaturesDep
+from feature_service.schemas import BuildForm
+from shared.errors import NotFound
+from shared.web.forms import Form, SubmittedForm, check_form, with_error
+from shared.web.pages import page_router, redirect_after_post, render
+from shared.web.pagination import PageQuery
+
+router = page_router()
+
+
+@router.get("/")
+@router.get("/coverage")
+def coverage_page(request: Request, features: FeaturesDep, paging: PageQuery, symbol: str = "") -> Response:
+    return _coverage(request, features, paging, symbol=symbol)
+
+
+@router.post("/features/build")
+def submit_form(request: Request, features: FeaturesDep, submitted: SubmittedForm, paging: PageQuery) -> Response:
+    form = check_form(BuildForm, submitted)
+    if form.data is not None:
+        try:
+            jobs = features.submit(form.data.request().each())
+        except NotFound as error:
+            form = with_error(form, "symbols", str(error))
+        else:
+            return redirect_after_post(f"/jobs/{jobs[0]}" if len(jobs) == 1 else "/jobs?kind=features.build")
+    return _coverage(request, features, paging, form=form, status=422)
+
+
+@router.get("/features/{symbol}")
+def symbol_page(request: Request, symbol: str, features: FeaturesDep, feature_set: str = "core") -> Response:
+    symbol = symbol.upper()
+    columns = features.summary(symbol, feature_set)
+    found, _ = features.coverage(name=feature_set, symbol=symbol, limit=1)
+    return render(request, "symbol.html", symbol=symbol, columns=columns, built=found[0] if found else None)
+
+
+def _coverage(
+    request: Request,
+    features: FeaturesDep,
+    paging: PageQuery,
+    *,
+    symbol: str = "",
+    form: Form[BuildForm] | None = None,
+    status: int = 200,
+) -> Response:
+    found, total = features.coverage(symbol=symbol.upper() or None, limit=paging.per_page, offset=paging.offset)
+    return render(
+        request, "coverage.html", status=status, page=paging.of(found, total), sets=features.sets(), form=form
+    )

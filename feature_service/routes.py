@@ -1,0 +1,64 @@
+"""The JSON interface."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query, Response
+from pydantic import AwareDatetime
+
+from feature_service.schemas import BuildAccepted, BuildRequest, CoverageOut, FeatureOut, SetOut
+from feature_service.use_cases import Features
+from shared.web.pagination import Page, PageQuery
+from shared.web.service import provided
+from shared.web.tables import TableFormat, table_response
+
+router = APIRouter()
+
+FeaturesDep = Annotated[Features, Depends(provided(Features))]
+
+
+@router.get("/catalogue")
+def list_features(features: FeaturesDep) -> list[FeatureOut]:
+    """Return the declaration of every feature of every set."""
+    return [FeatureOut.of(one) for known in features.sets() for one in known.features]
+
+
+@router.get("/sets")
+def list_sets(features: FeaturesDep) -> list[SetOut]:
+    """Return the feature sets this version makes."""
+    return [SetOut.of(one) for one in features.sets()]
+
+
+@router.get("/coverage")
+def list_coverage(
+    features: FeaturesDep, paging: PageQuery, symbol: str | None = None, feature_set: str | None = None
+) -> Page[CoverageOut]:
+    """Return what is built, by symbol and set; `feature_set` is a set's name or id."""
+    found, total = features.coverage(
+        name=feature_set, symbol=symbol.upper() if symbol else None, limit=paging.per_page, offset=paging.offset
+    )
+    return paging.of([CoverageOut.of(one) for one in found], total)
+
+
+@router.post("/features/build", status_code=202)
+def submit_build(body: BuildRequest, features: FeaturesDep) -> BuildAccepted:
+    """Build a set for each symbol, one job a symbol; blocks that exist are reused."""
+    requests = body.each()
+    return BuildAccepted.of(requests, features.submit(requests))
+
+
+@router.get("/features/{symbol}", response_class=Response)
+def read_features(
+    symbol: str,
+    features: FeaturesDep,
+    start: AwareDatetime | None = None,
+    end: AwareDatetime | None = None,
+    columns: Annotated[str, Query(description="comma-separated; all when left out")] = "",
+    feature_set: str = "core",
+    kind: Annotated[TableFormat, Query(alias="format")] = "json",
+) -> Response:
+    """Return built rows of [start, end), ascending."""
+    wanted = [name.strip() for name in columns.split(",") if name.strip()]
+    frame = features.read(symbol, feature_set, start=start, end=end, columns=wanted)
+    return table_response(frame, kind, f"features-{symbol.upper()}")

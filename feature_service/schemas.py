@@ -1,0 +1,129 @@
+"""What the service is asked and what it answers."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time
+from typing import Annotated, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from feature_service.domain.catalogue import FeatureSet
+from feature_service.domain.feature import Feature
+from feature_service.domain.records import Coverage
+from shared.contracts.messages import BuildFeatures, Symbol, Window
+
+
+class BuildRequest(BaseModel):
+    """Build one set for several symbols over one window."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    symbols: Annotated[tuple[Symbol, ...], Field(min_length=1, max_length=500)]
+    window: Window
+    feature_set: str = "core"
+
+    def each(self) -> list[BuildFeatures]:
+        return [
+            BuildFeatures(symbol=symbol, window=self.window, feature_set=self.feature_set)
+            for symbol in dict.fromkeys(self.symbols)
+        ]
+
+
+class BuildJob(BaseModel):
+    """One symbol's build; `link` is the job's address on this service."""
+
+    symbol: str
+    job_id: int
+    link: str
+
+
+class BuildAccepted(BaseModel):
+    jobs: list[BuildJob]
+
+    @classmethod
+    def of(cls, requests: list[BuildFeatures], job_ids: list[int]) -> Self:
+        pairs = zip(requests, job_ids, strict=True)
+        return cls(jobs=[BuildJob(symbol=one.symbol, job_id=job, link=f"/jobs/{job}") for one, job in pairs])
+
+
+class FeatureOut(BaseModel):
+    """The declaration of one feature."""
+
+    name: str
+    group: str
+    inputs: tuple[str, ...]
+    params: dict[str, int | float]
+    warm_up: int
+    formula: str
+    source: str
+    documentation: str
+
+    @classmethod
+    def of(cls, feature: Feature) -> Self:
+        return cls(
+            name=feature.name,
+            group=feature.group,
+            inputs=feature.inputs,
+            params=dict(feature.params),
+            warm_up=feature.warm_up,
+            formula=feature.formula,
+            source=feature.source,
+            documentation=" ".join((feature.compute.__doc__ or "").split()),
+        )
+
+
+class SetOut(BaseModel):
+    """A feature set: `id` is the name its data are stored under."""
+
+    id: str
+    name: str
+    columns: tuple[str, ...]
+    warm_up: int
+
+    @classmethod
+    def of(cls, features: FeatureSet) -> Self:
+        return cls(id=features.id, name=features.name, columns=features.columns, warm_up=features.warm_up)
+
+
+class CoverageOut(BaseModel):
+    """What is built of one set for one symbol."""
+
+    feature_set: str
+    symbol: str
+    months: int
+    rows: int
+    first_ts: datetime
+    last_ts: datetime
+    built_at: datetime
+
+    @classmethod
+    def of(cls, coverage: Coverage) -> Self:
+        return cls.model_validate(coverage, from_attributes=True)
+
+
+def _symbols(value: object) -> object:
+    """Split "SPY, QQQ" at commas and spaces."""
+    return value.replace(",", " ").split() if isinstance(value, str) else value
+
+
+class BuildForm(BaseModel):
+    """What the page's form sends. Days begin at 00:00 UTC; the last one is not included."""
+
+    symbols: Annotated[tuple[Symbol, ...], BeforeValidator(_symbols), Field(min_length=1, max_length=500)]
+    start: date
+    end: date
+    feature_set: str = "core"
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.start >= self.end:
+            raise ValueError(f"the window starts on {self.start} but ends on {self.end}: start must come first")
+        return self
+
+    def request(self) -> BuildRequest:
+        window = Window(start=_midnight(self.start), end=_midnight(self.end))
+        return BuildRequest(symbols=self.symbols, window=window, feature_set=self.feature_set)
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time(), UTC)

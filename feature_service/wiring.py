@@ -1,0 +1,24 @@
+"""Builds the service's parts and hands them over."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from feature_service.settings import Settings
+from feature_service.store import Store
+from feature_service.use_cases import Features
+from shared.jobs.resources import Resources, open_resources
+
+
+@dataclass(frozen=True)
+class Wired:
+    resources: Resources
+    features: Features
+
+
+@contextmanager
+def assemble(settings: Settings) -> Iterator[Wired]:
+    with open_resources(settings, package="feature_service", schema="features") as resources:
+        yield Wired(resources=resources, features=Features(Store(resources.database, resources.lake), resources.queue))

@@ -1,0 +1,39 @@
+"""The worker process of this service's job kinds: `python -m feature_service.worker`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
+from typing import TYPE_CHECKING
+
+from shared.contracts.kinds import JobKind
+
+if TYPE_CHECKING:
+    from shared.jobs.context import Handler
+    from shared.settings import ServiceSettings
+
+LOADERS: dict[str, str] = {JobKind.BUILD_FEATURES: "feature_service.worker:handlers"}
+
+
+@contextmanager
+def handlers(settings: ServiceSettings) -> Iterator[Mapping[JobKind, Handler]]:
+    # imported here: the parent process never computes, and should start at once
+    from feature_service import jobs
+    from feature_service.settings import Settings as OwnSettings
+    from feature_service.wiring import assemble
+
+    own = OwnSettings(**settings.model_dump(exclude={"name"}))
+    with assemble(own) as wired:
+        yield {JobKind.BUILD_FEATURES: partial(jobs.build_features, wired.features)}
+
+
+def main() -> None:
+    from feature_service.settings import Settings as OwnSettings
+    from shared.jobs.worker import run_worker
+
+    run_worker(OwnSettings(), LOADERS)  # pyright: ignore[reportCallIssue] - read from the environment
+
+
+if __name__ == "__main__":
+    main()
