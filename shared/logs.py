@@ -40,7 +40,7 @@ def redact_text(text: str) -> str:
     return text
 
 
-def redact(value: Any, name: str = "") -> Any:
+def redact(value: object, name: str = "") -> Any:  # noqa: ANN401 - JSON
     """`value` of the field `name` as JSON-ready data, secrets replaced, containers walked."""
     if name and _SECRET_NAME.search(name) and value not in (None, "", 0, False):
         return HIDDEN

@@ -47,7 +47,7 @@ class Asset:
         return gzip.compress(self.content, compresslevel=9, mtime=0)
 
     def answer(self, request: Request) -> Response:
-        """The file, compressed when the client takes that, to be kept for ever."""
+        """Answer with the file, compressed when the client takes that, to be kept for ever."""
         headers = {"Cache-Control": FOREVER, "Vary": "Accept-Encoding", "X-Content-Type-Options": "nosniff"}
         media_type = _TYPES[Path(self.name).suffix]
         if "gzip" in request.headers.get("accept-encoding", ""):
@@ -91,7 +91,8 @@ def load_vendor(wanted: VendorFile) -> Asset:
     asset = Asset(wanted.name, content)
     if asset.sha256 != wanted.sha256:
         raise AssetProblem(
-            f"The chart library {wanted.path} has sha256 {asset.sha256[:12]}… instead of {wanted.sha256[:12]}…; {remedy}"
+            f"The chart library {wanted.path} has sha256 {asset.sha256[:12]}… instead of "
+            f"{wanted.sha256[:12]}…; {remedy}"
         )
     return asset
 

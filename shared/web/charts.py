@@ -12,6 +12,7 @@ import json
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from shared.web.formats import number
 
@@ -123,13 +124,16 @@ def ticks(low: float, high: float, about: int = 5) -> list[float]:
     return [round(index * step, 12) + 0.0 for index in range(first, last + 1)]
 
 
-def tick_format(values: Sequence[float]) -> Format:
-    """A format with as many decimals as the ticks' step needs."""
-    step = min((abs(b - a) for a, b in zip(values, values[1:], strict=False)), default=1.0)
+def tick_digits(values: Sequence[float]) -> int:
+    """How many decimals the ticks' step needs."""
+    step = min((abs(b - a) for a, b in pairwise(values)), default=1.0)
     digits = max(0, -math.floor(math.log10(step) + 1e-9)) if step > 0 else 0
-    if round(step, digits) != round(step, 10):
-        digits += 1
-    return lambda value: number(value, digits)
+    return digits if round(step, digits) == round(step, 10) else digits + 1
+
+
+def _tip_text(digits: int) -> Format:
+    """Two decimals more than the ticks have, unless the value needs none of them."""
+    return lambda value: number(value, digits if round(value, digits) == value else digits + 2)
 
 
 def scale(domain: tuple[float, float], pixels: tuple[float, float]) -> Callable[[float], float]:
@@ -191,7 +195,10 @@ def plot(
     y_domain = y_domain or extent((value for layer in layers for value in _heights(layer)), pad=0.05)
     x, y = scale(x_domain, (left, right)), scale(y_domain, (bottom, top))
     x_at, y_at = ticks(*x_domain), ticks(*y_domain)
-    x_text, y_text = x_format or tick_format(x_at), y_format or tick_format(y_at)
+    x_digits, y_digits = tick_digits(x_at), tick_digits(y_at)
+    x_text = x_format or (lambda value: number(value, x_digits))
+    y_text = y_format or (lambda value: number(value, y_digits))
+    x_tip, y_tip = x_format or _tip_text(x_digits), y_format or _tip_text(y_digits)
     made = Plot(
         *(width, height, left, top, right, bottom),
         x_label,
@@ -204,7 +211,7 @@ def plot(
         _draw(made, layer, x, y)
         if not isinstance(layer, Dots):
             tips += [
-                (x(a), y(b), f"{layer.label or y_label} {y_text(b)} at {x_label} {x_text(a)}")
+                (x(a), y(b), f"{layer.label or y_label} {y_tip(b)} at {x_label} {x_tip(a)}")
                 for a, b in zip(layer.xs, layer.ys, strict=True)
                 if a is not None and b is not None and present(a) and present(b)
             ]

@@ -33,7 +33,7 @@ class ServiceClient:
         # No proxy from the environment: siblings live next door.
         self._http = httpx.Client(base_url=self._base_url, timeout=_TIMEOUT, trust_env=False)
 
-    def get(self, path: str, **params: Any) -> Any:
+    def get(self, path: str, **params: object) -> Any:  # noqa: ANN401 - JSON
         """GET `path` as JSON; parameters that are None are left out."""
         query = {name: value for name, value in params.items() if value is not None}
         for attempt in range(1, _GET_ATTEMPTS + 1):
@@ -44,7 +44,7 @@ class ServiceClient:
                     raise
         raise AssertionError("unreachable: the last attempt returns or raises")
 
-    def post(self, path: str, json: Any = None) -> Any:
+    def post(self, path: str, json: object = None) -> Any:  # noqa: ANN401 - JSON
         """POST `json` to `path`; asked once."""
         return self._ask("POST", path, json=json)
 
@@ -58,7 +58,7 @@ class ServiceClient:
     def __exit__(self, *exc_info: object) -> None:
         self.close()
 
-    def _ask(self, method: str, path: str, **request: Any) -> Any:
+    def _ask(self, method: str, path: str, **request: Any) -> Any:  # noqa: ANN401 - JSON
         headers = {"Accept": "application/json"}
         if current := request_id.get():
             headers["X-Request-ID"] = current

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from shared.errors import InvalidInput
 
@@ -143,7 +144,7 @@ def _neighbours(chains: Iterable[Sequence[_Place]]) -> tuple[_Links, _Links]:
     before: dict[_Place, list[_Place]] = defaultdict(list)
     after: dict[_Place, list[_Place]] = defaultdict(list)
     for chain in chains:
-        for left, right in zip(chain, chain[1:], strict=False):
+        for left, right in pairwise(chain):
             after[left].append(right)
             before[right].append(left)
     return before, after
@@ -186,12 +187,12 @@ def _heights(layers: Sequence[Sequence[_Place]], before: _Links, after: _Links) 
 
 
 def _spaced(wanted: Sequence[float], sizes: Sequence[float]) -> list[float]:
-    """The centres nearest to `wanted` (least squares) that keep the order and do not touch.
+    """Return the centres nearest to `wanted` (least squares) that keep the order and do not touch.
 
     With the needed distances subtracted the condition is only "not falling", so pooling adjacent violators solves it.
     """
     offsets = [0.0]
-    for upper, lower in zip(sizes, sizes[1:], strict=False):
+    for upper, lower in pairwise(sizes):
         offsets.append(offsets[-1] + (upper + lower) / 2 + GAP)
     pools: list[tuple[float, int]] = []  # (mean, members)
     for target, offset in zip(wanted, offsets, strict=False):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -43,7 +43,7 @@ _INTERNAL = "Something went wrong on our side. The log has the details under thi
 def error_response(
     request: Request, status: int, error: str, detail: str, headers: Mapping[str, str] | None = None
 ) -> Response:
-    """The envelope, as a page when the client prefers one."""
+    """Put an error into the envelope, or on a page when the client prefers one."""
     envelope = {"error": error, "detail": detail, "request_id": request_id.get()}
     if prefers_html(request.headers):
         return render(request, "shared/error.html", status=status, headers=headers, code=status, **envelope)
@@ -70,12 +70,12 @@ def _barsmith_error(request: Request, error: Exception) -> Response:
 
 
 def _malformed(request: Request, error: Exception) -> Response:
-    assert isinstance(error, RequestValidationError)
-    return error_response(request, 422, "invalid_payload", describe_problems(list(error.errors())))
+    problems = cast(RequestValidationError, error).errors()
+    return error_response(request, 422, "invalid_payload", describe_problems(list(problems)))
 
 
-def _http_error(request: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)
+def _http_error(request: Request, raised: Exception) -> Response:
+    error = cast(HTTPException, raised)
     detail = str(error.detail)
     if error.status_code == 404 and detail == "Not Found":
         detail = f"There is nothing at {request.url.path}."
@@ -84,7 +84,7 @@ def _http_error(request: Request, error: Exception) -> Response:
 
 
 def unexpected(request: Request, error: BaseException) -> Response:
-    """A bug: logged with its traceback, told to the client without any of it."""
+    """Log a bug with its traceback, and tell the client without any of it."""
     log.error("request failed", exc_info=error, extra={"action": "request_failed", "path": request.url.path})
     return error_response(request, 500, "internal", _INTERNAL)
 

@@ -68,7 +68,7 @@ def utc(at: datetime | None, seconds: bool = False) -> str:  # noqa: FBT001, FBT
 
 
 def duration(span: timedelta | float | None) -> str:
-    """A length of time in its two largest units: `3 m 12 s`, `14 m`, `2 d 4 h`."""
+    """Write a length of time in its two largest units: `3 m 12 s`, `14 m`, `2 d 4 h`."""
     if span is None:
         return MISSING
     left = round(span.total_seconds() if isinstance(span, timedelta) else span)
@@ -83,7 +83,7 @@ def duration(span: timedelta | float | None) -> str:
 
 
 def seen(seconds: float | None) -> str:
-    """An age in words: `4 s ago`, `4 min ago`, `2 h ago`."""
+    """Write an age in words: `4 s ago`, `4 min ago`, `2 h ago`."""
     if seconds is None:
         return "never"
     for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
@@ -110,24 +110,24 @@ def direction(value: float | None) -> str:
 
 
 def short(fingerprint: str | None) -> str:
-    """The first ten characters of a fingerprint."""
+    """Return the first ten characters of a fingerprint."""
     return MISSING if fingerprint is None else fingerprint[:10]
 
 
 def slug(text: str) -> str:
-    """A name as an id: lower case, words joined by hyphens."""
+    """Turn a name into an id: lower case, words joined by hyphens."""
     return "-".join(re.findall(r"[a-z0-9]+", text.lower()))
 
 
 def last_line(text: str | None, width: int = 120) -> str:
-    """The last line of a traceback or the only line of a message, cut to `width`."""
+    """Return the last line of a traceback or the only line of a message, cut to `width`."""
     lines = (text or "").strip().splitlines()
     line = lines[-1] if lines else ""
     return line if len(line) <= width else line[: width - 1] + "…"
 
 
 def url_with(request: Request, **changes: str | int | None) -> str:
-    """This page's address with some query parameters changed; None removes one."""
+    """Return this page's address with some query parameters changed; None removes one."""
     query = {name: value for name, value in request.query_params.items() if name not in changes}
     query |= {name: str(value) for name, value in changes.items() if value is not None}
     return f"?{urlencode(query)}" if query else request.url.path

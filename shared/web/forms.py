@@ -66,5 +66,5 @@ def _by_field(error: ValidationError) -> dict[str, str]:
 
 
 def with_error(form: Form[M], field: str, message: str) -> Form[M]:
-    """The same form with one more problem: for what only the use case could find out (unknown symbol, ...)."""
+    """Return the same form with one more problem: for what only the use case could find out (unknown symbol, ...)."""
     return Form(form.values, {**form.errors, field: message}, None)

@@ -18,13 +18,13 @@ _WORDS = {"waiting": JobState.PENDING, "done": JobState.COMPLETED}
 
 
 def state_from_word(word: str) -> JobState | None:
-    """The state a page's word or the state's own name means; None for "" and for words that mean none."""
+    """Return the state that a page's word or its own name means; None for "" and for words that mean none."""
     known = _WORDS.get(word.lower())
     return known or next((state for state in JobState if state.value == word.upper()), None)
 
 
 def queue_rows(counts: Iterable[Count]) -> list[dict[str, Any]]:
-    """Counts turned so that each kind is a row and each state a column."""
+    """Turn counts so that each kind is a row and each state a column."""
     rows: dict[str, dict[str, Any]] = {}
     for count in counts:
         row = rows.setdefault(count.kind, {"kind": count.kind, **dict.fromkeys(JobState, 0)})
@@ -55,7 +55,7 @@ def job_page(request: Request, queue: QueueDep, job_id: int) -> Response:
 
 @router.get("/jobs/{job_id:int}/panel")
 def job_panel(request: Request, queue: QueueDep, job_id: int) -> Response:
-    """The part of the job's page that changes, for the page's own script."""
+    """Show the part of the job's page that changes, for the page's own script."""
     return render(request, "shared/job_panel.html", **_job_context(queue, job_id))
 
 

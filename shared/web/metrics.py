@@ -52,5 +52,5 @@ class Metrics:
         self._registry.register(_QueueDepth(counts))
 
     def exposition(self) -> bytes:
-        """The text Prometheus reads."""
+        """Return the text Prometheus reads."""
         return generate_latest(self._registry)

@@ -23,7 +23,7 @@ class Once:
         self._answers: OrderedDict[str, asyncio.Future[str | None]] = OrderedDict()
 
     async def respond(self, key: str, answer: Callable[[], Awaitable[Response]]) -> Response:
-        """The answer to the form with this key. Only redirects are remembered: a refused form may be sent again."""
+        """Answer the form with this key. Only redirects are remembered: a refused form may be sent again."""
         known = self._answers.get(key)
         if known is not None:
             location = await asyncio.shield(known)

@@ -38,7 +38,7 @@ class PageNumbers(BaseModel):
         return (self.page - 1) * self.per_page
 
     def of(self, items: list[T], total: int) -> Page[T]:
-        """The answer: these items are this page of `total` rows."""
+        """Return these items as this page of `total` rows."""
         return Page(items=items, total=total, page=self.page, per_page=self.per_page)
 
 

@@ -32,7 +32,7 @@ def provided(wanted: type[T]) -> Callable[[Request], T]:
     return provide
 
 
-def parts_by_type(wired: Any) -> dict[type[Any], Any]:
+def parts_by_type(wired: Any) -> dict[type[Any], Any]:  # noqa: ANN401 - each service has its own dataclass
     """Every field of the wired dataclass and of its `resources`, by the type of its value."""
     parts = {type(wired): wired}
     for holder in (wired.resources, wired):

@@ -67,7 +67,7 @@ def create_service(
     package: str,
     clock: Clock | None = None,
 ) -> FastAPI:
-    """A FastAPI application with everything the services share around the given routers.
+    """Make a FastAPI application with everything the services share around the given routers.
 
     Parameters
     ----------

@@ -14,7 +14,7 @@ from shared.web.assets import Assets
 
 @cache
 def product_version() -> str:
-    """The installed version of barsmith."""
+    """Return the installed version of barsmith."""
     try:
         return version("barsmith")
     except PackageNotFoundError:  # run from a checkout that was never installed

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
-from typing import Any
 
 from fastapi import Request
 from fastapi.responses import HTMLResponse
@@ -16,7 +15,7 @@ from shared.web.formats import filters, url_with
 
 
 def template_environment(package: str, clock: Clock) -> Environment:
-    """The Jinja environment of one service. Undefined names are errors; all output is escaped."""
+    """Make the Jinja environment of one service. Undefined names are errors; all output is escaped."""
     shared = PrefixLoader({"shared": PackageLoader("shared.web", "templates")})
     own = _own_templates(package)
     environment = Environment(
@@ -47,9 +46,9 @@ def render(
     *,
     status: int = 200,
     headers: Mapping[str, str] | None = None,
-    **context: Any,
+    **context: object,
 ) -> HTMLResponse:
-    """The page `name` with `context`; `request`, `shell` (the frame around the page) are always there."""
+    """Render the page `name` with `context`; `request`, `shell` (the frame around the page) are always there."""
     site = request.app.state.site
     template = site.environment.get_template(name)
     content = template.render(request=request, shell=site.shell, **context)

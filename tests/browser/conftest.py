@@ -1,9 +1,9 @@
 """Browser tests: Chromium, driven by Playwright. Other services' pages are tested with the same fixtures.
 
-    @pytest.mark.browser
-    def test_front_page(visit, service):
-        page = visit(base_url, "/", theme="light", width=390)     # waits for html[data-ready]; watches what goes wrong
-        assert axe(page) == [] and layout_faults(page) == []
+@pytest.mark.browser
+def test_front_page(visit, service):
+    page = visit(base_url, "/", theme="light", width=390)     # waits for html[data-ready]; watches what goes wrong
+    assert axe(page) == [] and layout_faults(page) == []
 """
 
 from __future__ import annotations
@@ -30,10 +30,15 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 CHROMIUM = Path(os.environ.get("CHROMIUM", "/usr/bin/chromium"))
-FLAGS = (
-    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync"
-).split()
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -154,9 +159,11 @@ def visit(chromium: Browser) -> Iterator[Visit]:
             page.on("pageerror", lambda error: faults.append(f"{address}: {error}"))
             page.on(
                 "request",
-                lambda request: None
-                if request.url.startswith((base_url, "data:", "blob:"))
-                else faults.append(f"{address} asked {request.url}"),
+                lambda request: (
+                    None
+                    if request.url.startswith((base_url, "data:", "blob:"))
+                    else faults.append(f"{address} asked {request.url}")
+                ),
             )
             answer = page.goto(address)
             assert answer is not None
@@ -177,44 +184,9 @@ def axe(page: Page) -> list[str]:
     return [f"{one['id']}: {node['target']} {node.get('failureSummary', '')}" for one in found for node in one["nodes"]]
 
 
-_LAYOUT = """() => {
-  const faults = [];
-  const page = document.documentElement;
-  if (page.scrollWidth > innerWidth) faults.push(`page scrolls sideways: ${page.scrollWidth} > ${innerWidth}`);
-  const walker = document.createTreeWalker(document.querySelector("main"), NodeFilter.SHOW_TEXT);
-  while (walker.nextNode()) {
-    const text = walker.currentNode.textContent;
-    if (/NaN|undefined|\\bNone\\b|Infinity|[-−]0(\\.0+)?(?![\\d.])/.test(text)) faults.push(`odd text: ${text.trim().slice(0, 60)}`);
-  }
-  for (const chart of document.querySelectorAll("[data-chart]")) {
-    const canvas = chart.querySelector("canvas");
-    const drawn = canvas && canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data.some((v) => v);
-    if (!drawn) faults.push(`chart not drawn: ${chart.dataset.url}`);
-  }
-  for (const svg of document.querySelectorAll("main svg")) {
-    const frame = svg.getBoundingClientRect();
-    const seen = [];
-    for (const text of svg.querySelectorAll("text")) {
-      const box = text.getBoundingClientRect();
-      if (!box.width) continue;
-      if (box.left < frame.left - 1 || box.right > frame.right + 1 || box.top < frame.top - 1 || box.bottom > frame.bottom + 1) {
-        faults.push(`label cut off: ${text.textContent}`);
-      }
-      for (const other of seen) {
-        const wide = Math.min(box.right, other.box.right) - Math.max(box.left, other.box.left);
-        const high = Math.min(box.bottom, other.box.bottom) - Math.max(box.top, other.box.top);
-        if (wide > 1 && high > 4) faults.push(`labels overlap: ${text.textContent} / ${other.text}`);
-      }
-      seen.push({ box, text: text.textContent });
-    }
-  }
-  return faults;
-}"""
-
-
 def layout_faults(page: Page) -> list[str]:
     """Sideways scroll, cut or overlapping chart labels, and texts that only a bug writes."""
-    return page.evaluate(_LAYOUT)
+    return page.evaluate((Path(__file__).parent / "layout_check.js").read_text())
 
 
 @pytest.fixture

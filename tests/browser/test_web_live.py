@@ -78,7 +78,8 @@ def test_table_is_fetched_anew_when_a_job_of_its_kind_ends(visit, example, queue
 def test_worker_that_fell_silent_is_shown_as_lost(visit, example, queue):
     with queue.database.transaction() as conn:
         conn.execute(
-            "insert into jobs.worker (id, kinds, last_seen) values ('w-gone', '{training.train}', now() - interval '4 minutes')"
+            "insert into jobs.worker (id, kinds, last_seen) "
+            "values ('w-gone', '{training.train}', now() - interval '4 minutes')"
         )
     page = visit(example.url, "/jobs")
     row = page.locator('tr[data-worker="w-gone"]')
@@ -103,7 +104,7 @@ def test_eight_tabs_are_live_over_one_stream(visit, example, queue):
         tab.wait_for_selector('.st[data-look="done"]')
 
 
-def test_without_shared_worker_the_tab_has_a_stream_of_its_own(visit, example, queue, chromium):
+def test_without_shared_worker_the_tab_has_a_stream_of_its_own(example, chromium):
     context = chromium.new_context()
     context.add_init_script("delete window.SharedWorker")
     page = context.new_page()

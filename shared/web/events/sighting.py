@@ -39,7 +39,7 @@ Sighting = Mapping[str, Mapping[str, Mapping[str, Any]]]
 
 
 def look(queue: Queue, job_ids: Iterable[int]) -> Sighting:
-    """What the queue shows now; the named jobs are included however old they are. Raises Unavailable."""
+    """Return what the queue shows now; the named jobs are included however old they are. Raises Unavailable."""
     with queue.database.transaction() as conn:
         jobs = Queries.of("shared.web").rows(conn, "watched", _Watched, ids=list(job_ids))
     return {

@@ -1,6 +1,6 @@
 """A tiny service that uses every part of the shared frame: the browser tests drive it.
 
-    DATABASE_URL=... BARSMITH_TRAINING_URL=http://127.0.0.1:8200 python -m web_example.app
+DATABASE_URL=... BARSMITH_TRAINING_URL=http://127.0.0.1:8200 python -m web_example.app
 """
 
 from __future__ import annotations
@@ -113,7 +113,10 @@ def run_page(request: Request, runs: RunsDep, run_id: int) -> Response:
     links = [(names[(index - 1) // 2], names[index]) for index in range(1, 24)]
     links += [("m000", "m017"), ("m002", "m021"), ("m004", "m012")]
     looks = ("champion", "", "fail", "off")
-    nodes = [Node(id=n, title=n, subtitle="candidate 0.84", look=looks[i % 4], url=f"/runs/{i + 1}") for i, n in enumerate(names)]
+    nodes = [
+        Node(id=n, title=n, subtitle="candidate 0.84", look=looks[i % 4], url=f"/runs/{i + 1}")
+        for i, n in enumerate(names)
+    ]
     trials = list(range(400))
     noise = [math.sin(t * 12.9898) * math.cos(t * 78.233) for t in trials]
     best = [max(noise[: t + 1]) for t in trials]
@@ -125,11 +128,21 @@ def run_page(request: Request, runs: RunsDep, run_id: int) -> Response:
         "run.html",
         run=runs.one(run_id),
         graph=layout(nodes, links),
-        study=charts.plot([charts.Dots(xs=trials, ys=noise), charts.Line(xs=trials, ys=best, steps=True, label="best so far")], x_label="trial", y_label="objective"),
+        study=charts.plot(
+            [charts.Dots(xs=trials, ys=noise), charts.Line(xs=trials, ys=best, steps=True, label="best so far")],
+            x_label="trial",
+            y_label="objective",
+        ),
         calibration=charts.plot(
             [
                 charts.Line(xs=[0, 1], ys=[0, 1], label="perfect", tone="bench"),
-                charts.Points(xs=steps, ys=[s * 0.9 + 0.04 for s in steps], lows=[s * 0.9 - 0.02 for s in steps], highs=[s * 0.9 + 0.1 for s in steps], label="observed"),
+                charts.Points(
+                    xs=steps,
+                    ys=[s * 0.9 + 0.04 for s in steps],
+                    lows=[s * 0.9 - 0.02 for s in steps],
+                    highs=[s * 0.9 + 0.1 for s in steps],
+                    label="observed",
+                ),
             ],
             x_label="predicted probability",
             y_label="observed",
@@ -159,6 +172,7 @@ def start_run(body: Start, runs: RunsDep) -> Accepted:
 
 @router.get("/runs/{run_id}/equity")
 def equity(run_id: int) -> dict[str, list[float | None]]:
+    del run_id
     start, n = 1_704_067_200, 2_000
     return {
         "time": [start + 3_600 * i for i in range(n)],
@@ -170,6 +184,7 @@ def equity(run_id: int) -> dict[str, list[float | None]]:
 
 @router.get("/runs/{run_id}/candles")
 def candles(run_id: int) -> dict[str, Any]:
+    del run_id
     start, n = 1_704_067_200, 400
     close = [500 + 20 * math.sin(i / 30) + 3 * math.sin(i * 1.7) for i in range(n)]
     opened = [close[max(0, i - 1)] for i in range(n)]
@@ -180,7 +195,10 @@ def candles(run_id: int) -> dict[str, Any]:
         "low": [min(a, b) - 1.5 for a, b in zip(opened, close, strict=True)],
         "close": close,
         "volume": [1_000 + 400 * abs(math.sin(i)) for i in range(n)],
-        "markers": [{"time": start + 1_800 * 60, "side": "long", "text": ""}, {"time": start + 1_800 * 200, "side": "short", "text": ""}],
+        "markers": [
+            {"time": start + 1_800 * 60, "side": "long", "text": ""},
+            {"time": start + 1_800 * 200, "side": "short", "text": ""},
+        ],
     }
 
 

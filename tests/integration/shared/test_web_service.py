@@ -261,7 +261,7 @@ def test_readiness_says_what_does_not_answer(settings, lake):
         assert http.get("/healthz").status_code == 200
 
 
-def test_readiness_fails_without_a_lake(http, data_dir, settings, lake):
+def test_readiness_fails_without_a_lake(http, data_dir, settings):
     data_dir.rename(data_dir.with_name("moved"))
     answer = http.get("/readyz")
     assert answer.status_code == 503

@@ -1,0 +1,33 @@
+() => {
+  const faults = [];
+  const page = document.documentElement;
+  if (page.scrollWidth > innerWidth) faults.push(`page scrolls sideways: ${page.scrollWidth} > ${innerWidth}`);
+  const walker = document.createTreeWalker(document.querySelector("main"), NodeFilter.SHOW_TEXT);
+  while (walker.nextNode()) {
+    const text = walker.currentNode.textContent;
+    if (/NaN|undefined|\bNone\b|Infinity|[-−]0(\.0+)?(?![\d.])/.test(text)) faults.push(`odd text: ${text.trim().slice(0, 60)}`);
+  }
+  for (const chart of document.querySelectorAll("[data-chart]")) {
+    const canvas = chart.querySelector("canvas");
+    const drawn = canvas && canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data.some((v) => v);
+    if (!drawn) faults.push(`chart not drawn: ${chart.dataset.url}`);
+  }
+  for (const svg of document.querySelectorAll("main svg")) {
+    const frame = svg.getBoundingClientRect();
+    const seen = [];
+    for (const text of svg.querySelectorAll("text")) {
+      const box = text.getBoundingClientRect();
+      if (!box.width) continue;
+      if (box.left < frame.left - 1 || box.right > frame.right + 1 || box.top < frame.top - 1 || box.bottom > frame.bottom + 1) {
+        faults.push(`label cut off: ${text.textContent}`);
+      }
+      for (const other of seen) {
+        const wide = Math.min(box.right, other.box.right) - Math.max(box.left, other.box.left);
+        const high = Math.min(box.bottom, other.box.bottom) - Math.max(box.top, other.box.top);
+        if (wide > 1 && high > 4) faults.push(`labels overlap: ${text.textContent} / ${other.text}`);
+      }
+      seen.push({ box, text: text.textContent });
+    }
+  }
+  return faults;
+}

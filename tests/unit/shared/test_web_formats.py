@@ -1,0 +1,79 @@
+"""How values read, and who is served a page."""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from starlette.datastructures import Headers
+
+from shared.clock import FixedClock
+from shared.web import formats
+from shared.web.accept import prefers_html
+
+THIN = formats.THIN
+
+
+@pytest.mark.parametrize(
+    ("shown", "text"),
+    [
+        (formats.number(-1234.5), "−1,234.50"),
+        (formats.number(-0.001), "0.00"),
+        (formats.number(None), "–"),
+        (formats.number(math.nan), "–"),
+        (formats.number(-math.inf), "−∞"),
+        (formats.signed(0.001), "0.00"),
+        (formats.signed(2.5, 1), "+2.5"),
+        (formats.percent(0.532), f"53.2{THIN}%"),
+        (formats.signed_percent(-0.0001), f"0.0{THIN}%"),
+        (formats.count(10_001), "10k+"),
+        (formats.count(9_999), "9,999"),
+        (formats.utc(datetime(2024, 2, 1, 7, tzinfo=UTC)), "2024-02-01 07:00"),
+        (formats.duration(192), f"3{THIN}m 12{THIN}s"),
+        (formats.duration(timedelta(days=2, hours=4, minutes=9)), f"2{THIN}d 4{THIN}h"),
+        (formats.duration(3_600), f"1{THIN}h"),
+        (formats.duration(0), f"0{THIN}s"),
+        (formats.seen(250), "4 min ago"),
+        (formats.size(1.2e9), f"1.2{THIN}GB"),
+        (formats.direction(-1), "down"),
+        (formats.direction(0), ""),
+        (formats.slug("Price & trades: SPY"), "price-trades-spy"),
+        (formats.last_line("Traceback\n  x\nMemoryError: fold 4"), "MemoryError: fold 4"),
+    ],
+)
+def test_value_reads(shown, text):
+    assert shown == text
+
+
+@given(st.floats(allow_nan=True, allow_infinity=True), st.integers(0, 6))
+def test_no_number_reads_as_minus_zero_or_nan(value, digits):
+    for text in (formats.number(value, digits), formats.signed(value, digits)):
+        assert "nan" not in text
+        assert text.strip("+−0.,") or text[0] not in "+−"
+
+
+def test_ago_counts_from_the_clock():
+    clock = FixedClock(datetime(2025, 1, 1, 12, tzinfo=UTC))
+    ago = formats.filters(clock)["ago"]
+    assert ago(datetime(2025, 1, 1, 10, tzinfo=UTC)) == "2 h ago"
+    assert ago(None) == "never"
+
+
+@pytest.mark.parametrize(
+    ("accept", "html"),
+    [
+        ("text/html,application/xhtml+xml,*/*;q=0.8", True),
+        ("*/*", False),
+        ("", False),
+        ("application/json", False),
+        ("application/json, text/html;q=0.9", False),
+        ("text/html;q=0.9, application/json;q=0.1", True),
+        ("text/html;q=0", False),
+        ("text/html;q=oops", False),
+    ],
+)
+def test_page_is_for_those_who_prefer_it(accept, html):
+    assert prefers_html(Headers({"accept": accept})) is html
