@@ -51,16 +51,19 @@ class Siblings:
     def __exit__(self, *exc_info: object) -> None:
         self.close()
 
-    def check_features(self, symbol: str, feature_set: str) -> None:
-        """Raise NotFound when `feature_set` was never built for `symbol`."""
+    def built_set(self, symbol: str, feature_set: str) -> str:
+        """Return the name that `feature_set` of `symbol` is stored under: its present definition, pinned.
+
+        Raises NotFound when it is unknown or was never built for the symbol.
+        """
         built = _items(self._features.get("/coverage", symbol=symbol, feature_set=feature_set))
-        sets = sorted({str(item["feature_set"]) for item in built if item["symbol"] == symbol})
-        if feature_set not in sets:
-            have = f"it has {', '.join(sets)}" if sets else "it has none"
+        names = [str(item["feature_set"]) for item in built if item["symbol"] == symbol]
+        if not names:
             raise NotFound(
-                f"features of set {feature_set!r} are not built for {symbol} ({have}): "
-                "ingest or import its bars, then POST /features/build on the features service"
+                f"features of set {feature_set!r} are not built for {symbol}: ingest or import its bars, then "
+                "POST /features/build on the features service"
             )
+        return names[0]
 
     def model(self, fingerprint: str) -> TrainedModel:
         """Return a trained model. Raises NotFound."""

@@ -99,7 +99,8 @@ class Runs:
         return [self.show(run.id) for run in wanted], bool(begun)
 
     def _plan_run(self, plan: SearchPlan, symbol: str) -> NewRun:
-        self._siblings.check_features(symbol, plan.feature_set)
+        # the stored name goes into plan and fingerprint: the same plan on redefined features is another run
+        plan = plan.model_copy(update={"feature_set": self._siblings.built_set(symbol, plan.feature_set)})
         sessions = self._series.sessions_with_features(symbol, plan.feature_set, plan.start, plan.end)
         periods = split_sessions(sessions, plan.select_sessions, plan.confirm_sessions)
         versions = self._series.data_versions(symbol, plan.feature_set, periods.whole())

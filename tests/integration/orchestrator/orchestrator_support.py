@@ -31,6 +31,7 @@ from shared.testing.servers import serving
 
 STEP = 39  # minutes between bars
 BARS = 10  # bars a session
+STORED_SET = "core-1a2b3c4d"  # what the feature service stores "core" under
 FEATURE_NAMES = ("f1", "f2", "f3", "f4", "f5", "f6")
 
 
@@ -61,7 +62,7 @@ class World:
         rng = np.random.default_rng(int(hashlib.sha256(symbol.encode()).hexdigest()[:8], 16))
         return rng.normal(self.drift, 0.002, (len(self.sessions), BARS))
 
-    def write_bars(self, symbol: str, feature_set: str = "core") -> None:
+    def write_bars(self, symbol: str, feature_set: str = STORED_SET) -> None:
         moves = self.returns(symbol).ravel()
         opens = 100 * np.exp(np.cumsum(np.concatenate([[0], np.log1p(moves)])))
         stamps = (self.sessions.open_us[:, None] + np.arange(BARS) * STEP * MINUTE_US).ravel()
@@ -79,6 +80,7 @@ class World:
 
     def train(self, ctx: JobContext) -> Outcome:
         request = Train.model_validate(dict(ctx.payload))
+        assert request.feature_set == STORED_SET
         if request.estimator in self.broken:
             raise ValueError(f"{request.estimator} cannot be trained here")
         name = fingerprint("model", request=request)
@@ -164,8 +166,10 @@ class World:
         app = FastAPI()
 
         @app.get("/coverage")
-        def coverage(symbol: str) -> list[dict]:
-            return [{"symbol": one, "feature_set": "core"} for one in self.skill if one == symbol]
+        def coverage(symbol: str, feature_set: str) -> dict:
+            known = feature_set in {"core", STORED_SET}
+            items = [{"symbol": one, "feature_set": STORED_SET} for one in self.skill if known and one == symbol]
+            return {"items": items, "total": len(items), "page": 1, "per_page": 100}
 
         @app.get("/models/{name}")
         def model(name: str) -> dict:

@@ -6,7 +6,7 @@ from uuid import uuid4
 import pytest
 from orchestrator_support import house
 
-from orchestrator_service.domain.plan import SearchPlan
+from orchestrator_service.domain.plan import Rules, SearchPlan
 from orchestrator_service.domain.records import ModelState, RunState
 from orchestrator_service.wiring import assemble
 from shared.contracts.kinds import JobKind
@@ -15,6 +15,10 @@ from shared.jobs.context import JobContext
 from shared.jobs.model import Completion, JobState
 
 PLAN = SearchPlan(select_sessions=120, confirm_sessions=130, horizons=(5, 15), generations=3, seed=3)
+
+
+def _plan(*, generations: int, gate_level: float) -> SearchPlan:
+    return PLAN.model_copy(update={"generations": generations, "rules": Rules(gate_level=gate_level)})
 
 
 @pytest.fixture
@@ -91,7 +95,8 @@ def test_children_drop_what_did_nothing_and_run_with_their_parents_sqn(edge):
 
 
 def test_noise_is_not_nominated_and_its_holdout_stays_sealed(flat):
-    [started], _ = flat.wired.runs.start(PLAN.model_copy(update={"generations": 2}), ["NOISE"])
+    # a strict gate, so that the test stands for any draw of the noise
+    [started], _ = flat.wired.runs.start(_plan(generations=2, gate_level=0.01), ["NOISE"])
     flat.work()
     view = flat.wired.runs.show(started.run.id)
     assert view.run.state is RunState.COMPLETED
@@ -111,8 +116,8 @@ def test_noise_is_not_nominated_and_its_holdout_stays_sealed(flat):
 
 
 def test_a_lucky_search_is_nominated_and_refused_by_the_holdout(flat):
-    """The draw of FLAT is one of the few whose best of 84 worthless trials passes the gate."""
-    [started], _ = flat.wired.runs.start(PLAN.model_copy(update={"generations": 2}), ["FLAT"])
+    """A gate that lets nearly all through stands for the luck that the usual one lets through now and then."""
+    [started], _ = flat.wired.runs.start(_plan(generations=2, gate_level=0.999), ["FLAT"])
     flat.work()
     view = flat.wired.runs.show(started.run.id)
     assert view.run.state is RunState.COMPLETED
