@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -56,8 +56,8 @@ class BarStore:
     def snapshot(self, symbol: str, start: datetime | None, end: datetime | None) -> Snapshot:
         return self._lake.snapshot(BARS_1M, start=start, end=end, symbol=symbol)
 
-    def read(self, snapshot: Snapshot) -> pl.DataFrame:
-        return self._lake.read(snapshot)
+    def read(self, snapshot: Snapshot, columns: Sequence[str] | None = None) -> pl.DataFrame:
+        return self._lake.read(snapshot, columns)
 
     def facts(self, symbol: str) -> Facts:
         """Return what the symbol's bars tell; read once for each state of them. The symbol must have bars."""

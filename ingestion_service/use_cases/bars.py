@@ -89,7 +89,8 @@ class Bars:
         Raises NotFound when the symbol has no bars at all.
         """
         self.stock(symbol)
-        rows = self._store.read(self._store.snapshot(symbol, start, end))
+        snapshot = self._store.snapshot(symbol, start, end)
+        rows = self._store.read(snapshot, ["ts", "open", "high", "low", "close", "volume"])
         return condense(
             Candles(
                 ts_us=rows["ts"].to_physical().to_numpy(),

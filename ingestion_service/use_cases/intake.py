@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -179,8 +179,9 @@ def _source(file: Path, request: ImportFiles) -> FileSource:
     return FileSource(file, request.columns, request.symbol, request.timezone)
 
 
-def _screened(source: FileSource) -> list[tuple[str, Screened]]:
-    return [(symbol, screen(source.bars(symbol, EARLIEST, LATEST), symbol, source.name)) for symbol in source.symbols()]
+def _screened(source: FileSource) -> Iterator[tuple[str, Screened]]:
+    for symbol in source.symbols():
+        yield symbol, screen(source.bars(symbol, EARLIEST, LATEST), symbol, source.name)
 
 
 def _merge(total: Tally, part: Tally) -> None:
