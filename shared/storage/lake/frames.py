@@ -9,7 +9,6 @@ from urllib.parse import quote
 
 import numpy as np
 import polars as pl
-import pyarrow as pa
 
 from shared.contracts.datasets import TS, Dataset
 from shared.errors import InvalidInput
@@ -121,6 +120,8 @@ def content_hash(frame: pl.DataFrame) -> str:
 
 def _value_bytes(series: pl.Series) -> Iterator[bytes]:
     if series.dtype == pl.String:
+        import pyarrow as pa
+
         text = series.fill_null("").to_arrow().cast(pa.large_string())
         offsets = np.frombuffer(text.buffers()[1], dtype="<i8", count=len(text) + 1)
         yield (offsets - offsets[0]).tobytes()
