@@ -1,0 +1,1 @@
+"""Targets, folds, estimators, metrics and artefacts: arrays in, arrays out."""
