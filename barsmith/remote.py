@@ -17,6 +17,7 @@ from barsmith.environment import addresses, url_variable
 
 _ENDED = {"COMPLETED", "FAILED", "CANCELLED"}
 _POLL_SECONDS = 0.25
+_WIDEST_CELL = 100
 #: how long a service may be away while its job is watched; the supervisor brings it back sooner
 _PATIENCE_SECONDS = 30.0
 
@@ -133,7 +134,7 @@ def table(rows: Iterable[Mapping[str, Any]], columns: list[str]) -> str:
     rows = list(rows)
     if not rows:
         return "(none)"
-    columns = columns or list(rows[0])
+    columns = columns or [name for name, value in rows[0].items() if not isinstance(value, dict | list)]
     cells = [[column.rpartition(".")[2] for column in columns]]
     cells += [[_cell(_reach(row, column)) for column in columns] for row in rows]
     widths = [max(len(line[index]) for line in cells) for index in range(len(columns))]
@@ -166,4 +167,4 @@ def _cell(value: Any) -> str:
         return f"{value:.4g}"
     if isinstance(value, str) and len(value) == 64 and set(value) <= set("0123456789abcdef"):
         return value[:12]
-    return str(value)
+    return str(value)[:_WIDEST_CELL]

@@ -36,7 +36,8 @@ def build(symbols: tuple[str, ...], start: str, end: str, feature_set: str, home
 
     body = {"symbols": list(symbols), "window": {"start": start, "end": end}, "feature_set": feature_set}
     jobs = House(home).run("features", "/features/build", body, Progress("features"))
-    tell([job["result"] for job in jobs], as_json=as_json)
+    columns = ["symbol", "feature_set", "rows", "months", "reused"]
+    tell([job["result"] for job in jobs], as_json=as_json, columns=columns)
 
 
 @features.command()
@@ -51,7 +52,8 @@ def catalogue(home: Path, as_json: bool) -> None:
     """
     from barsmith.remote import House, tell
 
-    tell(House(home).get("features", "/catalogue"), as_json=as_json)
+    columns = ["name", "group", "warm_up", "formula"]
+    tell(House(home).get("features", "/catalogue"), as_json=as_json, columns=columns)
 
 
 @features.command()

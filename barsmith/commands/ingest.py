@@ -91,4 +91,5 @@ def coverage(home: Path, as_json: bool) -> None:
     """
     from barsmith.remote import House, tell
 
-    tell(House(home).get("ingestion", "/coverage"), as_json=as_json)
+    columns = ["symbol", "first", "last", "rows", "sessions", "sessions_expected", "missing_minutes"]
+    tell(House(home).get("ingestion", "/coverage"), as_json=as_json, columns=columns)
