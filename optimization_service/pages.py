@@ -80,10 +80,9 @@ def luck_line(luck: LuckOut) -> str:
         return f"{luck.trials:,} trials, none with a Sharpe ratio yet."
     if luck.sharpe_by_luck is None:
         return f"One trial, Sharpe {luck.best_sharpe:.2f}: nothing was selected, and nothing is proven."
-    verdict = "more than" if luck.best_sharpe > luck.sharpe_by_luck else "no more than"
     return (
         f"Best of {luck.trials:,} trials: Sharpe {luck.best_sharpe:.2f}. Luck alone would show about "
-        f"{luck.sharpe_by_luck:.2f} in as many worthless trials, so this is {verdict} luck."
+        f"{luck.sharpe_by_luck:.2f}: the best of as many worthless trials that spread as these do."
     ).replace("-", "−")
 
 
