@@ -24,7 +24,7 @@ SEARCHED, CONTEXT = ("EDGE", "FLAT"), ("QMKT", "VOLX")
 FAVOURITE = "SPY"
 FEATURE_SET = "core"
 #: small enough for minutes on two cores, wide enough that both kinds of model breed
-PLAN: dict[str, Any] = {"generations": 2, "survivors": 2, "horizons": [15], "feature_set": FEATURE_SET}
+PLAN: dict[str, Any] = {"generations": 3, "survivors": 3, "horizons": [15], "feature_set": FEATURE_SET}
 #: models that go into the batch, best first
 TOP = 4
 
