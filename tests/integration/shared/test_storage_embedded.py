@@ -15,7 +15,8 @@ import psycopg
 import pytest
 
 from shared.errors import Conflict, Unavailable
-from shared.storage.embedded import LONGEST_SOCKET_FOLDER, EmbeddedPostgres
+from shared.storage.embedded import EmbeddedPostgres
+from shared.storage.embedded.server import LONGEST_SOCKET_FOLDER
 from shared.storage.postgres import Database
 from shared.testing.waiting import eventually
 

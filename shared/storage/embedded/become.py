@@ -1,6 +1,6 @@
 """Become the user that Postgres runs as, tie its life to the supervisor's, and turn into it.
 
-Run as a script in a process of its own (`python -I -S postgres_exec.py <json>`), so none of this happens in a copy
+Run as a script in a process of its own (`python -I -S become.py <json>`), so none of this happens in a copy
 of a threaded parent. Steps, in an order that matters:
 
 1. drop root: Postgres refuses to run as root;
