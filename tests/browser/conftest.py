@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
+from shared.settings import SERVICE_PORTS
 from shared.testing.ports import free_port
 from shared.testing.postgres import fresh_database
 from shared.testing.waiting import eventually
@@ -72,6 +73,8 @@ def service_process(module: str, name: str, database_url: str, home: Path, **env
         "PYTHONPATH": os.pathsep.join([str(ROOT), str(Path(__file__).parent)]),
         "DATABASE_URL": database_url,
         "BARSMITH_HOME": str(home),
+        # nothing listens on port 1: siblings are down unless a test names them
+        **{f"BARSMITH_{sibling.upper()}_URL": "http://127.0.0.1:1" for sibling in SERVICE_PORTS},
         f"BARSMITH_{name.upper()}_URL": url,
         **env,
     }

@@ -8,10 +8,13 @@ const LOOKS = {
 const ENDED = ["COMPLETED", "FAILED", "CANCELLED"];
 const ASK_MS = 5_000; // a job page that heard nothing of its job for so long asks
 
+const REFRESH_MS = 1_000;
+
 const workers = new Map();
 const heardOf = new Map(); // job id -> when
 const states = new Map(); // job id -> state, to notice the moment a job ends
 const newJobs = new Set();
+const refreshing = new Set(); // ids of parts that will be fetched anew
 
 function element(tag, attributes = {}, ...children) {
   const made = document.createElement(tag);
@@ -53,7 +56,7 @@ function updateFields(holder, job) {
     const note = holder.querySelector('[data-f="note"]');
     if (note) note.textContent = job.note;
     else if (job.note) bar.parentElement.append(element("span", { class: "note", "data-f": "note" }, job.note));
-  } else fill(holder, "doing", ...doing(job));
+  } else fill(holder, "doing", ...(holder.dataset.panel && job.state === "FAILED" ? [] : doing(job)));
   fill(holder, "attempt", `${job.attempt} of ${job.max_attempts}`);
   fill(holder, "worker", job.worker || "");
 }
@@ -79,7 +82,7 @@ function showJob(job, { fromSnapshot = false } = {}) {
   }
   const before = states.get(job.id);
   states.set(job.id, job.state);
-  if (!fromSnapshot && before !== job.state && ENDED.includes(job.state)) refreshParts(job.kind);
+  if (!fromSnapshot && before !== job.state) refreshParts(job);
   noticeNew(job);
 }
 
@@ -95,17 +98,25 @@ function noticeNew(job) {
   button.onclick = () => location.reload();
 }
 
-function refreshParts(kind) {
+// data-refresh: kinds whose ended jobs change the part, or "*": any job's change of state does.
+function refreshParts({ kind, state }) {
   for (const part of document.querySelectorAll("[data-refresh]")) {
-    if (!part.dataset.refresh.split(" ").includes(kind)) continue;
-    if (part.matches(":hover")) part.addEventListener("pointerleave", () => refresh(part), { once: true });
-    else refresh(part);
+    const wanted = part.dataset.refresh;
+    if (wanted === "*" || (ENDED.includes(state) && wanted.split(" ").includes(kind))) refreshSoon(part.id);
   }
 }
 
-async function refresh(part) {
-  const fresh = await fetchPart(location.href, `#${CSS.escape(part.id)}`);
-  if (fresh) part.replaceWith(document.adoptNode(fresh));
+// A burst of jobs costs one fetch a second, and nothing moves while the pointer is on it.
+function refreshSoon(id) {
+  if (refreshing.has(id)) return;
+  refreshing.add(id);
+  setTimeout(async () => {
+    const part = document.getElementById(id);
+    if (part?.matches(":hover")) await new Promise((left) => part.addEventListener("pointerleave", left, { once: true }));
+    refreshing.delete(id);
+    const fresh = await fetchPart(location.href, `#${CSS.escape(id)}`);
+    if (fresh) document.getElementById(id)?.replaceWith(document.adoptNode(fresh));
+  }, REFRESH_MS);
 }
 
 function workerState(worker) {
