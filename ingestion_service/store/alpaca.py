@@ -116,7 +116,8 @@ class _PatientClient(StockHistoricalDataClient):
                 )
                 self._pause(wait)
         raise Unavailable(
-            f"{self._base}: {trouble}, {self._policy.attempts} times in a row; what was fetched so far is kept"
+            f"{self._base}: {trouble}, {self._policy.attempts} times in a row: check ALPACA_API_BASE_URL "
+            "and that what it names runs; what was fetched so far is kept"
         )
 
     def _trouble(self, response: requests.Response) -> str:

@@ -13,7 +13,7 @@ from email.utils import parsedate_to_datetime
 class RetryPolicy:
     """Exponential backoff with full jitter, capped; a provider that says when to come back is obeyed."""
 
-    attempts: int = 8
+    attempts: int = 6
     first_wait_s: float = 0.5
     longest_wait_s: float = 30.0
     #: a provider's own "come back in" is believed up to this
