@@ -27,6 +27,8 @@ Precondition = Callable[[Connection], None]
 MAX_ATTEMPTS = 100
 #: A file waits for the disk twice, and hashing and packing leave the interpreter: several are made at a time.
 WRITERS = 8
+#: A file below this, named by the id in the database, marks whose files these are.
+MARKS = "lake-id/"
 
 
 def migrate_lake(database: Database) -> None:
@@ -138,13 +140,17 @@ class Lake:
 
         `grace` must be longer than any read and any write take. Writes that go on meanwhile are safe: a commit
         looks whether its files are there, and writes them again if not.
+
+        Raises Conflict, having removed nothing, when another database's lake writes to the same root: its files
+        would look like orphans from here.
         """
         before = self._clock.now() - grace
         found = {path: (written, size) for path, written, size in self.files.all()}
+        self._check_marks({path for path in found if path.startswith(MARKS)})
         superseded = orphans = freed = 0
         with self._manifest.sweeping(before) as (forgotten, known):
             for path, (written, size) in found.items():
-                if path in known or (path not in forgotten and written > before):
+                if path in known or path.startswith(MARKS) or (path not in forgotten and written > before):
                     continue
                 self.files.remove(path)
                 freed += size
@@ -152,10 +158,18 @@ class Lake:
                 orphans += path not in forgotten
         return SweepReport(superseded, orphans, freed)
 
+    def _check_marks(self, marks: set[str]) -> None:
+        if others := sorted(marks - {MARKS + self._manifest.lake_id}):
+            raise Conflict(
+                f"{self.files.address(others[0])} says that another database's lake has its files here too: give each"
+                " its own root; if that database is gone for good, remove that file and sweep again"
+            )
+
     def _write(
         self, dataset: Dataset, frame: pl.DataFrame, precondition: Precondition | None, *, keep_old: bool
     ) -> Commit:
         parts = list(frames.by_partition(dataset, frames.checked(dataset, frame)))
+        self.files.add(MARKS + self._manifest.lake_id, b"")
         names = [frames.partition_path(values) for values, _ in parts]
         for _ in range(MAX_ATTEMPTS):
             live = self._manifest.live(dataset, names)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 
 from psycopg.errors import UniqueViolation
 
@@ -47,6 +48,12 @@ class Manifest:
         self._database = database
         self._clock = clock
         self._queries = Queries.of("shared.storage")
+
+    @cached_property
+    def lake_id(self) -> str:
+        """The id of the lake that this manifest is of."""
+        with self._database.transaction() as conn:
+            return self._queries.value(conn, "lake_id")
 
     def find(
         self,

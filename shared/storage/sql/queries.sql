@@ -70,3 +70,7 @@ delete from lake.file where superseded_at <= %(before)s returning dataset, parti
 -- name: known_files
 -- Where every file that has a row is.
 select dataset, partition, content_hash from lake.file;
+
+-- name: lake_id
+-- The id that the files' root carries too.
+select id::text from lake.identity;

@@ -13,10 +13,11 @@ import pytest
 
 from shared.clock import FixedClock
 from shared.contracts.datasets import BARS_1M, FEATURES
-from shared.errors import Unavailable
+from shared.errors import Conflict, Unavailable
 from shared.storage.duck import connect
 from shared.storage.lake import Lake, migrate_lake
 from shared.storage.postgres import Database
+from shared.testing.postgres import fresh_database
 
 START = datetime(2024, 5, 31, 13, 30, tzinfo=UTC)
 
@@ -42,6 +43,10 @@ def any_lake(request: pytest.FixtureRequest, database: Database, data_dir: Path,
     return Lake(database, root[request.param], clock)
 
 
+def parquet_files(lake: Lake) -> list[str]:
+    return [path for path, _, _ in lake.files.all() if path.endswith(".parquet")]
+
+
 def test_every_kind_of_root_reads_writes_and_sweeps(any_lake: Lake, clock: FixedClock) -> None:
     old, new = bars(40), bars(50, price=2.0)
     any_lake.upsert(BARS_1M, old)
@@ -49,11 +54,11 @@ def test_every_kind_of_root_reads_writes_and_sweeps(any_lake: Lake, clock: Fixed
     any_lake.upsert(BARS_1M, new)
     assert any_lake.read(before).equals(old)
     assert any_lake.read(any_lake.snapshot(BARS_1M)).equals(new)
-    assert len(list(any_lake.files.all())) == 4
+    assert len(parquet_files(any_lake)) == 4
     # the folder's clock is the machine's, which is years later than the test's
     clock.advance(timedelta(days=20_000))
     assert any_lake.sweep(timedelta(0)).superseded == 2
-    assert len(list(any_lake.files.all())) == 2
+    assert len(parquet_files(any_lake)) == 2
     assert any_lake.read(any_lake.snapshot(BARS_1M)).equals(new)
 
 
@@ -85,7 +90,7 @@ def test_an_address_that_nothing_can_open_is_named(database: Database, clock: Fi
 
 
 def leftovers(root: Path) -> list[str]:
-    return [path.name for path in root.rglob("*") if path.is_file() and path.suffix != ".parquet"]
+    return [path.name for path in root.rglob("*.tmp")]
 
 
 def test_a_write_that_hits_a_limit_changes_nothing(lake: Lake, data_dir: Path) -> None:
@@ -141,3 +146,20 @@ def test_drafts_of_killed_writers_are_swept_when_old_and_only_then(lake: Lake, c
     assert (report.superseded, report.orphans, report.bytes) == (0, 2, 8)
     assert (folder / "young.parquet").exists()
     assert lake.read(lake.snapshot(BARS_1M)).equals(bars(30))
+
+
+def test_a_sweep_with_another_database_on_the_same_root_is_refused(
+    postgres_url: str, database: Database, data_dir: Path, clock: FixedClock
+) -> None:
+    migrate_lake(database)
+    lake = Lake(database, str(data_dir), clock)
+    lake.upsert(BARS_1M, bars(30))
+    with fresh_database(postgres_url) as url:
+        other = Database(url, application_name="test")
+        migrate_lake(other)
+        clock.advance(timedelta(days=20_000))
+        with pytest.raises(Conflict, match="another database's lake has its files here too"):
+            Lake(other, str(data_dir), clock).sweep(timedelta(0))
+        other.close()
+    assert lake.read(lake.snapshot(BARS_1M)).equals(bars(30))
+    assert lake.sweep(timedelta(0)).orphans == 0
