@@ -36,6 +36,8 @@ def held(home: Path) -> Iterator[None]:
         lock.truncate(0)
         lock.write(str(os.getpid()))
         lock.flush()
+        # what a killed supervisor left: it describes a stack that is gone
+        (home / _STACK).unlink(missing_ok=True)
         try:
             yield
         finally:

@@ -95,11 +95,18 @@ def test_migrations_are_numbered_without_gaps():
 
 @pytest.mark.parametrize("package", [*SERVICES.values()])
 def test_pages_extend_the_shared_base(package):
-    pages = [path for path in (ROOT / package / "templates").rglob("*.html") if not path.name.startswith("_")]
+    pages = []
+    for path in (ROOT / package / "templates").rglob("*.html"):
+        text = path.read_text(encoding="utf-8")
+        if re.match(r"""(\s|\{#.*?#\})*\{%-? extends ["']shared/base\.html["'] -?%\}""", text, re.DOTALL):
+            pages.append(path)
+        else:
+            # a file of parts: macros and nothing else
+            rest = re.sub(
+                r"\{%-? macro .*?endmacro -?%\}|\{%-? (from|import) .*?%\}|\{#.*?#\}", "", text, flags=re.DOTALL
+            )
+            assert not rest.strip(), f"{named(path)} neither extends shared/base.html nor holds only macros"
     assert pages, f"{package} has no page"
-    for page in pages:
-        first = page.read_text(encoding="utf-8").lstrip().splitlines()[0]
-        assert re.match(r"""\{%-? extends ["']shared/base\.html["'] -?%\}""", first), named(page)
 
 
 @pytest.mark.parametrize("package", [*SERVICES.values()])

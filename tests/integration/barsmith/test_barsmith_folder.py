@@ -38,7 +38,8 @@ def test_a_killed_holder_leaves_the_folder_free_and_no_stack(tmp_path):
         holder.kill()
     assert folder.running_stack(tmp_path) is None
     with folder.held(tmp_path):
-        pass
+        # the dead stack's note must not be taken for the new one's
+        assert folder.running_stack(tmp_path) is None
 
 
 def test_the_token_is_drawn_once_and_private(tmp_path):
