@@ -89,9 +89,9 @@ class Store:
 
     def columns(self, feature_set: str, symbol: str, window: Window, features: Sequence[str]) -> Columns:
         """Read features and closes of a window. Raises NotFound when there are none of either."""
-        span = {"start": window.start_utc, "end": window.end_utc}
-        from_features = self._lake.snapshot(FEATURES, feature_set=feature_set, symbol=symbol, **span)
-        from_bars = self._lake.snapshot(BARS_1M, symbol=symbol, **span)
+        start, end = window.start_utc, window.end_utc
+        from_features = self._lake.snapshot(FEATURES, feature_set=feature_set, symbol=symbol, start=start, end=end)
+        from_bars = self._lake.snapshot(BARS_1M, symbol=symbol, start=start, end=end)
         frame = self._lake.read(from_features, ["ts", *features])
         bars = self._lake.read(from_bars, ["ts", "close", "source"]).filter(pl.col("source") != _FILLED)
         for what, found, remedy in (("features", frame, "build"), ("bars", bars, "ingest or import")):
@@ -131,8 +131,10 @@ class Store:
 
     def predicted_ts(self, model: str, symbol: str, window: Window) -> pl.Series:
         """Return the bars of a window that have predictions."""
-        span = {"start": window.start_utc, "end": window.end_utc}
-        return self._lake.read(self._lake.snapshot(PREDICTIONS, model=model, symbol=symbol, **span), ["ts"])["ts"]
+        snapshot = self._lake.snapshot(
+            PREDICTIONS, model=model, symbol=symbol, start=window.start_utc, end=window.end_utc
+        )
+        return self._lake.read(snapshot, ["ts"])["ts"]
 
     # artefacts ----------------------------------------------------------------------------------------------------
 

@@ -1,0 +1,180 @@
+"""The service on a real database, lake and HTTP server: what is built, what is reused, and that any order agrees."""
+
+from __future__ import annotations
+
+import io
+from datetime import UTC, datetime
+
+import polars as pl
+import pytest
+from pydantic import SecretStr
+
+from feature_service.app import create_app
+from feature_service.domain.catalogue import CORE
+from feature_service.settings import Settings
+from feature_service.wiring import assemble
+from feature_service.worker import handlers
+from shared.contracts.datasets import BARS_1M, FEATURES
+from shared.contracts.messages import BuildFeatures, Window
+from shared.jobs.model import JobState
+from shared.testing.jobs import run_pending
+from shared.testing.markets import reverting_bars
+from shared.testing.servers import serving
+
+START, END = datetime(2024, 1, 1, tzinfo=UTC), datetime(2024, 4, 1, tzinfo=UTC)
+FEBRUARY = datetime(2024, 2, 1, tzinfo=UTC)
+HTML = {"Accept": "text/html"}
+
+
+@pytest.fixture
+def settings(database_url, data_dir):
+    return Settings(database_url=SecretStr(database_url), home=data_dir)
+
+
+@pytest.fixture
+def service(settings):
+    with assemble(settings) as wired:
+        wired.resources.lake.upsert(BARS_1M, reverting_bars("SPY", START, END, seed=1))
+        yield wired
+
+
+def request(start=START, end=END, symbol="SPY"):
+    return BuildFeatures(symbol=symbol, window=Window(start=start, end=end))
+
+
+def build(service, settings, wanted):
+    [job_id] = service.features.submit([wanted])
+    with handlers(settings) as known:
+        run_pending(service.resources.queue, known)
+    job = service.resources.queue.job(job_id)
+    assert job.state is JobState.COMPLETED, job.error
+    return job.result
+
+
+def content(service, symbol="SPY"):
+    stored = service.resources.lake.partitions(FEATURES, symbol=symbol)
+    return {info.partition_values["month"]: info.content_hash for info in stored}
+
+
+def test_a_build_over_http_is_covered_and_readable_in_every_format(service, settings):
+    window = {"start": START.isoformat(), "end": END.isoformat()}
+    with serving(create_app(settings)) as http:
+        answer = http.post("/features/build", json={"symbols": ["spy", "SPY"], "window": window})
+        assert answer.status_code == 202
+        [job] = answer.json()["jobs"]  # a symbol named twice is built once
+        with handlers(settings) as known:
+            run_pending(service.resources.queue, known)
+        assert http.get(job["link"]).json()["state"] == "COMPLETED"
+
+        [built] = http.get("/coverage", params={"feature_set": "core"}).json()["items"]
+        bars = service.resources.lake.read(service.resources.lake.snapshot(BARS_1M, symbol="SPY"))
+        assert (built["symbol"], built["feature_set"], built["months"]) == ("SPY", CORE.id, 3)
+        assert built["rows"] == bars.height
+
+        asked = {"start": "2024-02-01T00:00:00Z", "end": "2024-02-02T00:00:00Z", "columns": "ibs,rsi_14"}
+        rows = http.get("/features/spy", params=asked).json()
+        assert len(rows) == 390
+        assert set(rows[0]) == {"ts", "ibs", "rsi_14"}
+        table = pl.read_parquet(io.BytesIO(http.get("/features/SPY", params={**asked, "format": "parquet"}).content))
+        assert table.height == 390
+        assert http.get("/features/SPY", params={**asked, "format": "csv"}).text.count("\n") == 391
+
+        assert {one["name"] for one in http.get("/catalogue").json()} == set(CORE.columns)
+        for page in ("/", "/features/SPY"):
+            assert CORE.id in http.get(page, headers=HTML).text
+
+
+def test_the_same_build_again_is_all_reused_and_a_new_day_rebuilds_its_month_only(service, settings):
+    assert build(service, settings, request())["reused"] == 0
+    before = content(service)
+    again = build(service, settings, request())
+    assert (again["reused"], again["built"]) == (3, [])
+    assert content(service) == before
+
+    lake = service.resources.lake
+    late = reverting_bars("SPY", datetime(2024, 3, 28, tzinfo=UTC), END, seed=2)
+    lake.upsert(BARS_1M, late)
+    result = build(service, settings, request())
+    assert [block["month"] for block in result["built"]] == ["2024-03"]
+    assert {month: name for month, name in content(service).items() if month < "2024-03"} == {
+        month: name for month, name in before.items() if month < "2024-03"
+    }
+
+
+def test_a_changed_month_rebuilds_the_months_whose_warm_up_reached_into_it(service, settings):
+    build(service, settings, request())
+    service.resources.lake.upsert(BARS_1M, reverting_bars("SPY", datetime(2024, 1, 30, tzinfo=UTC), FEBRUARY, seed=3))
+    result = build(service, settings, request())
+    # 5,000 bars are some thirteen sessions: February reads January, March reads February only
+    assert [block["month"] for block in result["built"]] == ["2024-01", "2024-02"]
+
+
+def test_months_built_one_by_one_in_any_order_equal_one_build_bit_for_bit(service, settings):
+    build(service, settings, request())
+    at_once = content(service)
+    lake = service.resources.lake
+    other = reverting_bars("SPY", START, END, seed=1).with_columns(symbol=pl.lit("TWIN"))
+    lake.upsert(BARS_1M, other)
+    for start, end in ((datetime(2024, 3, 1, tzinfo=UTC), END), (START, FEBRUARY)):
+        build(service, settings, request(start, end, "TWIN"))
+    build(service, settings, request(symbol="TWIN"))
+    columns = ["ts", *CORE.columns]
+    spy, twin = (lake.read(lake.snapshot(FEATURES, symbol=symbol), columns) for symbol in ("SPY", "TWIN"))
+    assert spy.equals(twin, null_equal=True)
+    assert list(at_once) == list(content(service, "TWIN"))
+
+
+def test_filled_bars_are_never_seen(service, settings):
+    build(service, settings, request())
+    lake = service.resources.lake
+    wanted = ["ts", *CORE.columns]
+    before = lake.read(lake.snapshot(FEATURES, symbol="SPY"), wanted)
+    extra = reverting_bars("SPY", datetime(2024, 3, 27, tzinfo=UTC), datetime(2024, 3, 28, tzinfo=UTC), seed=9)
+    lake.upsert(BARS_1M, extra.with_columns(source=pl.lit("filled")))
+    build(service, settings, request())
+    after = lake.read(lake.snapshot(FEATURES, symbol="SPY"), wanted)
+    cut = datetime(2024, 3, 27, tzinfo=UTC)
+    assert after.filter(pl.col("ts").dt.date() == cut.date()).is_empty()
+    assert after.filter(pl.col("ts") < cut).equals(before.filter(pl.col("ts") < cut), null_equal=True)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status", "words"),
+    [
+        ("GET", "/features/NOPE", None, 404, "no features"),
+        ("GET", "/features/..%2Fetc", None, 404, "nothing at"),
+        ("GET", "/features/SPY?columns=nope", None, 400, "no column 'nope'"),
+        ("GET", "/features/SPY?feature_set=nope", None, 404, "not made by this version"),
+        ("GET", "/features/SPY?start=2024-01-01T00:00:00", None, 422, "timezone"),
+        ("POST", "/features/build", {"symbols": []}, 422, "symbols"),
+        ("POST", "/features/build", {"symbols": ["A B"], "window": "x"}, 422, "not a ticker"),
+        (
+            "POST",
+            "/features/build",
+            {"symbols": ["SPY", "NOPE"], "window": {"start": "2024-01-01T00:00:00Z", "end": "2024-02-01T00:00:00Z"}},
+            404,
+            "no bars of NOPE",
+        ),
+    ],
+)
+def test_what_cannot_be_answered_is_explained_and_nothing_is_enqueued(
+    service, settings, method, path, body, status, words
+):
+    with serving(create_app(settings)) as http:
+        answer = http.request(method, path, json=body)
+        assert answer.status_code == status, answer.text
+        assert words in answer.json()["detail"]
+        assert service.resources.queue.jobs()[1] == 0
+
+
+@pytest.mark.usefixtures("service")
+def test_the_form_keeps_what_was_typed_and_names_the_field(settings):
+    with serving(create_app(settings)) as http:
+        form = {"symbols": "NOPE", "start": "2024-01-01", "end": "2024-02-01", "idempotency_key": "k"}
+        page = http.post("/features/build", data=form, headers=HTML)
+        assert page.status_code == 422
+        assert 'value="NOPE"' in page.text
+        assert "no bars of NOPE" in page.text
+        good = http.post("/features/build", data={**form, "symbols": "SPY", "idempotency_key": "l"}, headers=HTML)
+        assert good.status_code == 303
+        assert good.headers["location"].startswith("/jobs/")
