@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+from typing import Annotated
 from urllib.parse import urlencode
 
-from fastapi import Request, Response
+from fastapi import Depends, Request, Response
 
-from optimization_service.routes import BatchesDep, LeaderboardAsked, LeaderboardDep, batch_detail
-from optimization_service.schemas import BatchForm, HeatmapOut, LuckOut
-from optimization_service.use_cases import Batches
+from optimization_service.domain.luck import Luck
+from optimization_service.schemas import BatchDetailOut, BatchForm, HeatmapOut, LeaderboardQuery
+from optimization_service.use_cases import Batches, Leaderboard
 from shared.errors import BarsmithError
 from shared.web import charts
 from shared.web.forms import Form, SubmittedForm, check_form, with_error
 from shared.web.pages import page_router, redirect_after_post, render
 from shared.web.pagination import PageNumbers, PageQuery
+from shared.web.service import provided
 
 router = page_router()
+
+BatchesDep = Annotated[Batches, Depends(provided(Batches))]
+LeaderboardDep = Annotated[Leaderboard, Depends(provided(Leaderboard))]
+LeaderboardAsked = Annotated[LeaderboardQuery, Depends()]
 
 
 @router.get("/")
@@ -45,13 +51,14 @@ def batch_page(
     paging: PageQuery,
 ) -> Response:
     wanted = asked.model_copy(update={"batch": fingerprint})
-    batch = batch_detail(batches.view(fingerprint), batches, leaderboard)
+    view, luck = batches.view(fingerprint), leaderboard.luck(fingerprint)
+    batch = BatchDetailOut.with_members(view, batches.members(fingerprint), luck)
     heat = HeatmapOut.of(batches.grid(fingerprint))
     return render(
         request,
         "batch.html",
         batch=batch,
-        luck=luck_line(batch.luck),
+        luck=luck_line(luck),
         heat=heat,
         cells=charts.heatmap(heat.best),
         titles=[[f"{count} trials" for count in row] for row in heat.trials],
@@ -68,13 +75,13 @@ def leaderboard_page(
     return render(
         request,
         "leaderboard.html",
-        luck=luck_line(LuckOut(**vars(luck))),
+        luck=luck_line(luck),
         page=paging.of(*leaderboard.page(asked.filter(paging.per_page, paging.offset))),
         csv=f"/leaderboard.csv?{urlencode(asked.model_dump(exclude_none=True))}",
     )
 
 
-def luck_line(luck: LuckOut) -> str:
+def luck_line(luck: Luck) -> str:
     """Return the sentence that stands beside every best: how good it would look by chance."""
     if luck.best_sharpe is None:
         return f"{luck.trials:,} trials, none with a Sharpe ratio yet."

@@ -4,25 +4,20 @@ from __future__ import annotations
 
 import csv
 import io
-from typing import Annotated, Literal
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Response
-from pydantic import BaseModel, Field
 
-from optimization_service.domain.batch import Batch
 from optimization_service.schemas import (
     BatchAccepted,
     BatchDetailOut,
     BatchOut,
     BatchRequest,
     HeatmapOut,
-    LuckOut,
-    MemberOut,
+    LeaderboardQuery,
     TrialOut,
-    sort_of,
 )
-from optimization_service.store import TrialFilter
-from optimization_service.use_cases import Batches, BatchView, Leaderboard
+from optimization_service.use_cases import Batches, Leaderboard
 from shared.web.pagination import Page, PageQuery
 from shared.web.service import provided
 
@@ -33,35 +28,6 @@ LeaderboardDep = Annotated[Leaderboard, Depends(provided(Leaderboard))]
 
 #: a CSV holds every filtered row, up to this many
 _CSV_ROWS = 100_000
-
-
-class LeaderboardQuery(BaseModel):
-    """Filters and order of the leaderboard. `sort=-sharpe` is highest first; undefined figures come last."""
-
-    batch: str | None = None
-    symbol: str | None = None
-    model: str | None = None
-    side: Literal["long_flat", "long_short"] | None = None
-    threshold: float | None = None
-    hold_bars: int | None = Field(default=None, ge=0, lt=2**31)
-    min_trades: int = Field(default=0, ge=0, lt=2**31)
-    sort: str = "-sharpe"
-
-    def filter(self, limit: int, offset: int) -> TrialFilter:
-        column, descending = sort_of(self.sort)
-        return TrialFilter(
-            batch=self.batch or None,
-            symbol=self.symbol.upper() if self.symbol else None,
-            model=self.model or None,
-            side=self.side,
-            threshold=self.threshold,
-            hold_bars=self.hold_bars,
-            min_trades=self.min_trades,
-            sort=column,
-            descending=descending,
-            limit=limit,
-            offset=offset,
-        )
 
 
 LeaderboardAsked = Annotated[LeaderboardQuery, Depends()]
@@ -86,7 +52,8 @@ def list_batches(batches: BatchesDep, paging: PageQuery) -> Page[BatchOut]:
 @router.get("/batches/{fingerprint}")
 def show_batch(fingerprint: str, batches: BatchesDep, leaderboard: LeaderboardDep) -> BatchDetailOut:
     """Return a batch with its members and what luck alone would have shown."""
-    return batch_detail(batches.view(fingerprint), batches, leaderboard)
+    view = batches.view(fingerprint)
+    return BatchDetailOut.with_members(view, batches.members(fingerprint), leaderboard.luck(fingerprint))
 
 
 @router.get("/batches/{fingerprint}/heatmap")
@@ -113,16 +80,3 @@ def download_leaderboard(leaderboard: LeaderboardDep, asked: LeaderboardAsked) -
     writer.writerows(TrialOut.of(trial).model_dump(mode="json") for trial in found)
     disposition = {"Content-Disposition": 'attachment; filename="leaderboard.csv"'}
     return Response(out.getvalue(), media_type="text/csv", headers=disposition)
-
-
-def batch_detail(view: BatchView, batches: Batches, leaderboard: Leaderboard) -> BatchDetailOut:
-    name = view.record.fingerprint
-    batch, luck = Batch.model_validate(view.record.definition), leaderboard.luck(name)
-    return BatchDetailOut(
-        **BatchOut.of(view).model_dump(),
-        grid=list(batch.settings),
-        costs=batch.costs,
-        starting_cash=batch.starting_cash,
-        members=[MemberOut.of(member) for member in batches.members(name)],
-        luck=LuckOut(trials=luck.trials, best_sharpe=luck.best_sharpe, sharpe_by_luck=luck.sharpe_by_luck),
-    )

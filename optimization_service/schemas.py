@@ -7,8 +7,10 @@ from typing import Annotated, Literal, Self, get_args
 
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from optimization_service.domain.batch import HOLD_BARS, THRESHOLDS, Grid
+from optimization_service.domain.batch import HOLD_BARS, THRESHOLDS, Batch, Grid
+from optimization_service.domain.luck import Luck
 from optimization_service.domain.records import BatchState, Cell, Member, Trial
+from optimization_service.store import TrialFilter
 from optimization_service.use_cases import BatchView, Wish
 from shared.contracts.messages import Costs, Fingerprint, Metrics, Setting, Symbol, Window
 from shared.errors import InvalidInput
@@ -26,6 +28,35 @@ def sort_of(asked: str) -> tuple[str, bool]:
     if column not in get_args(SortColumn):
         raise InvalidInput(f"cannot sort by {column!r}: use one of {', '.join(get_args(SortColumn))}")
     return column, descending
+
+
+class LeaderboardQuery(BaseModel):
+    """Filters and order of the leaderboard. `sort=-sharpe` is highest first; undefined figures come last."""
+
+    batch: str | None = None
+    symbol: str | None = None
+    model: str | None = None
+    side: Literal["long_flat", "long_short"] | None = None
+    threshold: float | None = None
+    hold_bars: int | None = Field(default=None, ge=0, lt=2**31)
+    min_trades: int = Field(default=0, ge=0, lt=2**31)
+    sort: str = "-sharpe"
+
+    def filter(self, limit: int, offset: int) -> TrialFilter:
+        column, descending = sort_of(self.sort)
+        return TrialFilter(
+            batch=self.batch or None,
+            symbol=self.symbol.upper() if self.symbol else None,
+            model=self.model or None,
+            side=self.side,
+            threshold=self.threshold,
+            hold_bars=self.hold_bars,
+            min_trades=self.min_trades,
+            sort=column,
+            descending=descending,
+            limit=limit,
+            offset=offset,
+        )
 
 
 class BatchRequest(Grid):
@@ -146,6 +177,10 @@ class LuckOut(BaseModel):
     best_sharpe: float | None
     sharpe_by_luck: float | None
 
+    @classmethod
+    def of(cls, luck: Luck) -> Self:
+        return cls(trials=luck.trials, best_sharpe=luck.best_sharpe, sharpe_by_luck=luck.sharpe_by_luck)
+
 
 class BatchDetailOut(BatchOut):
     """A batch with what was asked, its members and its honest line."""
@@ -155,6 +190,18 @@ class BatchDetailOut(BatchOut):
     starting_cash: float
     members: list[MemberOut]
     luck: LuckOut
+
+    @classmethod
+    def with_members(cls, view: BatchView, members: list[Member], luck: Luck) -> Self:
+        batch = Batch.model_validate(view.record.definition)
+        return cls(
+            **BatchOut.of(view).model_dump(),
+            grid=list(batch.settings),
+            costs=batch.costs,
+            starting_cash=batch.starting_cash,
+            members=[MemberOut.of(member) for member in members],
+            luck=LuckOut.of(luck),
+        )
 
 
 class TrialOut(Setting, Metrics):

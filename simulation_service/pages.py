@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from fastapi import Request, Response
+from typing import Annotated
+
+from fastapi import Depends, Request, Response
 
 from shared.errors import BarsmithError, Conflict, InvalidInput, NotFound
 from shared.web.forms import Form, SubmittedForm, check_form, with_error
 from shared.web.pages import page_router, redirect_after_post, render
 from shared.web.pagination import PageNumbers, PageQuery
-from simulation_service.routes import RunsDep, SweepsDep, run_filter
-from simulation_service.schemas import SimulateForm
-from simulation_service.use_cases import RunDetail, Runs
+from shared.web.service import provided
+from simulation_service.schemas import SimulateForm, run_filter
+from simulation_service.use_cases import RunDetail, Runs, Sweeps
 from simulation_service.views import heatmap, hold_text
 
 router = page_router()
+
+SweepsDep = Annotated[Sweeps, Depends(provided(Sweeps))]
+RunsDep = Annotated[Runs, Depends(provided(Runs))]
 
 
 @router.get("/")

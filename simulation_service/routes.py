@@ -13,8 +13,7 @@ from shared.web.accepted import Accepted, accepted
 from shared.web.pagination import Page, PageNumbers, PageQuery
 from shared.web.service import provided
 from shared.web.tables import TableFormat, table_response
-from simulation_service.schemas import RunDetailOut, RunOut, SweepOut, SweepSummary, sort_of
-from simulation_service.store import RunFilter
+from simulation_service.schemas import RunDetailOut, RunOut, SweepOut, SweepSummary, run_filter
 from simulation_service.use_cases import Runs, Sweeps
 from simulation_service.views import curve
 
@@ -105,25 +104,3 @@ def run_curve(run_id: str, runs: RunsDep) -> dict[str, list[float | None]]:
 def run_equity(run_id: str, runs: RunsDep, kind: FormatQuery = "json") -> Response:
     """Return the account after every bar of a run."""
     return table_response(runs.detail(run_id).equity, kind, f"equity-{run_id}")
-
-
-def run_filter(
-    paging: PageQuery,
-    sort: str,
-    *,
-    symbol: str | None = None,
-    model: str | None = None,
-    sweep: str | None = None,
-    min_trades: int = 0,
-) -> RunFilter:
-    column, descending = sort_of(sort)
-    return RunFilter(
-        symbol=symbol.upper() if symbol else None,
-        model=model or None,
-        sweep=sweep or None,
-        min_trades=min_trades,
-        sort=column,
-        descending=descending,
-        limit=paging.per_page,
-        offset=paging.offset,
-    )

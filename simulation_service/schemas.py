@@ -9,7 +9,9 @@ from pydantic import BaseModel, BeforeValidator, Field, model_validator
 
 from shared.contracts.messages import Costs, Fill, Fingerprint, Metrics, Setting, Sweep, Symbol, Window
 from shared.errors import InvalidInput
+from shared.web.pagination import PageNumbers
 from simulation_service.domain.records import Run, SweepRecord
+from simulation_service.store import RunFilter
 
 SortColumn = Literal[
     "created_at", "threshold", "hold_bars", "delay_bars", "total_return", "buy_hold_return", "sharpe", "max_drawdown",
@@ -24,6 +26,29 @@ def sort_of(asked: str) -> tuple[str, bool]:
     if column not in get_args(SortColumn):
         raise InvalidInput(f"cannot sort by {column!r}: use one of {', '.join(get_args(SortColumn))}")
     return column, descending
+
+
+def run_filter(
+    paging: PageNumbers,
+    sort: str,
+    *,
+    symbol: str | None = None,
+    model: str | None = None,
+    sweep: str | None = None,
+    min_trades: int = 0,
+) -> RunFilter:
+    """Return the store's filter of a list's query parameters. Raises InvalidInput for a column that does not sort."""
+    column, descending = sort_of(sort)
+    return RunFilter(
+        symbol=symbol.upper() if symbol else None,
+        model=model or None,
+        sweep=sweep or None,
+        min_trades=min_trades,
+        sort=column,
+        descending=descending,
+        limit=paging.per_page,
+        offset=paging.offset,
+    )
 
 
 class RunOut(BaseModel):
