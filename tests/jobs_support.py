@@ -132,6 +132,15 @@ def reject(ctx: JobContext) -> Outcome:
     return Outcome(result={"n": 1})
 
 
+def babble(ctx: JobContext) -> Outcome:
+    """Longer than a lease, with progress that neither JSON nor Postgres can hold, and an error like that."""
+    until = time.monotonic() + 1.5
+    while time.monotonic() < until:
+        ctx.advanced(float("nan"), "half a \ud83d, a NUL \x00 and " + "more " * 100)
+        time.sleep(0.05)
+    raise RuntimeError("half a \ud83d and a NUL \x00")
+
+
 HANDLERS: dict[str, Handler] = {
     f"testjobs.{handler.__name__}": handler
     for handler in (
@@ -145,6 +154,7 @@ HANDLERS: dict[str, Handler] = {
         threads,
         not_a_number,
         reject,
+        babble,
     )
 }
 

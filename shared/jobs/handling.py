@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import traceback
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from shared.errors import BarsmithError, Conflict, InvalidInput, NotFound
@@ -49,5 +50,5 @@ def failure_of(error: Exception, secrets: Sequence[str] = ()) -> Failure:
 def _checked(outcome: object) -> Outcome:
     if not isinstance(outcome, Outcome):
         raise InvalidInput(f"the handler returned {type(outcome).__name__}, not an Outcome")
-    to_json("a job's result", dict(outcome.result))
-    return outcome
+    # through JSON and back: what the parent process gets is plain data, whatever the handler put in
+    return replace(outcome, result=json.loads(to_json("a job's result", dict(outcome.result))))

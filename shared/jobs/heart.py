@@ -9,7 +9,6 @@ from collections.abc import Iterable
 from datetime import timedelta
 from uuid import UUID
 
-from shared.errors import BarsmithError
 from shared.jobs.model import Beat, Report
 from shared.jobs.transport import JobTransport
 
@@ -90,7 +89,7 @@ class Heart:
         sent = time.monotonic()
         try:
             beats = self._transport.heartbeat(token, reports)
-        except BarsmithError as error:
+        except Exception as error:  # noqa: BLE001 - this thread must not die: the leases would
             log.warning("heartbeat failed", extra={"action": "heartbeat_failed", "reason": str(error)})
             with self._changed:
                 self._due = time.monotonic() + min(RETRY_S, self._lease_s / 3)

@@ -21,6 +21,7 @@ from shared.jobs.model import (
     LeaseLost,
     Outcome,
     Report,
+    storable,
     to_json,
 )
 from shared.jobs.wire import (
@@ -60,8 +61,7 @@ class HttpTransport:
     def heartbeat(self, token: UUID, reports: Mapping[int, Report]) -> dict[int, Beat]:
         beats: dict[int, Beat] = {}
         for job_id, report in reports.items():
-            fraction = min(max(report.fraction, 0.0), 1.0)
-            request = HeartbeatRequest(token=token, progress=fraction, note=report.note)
+            request = HeartbeatRequest(token=token, progress=report.fraction, note=report.note)
             beats[job_id] = self._post(f"/jobs/{job_id}/heartbeat", request, HeartbeatAnswer).answer
         return beats
 
@@ -69,7 +69,7 @@ class HttpTransport:
         return {job_id: self._complete(token, job_id, outcome) for job_id, outcome in outcomes.items()}
 
     def fail(self, job_id: int, token: UUID, error: str, *, retry: bool, counted: bool) -> JobState:
-        request = FailRequest(token=token, error=error, retry=retry, counted=counted)
+        request = FailRequest(token=token, error=storable(error), retry=retry, counted=counted)
         return self._post(f"/jobs/{job_id}/fail", request, FailAnswer).state
 
     def wait(self, seconds: float) -> bool:

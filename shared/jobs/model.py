@@ -13,6 +13,8 @@ from typing import Any
 
 from shared.errors import Conflict, InvalidInput
 
+LONGEST_NOTE = 200
+
 _KIND = re.compile(r"[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*")
 
 
@@ -192,10 +194,18 @@ class Completion(StrEnum):
 
 @dataclass(frozen=True)
 class Report:
-    """How far a job is: `fraction` in 0..1, and one line for people."""
+    """How far a job is: `fraction` in 0..1, and one line for people.
+
+    Made storable whatever a handler says, because a refused report would cost the job its lease.
+    """
 
     fraction: float = 0.0
     note: str = ""
+
+    def __post_init__(self) -> None:
+        fraction = float(self.fraction)
+        object.__setattr__(self, "fraction", min(max(fraction, 0.0), 1.0) if math.isfinite(fraction) else 0.0)
+        object.__setattr__(self, "note", storable(" ".join(self.note.split()))[:LONGEST_NOTE])
 
 
 @dataclass(frozen=True)
@@ -225,6 +235,11 @@ class Timing:
     def heartbeat_every(self) -> timedelta:
         """A third of the lease: two may be lost."""
         return self.lease / 3
+
+
+def storable(text: str) -> str:
+    """Return `text` without what Postgres cannot hold: NUL characters and halves of surrogate pairs."""
+    return text.replace("\x00", "").encode("utf-8", "replace").decode()
 
 
 def to_json(what: str, value: object) -> str:

@@ -30,6 +30,7 @@ from shared.jobs.model import (
     Submission,
     Timing,
     WorkerInfo,
+    storable,
     to_json,
 )
 from shared.storage.migrate import migrate
@@ -97,7 +98,7 @@ class Queue:
         """Return one page of jobs, newest first, and how many there are on all pages."""
         if page < 1 or per_page < 1:
             raise InvalidInput(f"page {page} of {per_page} does not exist: both count from 1")
-        filters = {"kind": kind, "state": state, "group_id": group_id}
+        filters = {"kind": kind and str(kind), "state": state and str(state), "group_id": group_id}
         with self.database.transaction() as conn:
             total = self._queries.value(conn, "count_jobs", **filters)
             offset = (page - 1) * per_page
@@ -157,10 +158,7 @@ class Queue:
 
     def heartbeat(self, token: UUID, reports: Mapping[int, Report]) -> dict[int, Beat]:
         """Extend the leases of the named jobs, store how far they are, and say which to stop."""
-        rows = [
-            {"id": job_id, "progress": min(max(report.fraction, 0.0), 1.0), "note": report.note}
-            for job_id, report in reports.items()
-        ]
+        rows = [{"id": job_id, "progress": report.fraction, "note": report.note} for job_id, report in reports.items()]
         text = to_json("progress", rows)
         with self.database.transaction() as conn:
             answers = self._queries.rows(conn, "heartbeat", _Answer, token=token, reports=text, lease=self.timing.lease)
@@ -189,8 +187,6 @@ class Queue:
                 for job_id, completion in settled.items():
                     if completion is Completion.DONE:
                         self._submit_all(conn, outcomes[job_id].submit)
-        except psycopg.errors.OperationalError:
-            raise
         except psycopg.Error as error:
             raise EffectFailed(f"the effect of {_names(outcomes)} was refused: {error}") from error
         return settled
@@ -207,7 +203,7 @@ class Queue:
                 "fail",
                 job_id=job_id,
                 token=token,
-                error=error.replace("\x00", ""),
+                error=storable(error),
                 retry=retry,
                 counted=counted,
                 backoff=self.timing.backoff,

@@ -18,7 +18,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TypeVar
 from uuid import UUID, uuid4
 
@@ -74,11 +74,12 @@ def run_worker(
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
     timing = timing or Timing()
-    if transport is not None:
-        Worker(settings, loaders, transport, identity, timing, stop, batch).run()
-        return
-    with _postgres(settings, identity, timing, stop) as direct:
-        Worker(settings, loaders, direct, identity, timing, stop, batch).run()
+    way = nullcontext(transport) if transport is not None else _postgres(settings, identity, timing, stop)
+    try:
+        with way as queue:
+            Worker(settings, loaders, queue, identity, timing, stop, batch).run()
+    except _Stopped:
+        log.warning("stopped without an answer from the queue", extra={"action": "stopped_unheard"})
 
 
 @contextmanager
@@ -160,8 +161,6 @@ class Worker:
                     self._work(token, claim)
                 else:
                     self._idle()
-        except _Stopped:
-            log.warning("stopped without an answer from the queue", extra={"action": "stopped_unheard"})
         finally:
             log.info("worker stops", extra={"action": "stopping", "worker": self._identity})
             self._computer.leave()

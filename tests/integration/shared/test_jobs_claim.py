@@ -21,6 +21,7 @@ from shared.jobs.model import (
 )
 from shared.jobs.queue import Queue
 from shared.storage.postgres import Database
+from shared.testing.waiting import eventually
 
 DONE = Outcome(result={"n": 1})
 KINDS = ["testjobs.add", "testjobs.sleep", "testjobs.next", "testjobs.other"]
@@ -99,6 +100,14 @@ def test_submitting_belongs_to_the_callers_transaction(queue):
     assert queue.jobs() == ([], 0)
 
 
+def waits_for_a_lock(queue: Queue) -> bool:
+    with queue.database.transaction() as conn:
+        found = conn.execute(
+            "select count(*) as n from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()"
+        ).fetchone()
+    return found["n"] > 0
+
+
 # --- claim
 
 
@@ -116,13 +125,24 @@ def test_jobs_come_highest_priority_first_then_oldest(queue, priorities):
     assert came == [job_id for _, job_id in sorted(zip([-priority for priority in priorities], ids, strict=True))]
 
 
-def test_a_repeated_claim_gives_the_same_jobs_also_while_the_first_is_under_way(queue):
-    queue.submit([job("add", n=n) for n in range(100)])
+def test_a_repeated_claim_gives_the_same_jobs(queue):
+    queue.submit([job("add", n=n) for n in range(10)])
     token = uuid4()
-    with ThreadPoolExecutor(4) as pool:
-        answers = list(pool.map(lambda _: queue.claim(KINDS, 5, token, "w").jobs, range(8)))
-    assert all([found.id for found in answer] == [found.id for found in answers[0]] for answer in answers)
-    assert len(queue.jobs(state=JobState.RUNNING)[0]) == 5
+    [first, again] = [queue.claim(KINDS, 3, token, "w").jobs for _ in range(2)]
+    assert [found.id for found in again] == [found.id for found in first] == [1, 2, 3]
+    assert queue.jobs(state=JobState.RUNNING)[1] == 3
+
+
+def test_a_claim_repeated_while_the_first_is_under_way_waits_for_its_jobs(queue):
+    queue.submit([job("add", n=n) for n in range(10)])
+    claim(queue)  # the worker is known, so that nothing but the token makes the second wait
+    token = uuid4()
+    with ThreadPoolExecutor(1) as pool, queue.database.transaction() as conn:
+        first = conn.execute("select id from jobs.claim(%s, 2, %s, 'w', '1 min')", [KINDS, token]).fetchall()
+        again = pool.submit(queue.claim, KINDS, 2, token, "w")
+        eventually(lambda: waits_for_a_lock(queue), what="the second asking waits")
+        conn.commit()
+        assert [found.id for found in again.result(10).jobs] == sorted(row["id"] for row in first)
 
 
 def test_concurrent_claimers_never_get_one_job_twice_and_leave_none(queue):

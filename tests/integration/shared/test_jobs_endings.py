@@ -169,8 +169,11 @@ def test_rescue_takes_back_expired_leases_only_and_only_once(queue):
     gone, kept = queue.submit([job("add"), job("add")])
     _, _ = claim(queue, 2)
     expire(queue, gone)
-    with ThreadPoolExecutor(4) as pool:
-        assert sum(pool.map(lambda _: queue.rescue(), range(8))) == 1
+    with queue.database.transaction() as conn:
+        first = conn.execute("select jobs.rescue('1 s') as n").fetchone()
+        with ThreadPoolExecutor(1) as pool:
+            assert pool.submit(queue.rescue).result(5) == 0, "it neither waits for the first nor repeats it"
+    assert first == {"n": 1}
     assert queue.job(gone).state is JobState.PENDING
     assert queue.job(kept).state is JobState.RUNNING
     assert [(a.attempt, a.outcome) for a in queue.attempts(gone)] == [(1, "LEASE_EXPIRED")]

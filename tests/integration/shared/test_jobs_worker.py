@@ -11,6 +11,7 @@ from jobs_support import WorkerProcess, alive, effects, job, make_queue
 from shared.jobs.model import JobState, Submission
 from shared.jobs.queue import Queue
 from shared.storage.postgres import Database
+from shared.testing.ports import free_port
 from shared.testing.waiting import eventually
 
 StartWorker = Callable[..., WorkerProcess]
@@ -75,6 +76,24 @@ def test_the_ways_a_handler_can_fail_end_in_words(queue, database, start_worker)
     assert "killed by SIGKILL" in (ended(queue, suicide).error or "")
     [after] = queue.submit([job("add", n=1)])
     assert ended(queue, after).state is JobState.COMPLETED, "the others go on"
+
+
+def test_what_cannot_be_stored_costs_neither_the_lease_nor_the_worker(queue, start_worker):
+    worker = start_worker()
+    [babbling] = queue.submit([Submission(kind="testjobs.babble", payload={}, max_attempts=1)])
+    found = ended(queue, babbling)
+    assert "half a ? and a NUL" in (found.error or "")
+    assert [attempt.outcome for attempt in queue.attempts(babbling)] == ["FAILED"]
+    assert worker.process.poll() is None
+
+
+def test_a_worker_without_a_database_stops_when_told(tmp_path):
+    env = {"DATABASE_URL": f"postgresql://x@127.0.0.1:{free_port()}/x", "BARSMITH_HOME": str(tmp_path)}
+    worker = WorkerProcess(tmp_path, "alone", env, {})
+    eventually(lambda: "queue_away" in worker.log.read_text(), 15, what="it says that the queue does not answer")
+    worker.signal(signal.SIGTERM)
+    assert worker.process.wait(15) == 0
+    assert "Traceback" not in worker.log.read_text()
 
 
 def test_a_job_that_kills_its_worker_fails_after_its_attempts(queue, start_worker):

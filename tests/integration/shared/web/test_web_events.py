@@ -6,7 +6,6 @@ import asyncio
 import json
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
@@ -16,40 +15,10 @@ import pytest
 from shared.clock import SystemClock
 from shared.errors import Unavailable
 from shared.jobs.model import Outcome, Report, Submission
-from shared.jobs.queue import Queue
-from shared.jobs.resources import Resources
-from shared.settings import ServiceSettings
-from shared.testing.servers import serving
 from shared.web.events.hub import EventHub
 from shared.web.events.sighting import Sighting, look
-from shared.web.service import create_service
 
 TRAIN = Submission(kind="training.train", payload={})
-
-
-@dataclass(frozen=True)
-class Wired:
-    resources: Resources
-
-
-@pytest.fixture
-def queue(database) -> Queue:
-    queue = Queue(database)
-    queue.migrate()
-    return queue
-
-
-@pytest.fixture
-def http(database_url, database, data_dir, lake, queue) -> Iterator[httpx.Client]:
-    settings = ServiceSettings(name="training", database_url=database_url, home=data_dir)
-
-    @contextmanager
-    def assemble() -> Iterator[Wired]:
-        yield Wired(Resources(settings, database, lake, queue, SystemClock()))
-
-    app = create_service(settings, title="T", assemble=assemble, routers=[], package="shared.web")
-    with serving(app) as client:
-        yield client
 
 
 @contextmanager
