@@ -46,9 +46,9 @@ class Asset:
     def compressed(self) -> bytes:
         return gzip.compress(self.content, compresslevel=9, mtime=0)
 
-    def answer(self, request: Request) -> Response:
-        """Answer with the file, compressed when the client takes that, to be kept for ever."""
-        headers = {"Cache-Control": FOREVER, "Vary": "Accept-Encoding", "X-Content-Type-Options": "nosniff"}
+    def answer(self, request: Request, cache: str = FOREVER) -> Response:
+        """Answer with the file, compressed when the client takes that."""
+        headers = {"Cache-Control": cache, "Vary": "Accept-Encoding", "X-Content-Type-Options": "nosniff"}
         media_type = _TYPES[Path(self.name).suffix]
         if "gzip" in request.headers.get("accept-encoding", ""):
             headers["Content-Encoding"] = "gzip"
@@ -152,6 +152,6 @@ def asset_router(assets: Assets) -> APIRouter:
 
     @router.get("/favicon.ico")
     def favicon(request: Request) -> Response:
-        return assets.static["favicon.svg"].answer(request)
+        return assets.static["favicon.svg"].answer(request, "public, max-age=86400")  # no hash in this address
 
     return router

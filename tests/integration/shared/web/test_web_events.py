@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -15,7 +16,8 @@ import pytest
 from shared.clock import SystemClock
 from shared.errors import Unavailable
 from shared.jobs.model import Outcome, Report, Submission
-from shared.web.events.hub import EventHub
+from shared.testing.waiting import eventually
+from shared.web.events.hub import LOOKS_PER_SECOND, PING_SECONDS, EventHub
 from shared.web.events.sighting import Sighting, look
 
 TRAIN = Submission(kind="training.train", payload={})
@@ -132,21 +134,34 @@ def test_a_worker_appears_and_leaves(http, queue):
         assert next(of_topic(stream, "workers"))["data"] == {"key": "w-7", "data": None}
 
 
-def test_queue_is_looked_at_only_while_somebody_listens(queue):
-    looks: list[int] = []
+class CountedLooks:
+    """Looks at a real queue, and counts how often."""
 
-    def counted(job_ids: Iterable[int]) -> Sighting:
-        looks.append(1)
-        return look(queue, job_ids)
+    def __init__(self, queue: Queue) -> None:
+        self._queue = queue
+        self.looks = 0
 
+    def __call__(self, job_ids: Iterable[int]) -> Sighting:
+        seen = look(self._queue, job_ids)
+        self.looks += 1
+        return seen
+
+    async def more(self, number: int) -> None:
+        """Wait until so many looks more were taken."""
+        goal = self.looks + number
+        await asyncio.to_thread(eventually, lambda: self.looks >= goal, what=f"{number} more looks")
+
+
+def test_queue_is_looked_at_by_one_poller_and_only_while_somebody_listens(queue):
     async def scenario() -> None:
+        counted = CountedLooks(queue)
         hub = EventHub(counted, SystemClock())
         assert not hub.polling
         first, second = hub.listen(["jobs"], None), hub.listen(["jobs"], None)
         assert (await anext(first)).topic == (await anext(second)).topic == "snapshot"
-        before = len(looks)
-        await asyncio.sleep(1)
-        assert 1 <= len(looks) - before <= 4  # one poller for both, at 2.5 looks a second
+        began = time.monotonic()
+        await counted.more(4)
+        assert time.monotonic() - began > 3 / LOOKS_PER_SECOND  # two pollers would need half of that
         await first.aclose()
         assert hub.polling
         await second.aclose()
@@ -156,21 +171,21 @@ def test_queue_is_looked_at_only_while_somebody_listens(queue):
 
 
 def test_slow_listener_gets_the_newest_of_each_job(queue):
-    async def scenario() -> list[float]:
-        hub = EventHub(lambda ids: look(queue, ids), SystemClock())
-        stream = hub.listen(["jobs"], None)
+    async def scenario() -> float:
+        counted = CountedLooks(queue)
+        stream = EventHub(counted, SystemClock()).listen(["jobs"], None)
         await anext(stream)
         [job_id] = queue.submit([TRAIN])
         token = uuid4()
         queue.claim(["training.train"], 1, token, "w")
         for step in range(4):
             queue.heartbeat(token, {job_id: Report(step / 4)})
-            await asyncio.sleep(0.6)
-        received = [await anext(stream)]
+            await counted.more(2)
+        newest = await anext(stream)
         await stream.aclose()
-        return [event.data["progress"] for event in received]
+        return newest.data["progress"]
 
-    assert asyncio.run(scenario()) == [0.75]
+    assert asyncio.run(scenario()) == 0.75
 
 
 def test_no_pings_while_the_queue_cannot_be_read():
@@ -181,7 +196,7 @@ def test_no_pings_while_the_queue_cannot_be_read():
         hub = EventHub(broken, SystemClock())
         stream = hub.listen(["jobs"], None)
         waiting = asyncio.ensure_future(anext(stream))
-        done, _ = await asyncio.wait([waiting], timeout=3.5)
+        done, _ = await asyncio.wait([waiting], timeout=PING_SECONDS * 1.4)
         waiting.cancel()
         await asyncio.gather(waiting, return_exceptions=True)
         return bool(done)
