@@ -16,6 +16,7 @@ import pytest
 from shared.clock import SystemClock
 from shared.errors import Unavailable
 from shared.jobs.model import Outcome, Report, Submission
+from shared.jobs.queue import Queue
 from shared.testing.waiting import eventually
 from shared.web.events.hub import LOOKS_PER_SECOND, PING_SECONDS, EventHub
 from shared.web.events.sighting import Sighting, look
