@@ -3,8 +3,8 @@
 1. Generation 0 is every estimator x horizon on all features.
 2. A trained model's features with importance <= 0 are dropped; what is left is its child. A line ends when nothing
    was dropped, or too little is left. This looks at training data only, so it costs no trial.
-3. Which models may have children is decided by SELECT SQN100: that is a look at SELECT, and every simulated setting
-   is in the ledger for it.
+3. Which models may have children is decided by SELECT SQN100, settings with too few trades to be nominated last: that
+   is a look at SELECT, and every simulated setting is in the ledger for it.
 4. The search stops when it was told to, no line goes on, or nothing got better for a while.
 """
 
@@ -22,6 +22,10 @@ from orchestrator_service.domain.windows import Periods
 from shared.contracts.messages import Folds, Metrics, Setting, Target, Train
 from shared.errors import InvalidInput
 
+Strength = tuple[bool, float]
+#: strength of a model that never traded
+NOTHING: Strength = (False, -math.inf)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Candidate:
@@ -31,11 +35,6 @@ class Candidate:
     fingerprint: str
     importance: Mapping[str, float]
     best: Metrics | None
-
-    @property
-    def strength(self) -> float:
-        """SELECT SQN100 of its best setting, -inf where nothing was traded."""
-        return strength(self.best)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,11 +90,14 @@ def settings_for(grid: Grid, out_of_fold: npt.NDArray[np.float64]) -> tuple[Sett
     )
 
 
-def strength(metrics: Metrics | None) -> float:
-    """Return SQN100 as a sort key: -inf where it is undefined."""
+def strength(plan: SearchPlan, metrics: Metrics | None) -> Strength:
+    """Return a sort key: first whether there are trades enough to be nominated, then SQN100.
+
+    Four lucky trades have a fine SQN100, and breeding from them leads nowhere.
+    """
     if metrics is None or metrics.sqn100 is None or not math.isfinite(metrics.sqn100):
-        return -math.inf
-    return metrics.sqn100
+        return NOTHING
+    return metrics.trades >= plan.rules.min_trades, metrics.sqn100
 
 
 def priority_of(metrics: Metrics | None) -> float:
@@ -115,7 +117,8 @@ def kept_features(importance: Mapping[str, float], min_features: int) -> tuple[s
 
 def strongest(plan: SearchPlan, candidates: Sequence[Candidate]) -> list[Candidate]:
     """Return those that may have children, best first; ties go to the smaller fingerprint."""
-    return sorted(candidates, key=lambda one: (-one.strength, one.fingerprint))[: plan.survivors]
+    by_name = sorted(candidates, key=lambda one: one.fingerprint)
+    return sorted(by_name, key=lambda one: strength(plan, one.best), reverse=True)[: plan.survivors]
 
 
 def next_generation(plan: SearchPlan, candidates: Sequence[Candidate]) -> list[Child]:
@@ -129,10 +132,10 @@ def next_generation(plan: SearchPlan, candidates: Sequence[Candidate]) -> list[C
     return children
 
 
-def stop_reason(plan: SearchPlan, best_by_generation: Sequence[float], children: int) -> str | None:
+def stop_reason(plan: SearchPlan, best_by_generation: Sequence[Strength], children: int) -> str | None:
     """Return why the search ends after these generations, or None when it goes on.
 
-    best_by_generation : strongest SELECT SQN100 of each generation so far, -inf for one without trades
+    best_by_generation : strength of the best model of each generation so far, NOTHING for one without trades
     """
     done = len(best_by_generation)
     if done >= plan.generations:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
 
 from orchestrator_service.domain.evolution import (
+    NOTHING,
     Candidate,
+    Strength,
     next_generation,
     settings_for,
     stop_reason,
@@ -17,6 +18,7 @@ from orchestrator_service.domain.evolution import (
     strongest,
 )
 from orchestrator_service.domain.gate import Evidence, Member, Row, gate
+from orchestrator_service.domain.plan import SearchPlan
 from orchestrator_service.domain.records import Model, ModelState, Run, Trial, TrialState
 from orchestrator_service.store import Registry, Series, Siblings
 from orchestrator_service.store.series import stacked
@@ -128,11 +130,11 @@ class Evolution:
         asked = [one for one in models if one.generation == generation and one.state is ModelState.TRAINED]
         ledger = self._registry.trials(run.id)
         jobs = self._queue.group(int(ctx.payload["group_id"]))
-        judged, trials = self._results(asked, ledger, jobs)
+        judged, trials = self._results(run, asked, ledger, jobs)
         result: Json = {"run": run.id, "generation": generation, "models": judged, "trials": trials}
         candidates = [_candidate(model, entry) for model, entry in zip(asked, judged, strict=True)]
         children = next_generation(run.plan, candidates)
-        bests = _bests(models, generation, judged)
+        bests = _bests(run.plan, models, generation, judged)
         stop = stop_reason(run.plan, bests, len(children))
         parents = {one.fingerprint for one in strongest(run.plan, candidates)}
         for model, entry in zip(asked, judged, strict=True):
@@ -152,7 +154,7 @@ class Evolution:
         return Outcome(result=result, submit=[Group(jobs=[], continuation=then)])
 
     def _results(
-        self, asked: Sequence[Model], ledger: Sequence[Trial], jobs: Sequence[Job]
+        self, run: Run, asked: Sequence[Model], ledger: Sequence[Trial], jobs: Sequence[Job]
     ) -> tuple[list[Json], list[Json]]:
         judged: list[Json] = []
         trials: list[Json] = []
@@ -161,7 +163,7 @@ class Evolution:
             entry: Json = {"slot": model.slot}
             if job.state is JobState.COMPLETED and job.result is not None:
                 sweep = self._siblings.sweep(str(job.result["fingerprint"]))
-                best = max(settings, key=lambda index: (strength(sweep.metrics[index]), -index))
+                best = max(settings, key=lambda index: (strength(run.plan, sweep.metrics[index]), -index))
                 chosen = sweep.metrics[best].model_dump(mode="json")
                 entry |= {"sweep": sweep.fingerprint, "best_setting": best, "select_metrics": chosen}
                 outcome = [(TrialState.DONE, sweep.metrics[index].model_dump(mode="json"), None) for index in settings]
@@ -225,13 +227,14 @@ def _state(model: Model, entry: Json, parents: Collection[str]) -> ModelState:
     return ModelState.TRAINED if model.name in parents else ModelState.PRUNED
 
 
-def _bests(models: Sequence[Model], generation: int, judged: Sequence[Json]) -> list[float]:
-    """Return the strongest SELECT SQN100 of each generation up to this one."""
-    bests = [-math.inf] * (generation + 1)
+def _bests(plan: SearchPlan, models: Sequence[Model], generation: int, judged: Sequence[Json]) -> list[Strength]:
+    """Return the strength of the best model of each generation up to this one."""
+    bests = [NOTHING] * (generation + 1)
     for model in models:
         if model.generation < generation:
-            bests[model.generation] = max(bests[model.generation], strength(model.select_metrics))
+            bests[model.generation] = max(bests[model.generation], strength(plan, model.select_metrics))
     for entry in judged:
         metrics = entry.get("select_metrics")
-        bests[generation] = max(bests[generation], strength(Metrics.model_validate(metrics) if metrics else None))
+        found = strength(plan, Metrics.model_validate(metrics) if metrics else None)
+        bests[generation] = max(bests[generation], found)
     return bests

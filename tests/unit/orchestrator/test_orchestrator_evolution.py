@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from test_orchestrator_windows import history
 
 from orchestrator_service.domain.evolution import (
+    NOTHING,
     Candidate,
     first_generation,
     folds_within,
@@ -28,10 +29,10 @@ PERIODS = split_sessions(history(750), 250, 250)
 PLAN = SearchPlan()
 
 
-def metrics(sqn100: float | None, sqn: float | None = None) -> Metrics:
+def metrics(sqn100: float | None, sqn: float | None = None, trades: int = 300) -> Metrics:
     return Metrics(
         total_return=0, buy_hold_return=0, sharpe=None, max_drawdown=0, sqn=sqn, sqn100=sqn100, profit_factor=None,
-        trades=300, win_rate=None, hit_rate=None, exposure=0.1, costs_paid=0, final_equity=1, timing_alpha_t=None,
+        trades=trades, win_rate=None, hit_rate=None, exposure=0.1, costs_paid=0, final_equity=1, timing_alpha_t=None,
     )  # fmt: skip
 
 
@@ -80,9 +81,15 @@ def test_children_come_from_the_strongest_and_carry_their_parent():
 
 
 def test_undefined_figures_rank_last_and_run_with_priority_zero():
-    assert strength(None) == strength(metrics(None)) == strength(metrics(math.nan)) == -math.inf
+    assert [strength(PLAN, one) for one in (None, metrics(None), metrics(math.nan))] == [NOTHING] * 3
     assert priority_of(None) == priority_of(metrics(1.0, None)) == priority_of(metrics(1.0, math.nan)) == 0.0
     assert priority_of(metrics(1.0, -2.5)) == -2.5
+
+
+def test_four_lucky_trades_are_weaker_than_many_good_ones():
+    lucky, good, poor = metrics(5.0, trades=4), metrics(1.0, trades=200), metrics(-3.0, trades=200)
+    ranked = sorted([lucky, None, good, poor], key=lambda one: strength(PLAN, one), reverse=True)
+    assert ranked == [good, poor, lucky, None]
 
 
 @pytest.mark.parametrize(
@@ -98,7 +105,7 @@ def test_undefined_figures_rank_last_and_run_with_priority_zero():
     ],
 )
 def test_when_a_search_ends(bests, children, reason):
-    assert stop_reason(SearchPlan(generations=5), bests, children) == reason
+    assert stop_reason(SearchPlan(generations=5), [(True, best) for best in bests], children) == reason
 
 
 def test_thresholds_are_quantiles_of_out_of_fold_predictions():
