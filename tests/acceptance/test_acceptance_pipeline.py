@@ -118,11 +118,18 @@ def test_one_worker_and_three_find_the_same(tmp_path_factory):
     def found(workers):
         with running_house(tmp_path_factory.mktemp(f"workers{workers}"), workers=workers) as house:
             run = take_through(house)
-            models = sorted((m for m in run["models"] if m["select_metrics"]), key=lambda m: m["slot"])
-            trades = {
-                m["sweep"]: house.get("simulation", f"/runs/{m['sweep']}-{m['best_setting']}/trades") for m in models
-            }
-            sweeps = {m["sweep"]: house.get("simulation", f"/sweeps/{m['sweep']}")["runs"] for m in models}
-            return run["id"], models, trades, [[(r["id"], r["metrics"]) for r in runs] for runs in sweeps.values()]
+            facts = {"run": run["id"], "data": run["data_version"], "evidence": run["evidence"]}
+            for model in run["models"]:
+                sweep, best = model["sweep"], model["best_setting"]
+                facts |= {f"model {model['slot']} {name}": value for name, value in model.items()}
+                if sweep:
+                    facts[f"trades {model['slot']}"] = house.get("simulation", f"/runs/{sweep}-{best}/trades")
+                    runs = house.get("simulation", f"/sweeps/{sweep}")["runs"]
+                    facts |= {f"metrics {one['id']}": one["metrics"] for one in runs}
+            return facts
 
-    assert found(workers=1) == found(workers=3)
+    alone, three = found(workers=1), found(workers=3)
+    assert any(name.startswith("trades") for name in alone)
+    different = {name: (value, three.get(name)) for name, value in alone.items() if three.get(name) != value}
+    assert not different
+    assert set(alone) == set(three)

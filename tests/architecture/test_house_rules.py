@@ -101,11 +101,10 @@ def test_pages_extend_the_shared_base(package):
         if re.match(r"""(\s|\{#.*?#\})*\{%-? extends ["']shared/base\.html["'] -?%\}""", text, re.DOTALL):
             pages.append(path)
         else:
-            # a file of parts: macros and nothing else
-            rest = re.sub(
-                r"\{%-? macro .*?endmacro -?%\}|\{%-? (from|import) .*?%\}|\{#.*?#\}", "", text, flags=re.DOTALL
-            )
-            assert not rest.strip(), f"{named(path)} neither extends shared/base.html nor holds only macros"
+            # a file of parts: macros and constants, nothing that is shown by itself
+            parts = r"\{%-? macro .*?endmacro -?%\}|\{%-? (from|import|set) .*?%\}|\{#.*?#\}"
+            rest = re.sub(parts, "", text, flags=re.DOTALL)
+            assert not rest.strip(), f"{named(path)} neither extends shared/base.html nor holds only parts"
     assert pages, f"{package} has no page"
 
 
