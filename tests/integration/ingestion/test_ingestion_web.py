@@ -101,7 +101,7 @@ def test_wrong_questions_are_told_what_is_wrong(open_house, method, path, body, 
 def test_pages_show_what_there_is(house):
     page = house.http.get("/", headers=HTML)
     assert page.status_code == 200
-    for text in ("ABC", "XYZ", "3,900", "10 of 10", 'action="/ingest"', 'action="/import"', "ingestion.import"):
+    for text in ("ABC", "XYZ", "3,900", "10 of 10", 'action="/ingest"', 'action="/import"', "job-1", "3,901"):
         assert text in page.text
     assert ">ABC<" not in house.http.get("/", params={"search": "XYZ"}, headers=HTML).text
     symbol = house.http.get("/symbols/ABC", headers=HTML)
