@@ -37,7 +37,7 @@ def submit_form(
     if form.data is not None:
         try:
             return redirect_after_post(f"/jobs/{sweeps.submit(form.data.sweep())}")
-        except InvalidInput as error:
+        except (InvalidInput, NotFound) as error:
             form = with_error(form, "form", str(error))
     return _runs(request, runs, paging, form=form, status=422)
 

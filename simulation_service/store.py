@@ -59,10 +59,7 @@ class Store:
             ["ts", "prediction", "fold"],
         )
         if predictions.is_empty():
-            raise NotFound(
-                f"model {model[:10]} has no predictions for {symbol} from {window.start} to {window.end}: "
-                "predict that window first"
-            )
+            raise no_predictions(model, symbol, window)
         bars = self._lake.read(self._lake.snapshot(BARS_1M, symbol=symbol, start=start, end=end))
         if bars.is_empty():
             raise NotFound(f"there are no bars of {symbol} from {window.start} to {window.end}: ingest them first")
@@ -77,6 +74,11 @@ class Store:
             fillable=(joined["source"].fill_null("") != "filled").to_numpy(),
         )
         return Predicted(market, tuple(predictions["fold"].unique().sort().to_list()))
+
+    def has_predictions(self, model: str, symbol: str, window: Window) -> bool:
+        """Return whether a model's stored predictions of a symbol reach into the window; opens no file."""
+        start, end = window.start_utc, window.end_utc
+        return bool(self._lake.snapshot(PREDICTIONS, model=model, symbol=symbol, start=start, end=end).files)
 
     def save_sweep(self, sweep: str, market: Market, result: SweepResult, precondition: Precondition) -> None:
         """Write the trial ledger and the exposures of a sweep, in place of earlier ones of the same name."""
@@ -130,6 +132,13 @@ class Store:
         with self._database.transaction() as conn:
             found = self._queries.rows(conn, "runs", Run, **filters, **order, **page)
             return found, self._queries.value(conn, "count_runs", **filters)
+
+
+def no_predictions(model: str, symbol: str, window: Window) -> NotFound:
+    return NotFound(
+        f"model {model[:10]} has no predictions for {symbol} from {window.start} to {window.end}: "
+        "predict that window first"
+    )
 
 
 def _trials(sweep: str, sessions: np.ndarray, result: SweepResult) -> pl.DataFrame:

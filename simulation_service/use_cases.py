@@ -20,8 +20,7 @@ from simulation_service.domain import engine
 from simulation_service.domain.engine import CODE_VERSION, Terms
 from simulation_service.domain.market import Floats, Market
 from simulation_service.domain.records import Run, SweepRecord, split_run_id
-from simulation_service.domain.tables import equity_frame, trades_frame
-from simulation_service.store import Predicted, RunFilter, Store
+from simulation_service.store import Predicted, RunFilter, Store, no_predictions
 
 #: fold number of a frozen artefact's predictions
 _FROZEN = -1
@@ -54,7 +53,12 @@ class Sweeps:
         self._threads = threads
 
     def submit(self, sweep: Sweep, *, priority: float = 0.0) -> int:
-        """Enqueue a sweep and return the job's id; the same request while it waits or runs is the same job."""
+        """Enqueue a sweep and return the job's id; the same request while it waits or runs is the same job.
+
+        Raises NotFound at once when the model has no predictions in the window.
+        """
+        if not self._store.has_predictions(sweep.model, sweep.symbol, sweep.window):
+            raise no_predictions(sweep.model, sweep.symbol, sweep.window)
         payload = sweep.model_dump(mode="json")
         key = f"{JobKind.SWEEP}:{fingerprint('sweep_request', **payload)}"
         submission = Submission(kind=JobKind.SWEEP, payload=payload, priority=priority, unique_key=key)
@@ -134,8 +138,9 @@ class Runs:
         Raises Conflict when bars or predictions of the window are no longer those the sweep read, when the code is
         of another version, or when the figures worked out from the trades differ from the stored ones.
         """
-        # imported here: it pulls numba, which listing runs does not need
+        # imported here: they pull numba, which listing runs does not need
         from simulation_service.domain.audit import metrics_from
+        from simulation_service.domain.tables import equity_frame, trades_frame
 
         run = self.run(run_id)
         sweep = self._sweep(run)

@@ -37,6 +37,7 @@ def test_real_worker_processes_finish_a_batch_although_one_is_killed(service, se
         "BARSMITH_HOME": str(data_dir),
         "BARSMITH_TRAINING_URL": settings.training_url,
     }
+    environment.pop("NUMBA_CACHE_DIR", None)  # set by other tests in this process
     modules = ("simulation_service.worker", "simulation_service.worker", "optimization_service.worker")
     workers = [
         subprocess.Popen(
@@ -59,6 +60,9 @@ def test_real_worker_processes_finish_a_batch_although_one_is_killed(service, se
             page = http.get("/leaderboard", params={"batch": name}).json()
             rows = {(r["model"], r["symbol"], r["threshold"], r["hold_bars"]) for r in page["items"]}
             assert page["total"] == len(rows) == 16
+        compiled = data_dir / "cache" / "numba"
+        assert compiled.stat().st_mode & 0o777 == 0o700, "whoever may write there runs code as us"
+        assert any(compiled.rglob("*.nbi")), "the second process need not compile again"
     finally:
         for worker in workers:
             worker.terminate()

@@ -136,7 +136,8 @@ def test_a_sweep_is_stored_listed_and_opened_over_http(service, settings):
         assert len(http.get(f"/runs/{name}-0/trades").json()) == shown["runs"][0]["metrics"]["trades"]
 
 
-def test_bad_requests_are_told_what_is_wrong(service, settings):
+@pytest.mark.usefixtures("service")
+def test_bad_requests_are_told_what_is_wrong(settings):
     with serving(create_app(settings)) as http:
         body = sweep_of().model_dump(mode="json")
         assert http.post("/simulate", json={**body, "settings": []}).status_code == 422
@@ -144,9 +145,10 @@ def test_bad_requests_are_told_what_is_wrong(service, settings):
         assert http.get("/runs", params={"sort": "-beauty"}).json()["error"] == "invalid_input"
         for path in ("/runs/nonsense", f"/runs/{MODEL}-0", f"/runs/{MODEL}-99999999999", f"/sweeps/{MODEL}"):
             assert http.get(path).status_code == 404
-    lacking = sweep_of(start=END, end=END + timedelta(days=3))
-    with pytest.raises(InvalidInput, match="has no predictions for SPY"):
-        simulate(service, settings, lacking)
+        lacking = sweep_of(start=END, end=END + timedelta(days=3)).model_dump(mode="json")
+        answer = http.post("/simulate", json=lacking)
+        assert (answer.status_code, answer.json()["error"]) == (404, "not_found")
+        assert "has no predictions for SPY" in answer.json()["detail"]
 
 
 def test_a_window_that_reaches_into_training_is_refused_but_folds_alone_are_told_as_such(service, settings):
@@ -270,6 +272,8 @@ def test_the_form_starts_a_sweep_and_keeps_what_was_typed_when_it_is_wrong(servi
         assert wrong.status_code == 422
         assert 'value="0.0001 0.0003"' in wrong.text
         assert "Input should be a valid integer" in wrong.text
+        unknown = http.post("/simulate", data={**typed, "symbol": "QQQ"}, headers=PAGE)
+        assert "has no predictions for QQQ" in unknown.text
         late = http.post("/simulate", data={**typed, "start": "2024-04-01"}, headers=PAGE)
         assert "start must come first" in late.text
         answer = http.post("/simulate", data={**typed, "hold_bars": "0, 15"}, headers=PAGE)
