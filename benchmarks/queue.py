@@ -1,6 +1,6 @@
 """The queue beside procrastinate, on the same Postgres in the same run.
 
-    python benchmarks/queue.py [--rounds 3] [--jobs 4000]
+    python benchmarks/queue.py [--rounds 2] [--jobs 3000]
 
 * drained jobs a second with 1, 2 and 4 worker processes: from the moment the jobs are visible to the last finish,
   by the database's clock; medians, the contestants taking turns within each round. Jobs do nothing.
@@ -224,8 +224,8 @@ def create_tables(url: str) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--jobs", type=int, default=4000, help="a drain; a quarter of it for those one by one")
+    parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--jobs", type=int, default=3000, help="a drain; a quarter of it for those one by one")
     options = parser.parse_args()
     began = time.monotonic()
     with postgres() as url:
