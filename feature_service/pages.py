@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from fastapi import Request, Response
+from typing import Annotated
 
-from feature_service.routes import FeaturesDep
+from fastapi import Depends, Request, Response
+
 from feature_service.schemas import BuildForm
+from feature_service.use_cases import Features
 from shared.errors import NotFound
 from shared.web.forms import Form, SubmittedForm, check_form, with_error
 from shared.web.pages import page_router, redirect_after_post, render
 from shared.web.pagination import PageQuery
+from shared.web.service import provided
 
 router = page_router()
+
+FeaturesDep = Annotated[Features, Depends(provided(Features))]
 
 
 @router.get("/")

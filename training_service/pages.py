@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from fastapi import Request, Response
+from typing import Annotated
+
+from fastapi import Depends, Request, Response
 
 from shared.contracts.messages import Estimator
 from shared.errors import BarsmithError
@@ -10,10 +12,13 @@ from shared.web.charts import bars
 from shared.web.forms import Form, SubmittedForm, check_form, with_error
 from shared.web.pages import page_router, redirect_after_post, render
 from shared.web.pagination import PageQuery
-from training_service.routes import ModelsDep, model_filter
-from training_service.schemas import TrainForm
+from shared.web.service import provided
+from training_service.schemas import TrainForm, model_filter
+from training_service.use_cases import Models
 
 router = page_router()
+
+ModelsDep = Annotated[Models, Depends(provided(Models))]
 
 
 @router.get("/")

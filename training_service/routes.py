@@ -10,8 +10,7 @@ from shared.contracts.messages import Predict, Train
 from shared.web.accepted import Accepted, accepted
 from shared.web.pagination import Page, PageQuery
 from shared.web.service import provided
-from training_service.schemas import ModelDetailOut, ModelOut, sort_of
-from training_service.store import ModelFilter
+from training_service.schemas import ModelDetailOut, ModelOut, model_filter
 from training_service.use_cases import Models
 
 router = APIRouter()
@@ -48,15 +47,3 @@ def list_models(
 def show_model(fingerprint: str, models: ModelsDep) -> ModelDetailOut:
     """Return one model with its folds and what it has predicted."""
     return ModelDetailOut.with_predictions(models.model(fingerprint), models.predicted(fingerprint))
-
-
-def model_filter(paging: PageQuery, sort: str, *, symbol: str | None = None, parent: str | None = None) -> ModelFilter:
-    column, descending = sort_of(sort)
-    return ModelFilter(
-        symbol=symbol.upper() if symbol else None,
-        parent=parent or None,
-        sort=column,
-        descending=descending,
-        limit=paging.per_page,
-        offset=paging.offset,
-    )

@@ -9,7 +9,9 @@ from pydantic import BaseModel, BeforeValidator, Field, model_validator
 
 from shared.contracts.messages import Estimator, Folds, Symbol, Target, Train, Window
 from shared.errors import InvalidInput
+from shared.web.pagination import PageNumbers
 from training_service.domain.records import Model, Predicted
+from training_service.store import ModelFilter
 
 SortColumn = Literal["created_at", "ic", "r2", "hit_rate", "horizon_bars"]
 
@@ -20,6 +22,21 @@ def sort_of(asked: str) -> tuple[str, bool]:
     if column not in get_args(SortColumn):
         raise InvalidInput(f"cannot sort by {column!r}: use one of {', '.join(get_args(SortColumn))}")
     return column, descending
+
+
+def model_filter(
+    paging: PageNumbers, sort: str, *, symbol: str | None = None, parent: str | None = None
+) -> ModelFilter:
+    """Return which page of which models is asked for. Raises InvalidInput for an unknown sort column."""
+    column, descending = sort_of(sort)
+    return ModelFilter(
+        symbol=symbol.upper() if symbol else None,
+        parent=parent or None,
+        sort=column,
+        descending=descending,
+        limit=paging.per_page,
+        offset=paging.offset,
+    )
 
 
 class ModelOut(BaseModel):
