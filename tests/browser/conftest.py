@@ -154,7 +154,8 @@ def visit(chromium: Browser) -> Iterator[Visit]:
             def said(message: object) -> None:
                 # Chromium reports an error status of the page itself as a console error
                 own = status != 200 and message.location.get("url") == address
-                own = own or "status of 422" in message.text  # a refused form is an answer, not a fault
+                # a refused form is an answer, and a server that a test stopped is refused by its own stream
+                own = own or "status of 422" in message.text or "ERR_CONNECTION_REFUSED" in message.text
                 if message.type in ("error", "warning") and not own:
                     faults.append(f"{address}: {message.text}")
 
