@@ -5,6 +5,7 @@ One thread: it waits on the children's pipes, and looks at who died, who is due 
 
 from __future__ import annotations
 
+import json
 import selectors
 import signal
 import subprocess
@@ -72,7 +73,7 @@ class Supervisor:
         return {name: child.process.pid for name, child in self._children.items() if child.due is None}
 
     def wait_ready(self, timeout: float) -> None:
-        """Return once every child with a `ready_url` answers 200 on it.
+        """Return once every child with a `ready_url` answers 200 on it, and says it is that child.
 
         Raises Unavailable naming those that did not within `timeout` seconds.
         """
@@ -83,7 +84,7 @@ class Supervisor:
                 raise Unavailable(f"not ready within {timeout:.0f} s: {names}; their log lines above say why")
             self.tick()
             for child in waiting:
-                child.ready = child.due is None and _answers(child.spec.ready_url or "")
+                child.ready = child.due is None and _answers(child.spec.ready_url or "", child.process.pid)
 
     def tick(self) -> None:
         """Pass on log lines for a moment, then restart what died and is due.
@@ -170,9 +171,10 @@ def _how_it_ended(returncode: int) -> str:
     return f"was killed by signal {-returncode}" if returncode < 0 else f"ended with code {returncode}"
 
 
-def _answers(url: str) -> bool:
+def _answers(url: str, pid: int) -> bool:
+    """Tell whether this very child answers 200: somebody else's server may have taken its port meanwhile."""
     try:
         with urlopen(url, timeout=2) as response:  # noqa: S310 - our own http address
-            return response.status == 200
+            return response.status == 200 and json.load(response).get("pid") == pid
     except (URLError, OSError, ValueError):
         return False

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
 import polars as pl
 
-from feature_service.domain.blocks import WARM_UP_BARS, Month, block_fingerprint, compute_block, months_between
+from feature_service.domain.blocks import (
+    BEGINNING,
+    WARM_UP_BARS,
+    Month,
+    block_fingerprint,
+    compute_block,
+    months_between,
+)
 from feature_service.domain.catalogue import SETS, FeatureSet, feature_set
 from feature_service.domain.describe import ColumnSummary, summarise
 from feature_service.domain.records import Block, Coverage
-from feature_service.store import Store
+from feature_service.store import PinnedBars, Store
 from shared.contracts.identifiers import check_symbol, fingerprint
 from shared.contracts.kinds import JobKind
 from shared.contracts.messages import BuildFeatures
@@ -38,7 +45,7 @@ class Features:
         """
         for request in requests:
             feature_set(request.feature_set)
-            self._wanted_months(request)
+            _wanted_months(request, self._store.bars(request.symbol).months)
         return self._queue.submit([_submission(request) for request in requests])
 
     def build(
@@ -50,23 +57,23 @@ class Features:
         are unchanged. Raises NotFound when the symbol has no bars in the window.
         """
         features = feature_set(request.feature_set)
-        months = self._wanted_months(request)
+        pinned = self._store.bars(request.symbol)
+        months = _wanted_months(request, pinned.months)
         present = self._present(features, request.symbol)
-        bars = _MonthlyBars(self._store, request.symbol)
+        bars = _MonthlyBars(request.symbol, pinned)
         built = list[Block]()
         for done, month in enumerate(months):
             progress.advanced(done / len(months), f"{request.symbol} {month}")
-            if not self._is_current(present.get(str(month)), month):
+            if not _is_current(present.get(str(month)), month, pinned):
                 block = self._make(features, bars, month, still_mine)
                 built += [block] if block is not None else []
-        hashes = self._store.content_hashes(features.id, request.symbol)
         return {
             "feature_set": features.id,
             "symbol": request.symbol,
             "months": len(months),
             "reused": len(months) - len(built),
             "rows": sum(block.rows for block in built),
-            "built": [_as_row(replace(block, content_hash=hashes[block.month])) for block in built],
+            "built": [_as_row(block) for block in built],
         }
 
     def read(
@@ -109,43 +116,27 @@ class Features:
         wanted = feature_set(name).id if name else None
         return self._store.coverage(feature_set=wanted, symbol=symbol, limit=limit, offset=offset)
 
-    def _wanted_months(self, request: BuildFeatures) -> list[Month]:
-        have = set(self._store.bar_months(request.symbol))
-        wanted = [month for month in months_between(request.window.start_utc, request.window.end_utc) if month in have]
-        if not wanted:
-            raise NotFound(
-                f"there are no bars of {request.symbol} from {request.window.start:%Y-%m-%d} to "
-                f"{request.window.end:%Y-%m-%d}: ingest or import them first"
-            )
-        return wanted
-
     def _present(self, features: FeatureSet, symbol: str) -> dict[str, Block]:
         hashes = self._store.content_hashes(features.id, symbol)
         known = self._store.blocks(features.id, symbol)
         return {month: block for month, block in known.items() if hashes.get(month) == block.content_hash}
 
-    def _is_current(self, block: Block | None, month: Month) -> bool:
-        return block is not None and block.bars_version == self._store.bars_version(
-            block.symbol, block.bars_from, month.end
-        )
-
     def _make(
         self, features: FeatureSet, bars: _MonthlyBars, month: Month, still_mine: Callable[[Connection], None]
     ) -> Block | None:
-        before, bars_from = bars.before(month)
+        before, oldest = bars.before(month)
         frame = compute_block(features, bars.symbol, before, bars.of(month))
         if frame.is_empty():  # a month of nothing but filled or after-hours bars
             return None
-        version = self._store.bars_version(bars.symbol, bars_from, month.end)
-        self._store.save_block(frame, still_mine)
+        version = bars.pinned.version(oldest, month)
         return Block(
             feature_set=features.id,
             symbol=bars.symbol,
             month=str(month),
             fingerprint=block_fingerprint(features, bars.symbol, month, version),
             bars_version=version,
-            bars_from=bars_from,
-            content_hash="",  # known once the lake has written it
+            bars_from=oldest.start,
+            content_hash=self._store.save_block(frame, still_mine),
             rows=frame.height,
             first_ts=frame["ts"][0],
             last_ts=frame["ts"][-1],
@@ -156,23 +147,23 @@ class Features:
 class _MonthlyBars:
     """Usable bars by month, each read once while months are built one after the other."""
 
-    store: Store
     symbol: str
-    months: list[Month] = field(init=False)
+    pinned: PinnedBars
     kept: dict[Month, pl.DataFrame] = field(default_factory=dict[Month, pl.DataFrame])
-
-    def __post_init__(self) -> None:
-        self.months = self.store.bar_months(self.symbol)
 
     def of(self, month: Month) -> pl.DataFrame:
         if month not in self.kept:
-            self.kept[month] = self.store.usable_bars(self.symbol, month)
+            self.kept[month] = self.pinned.usable(month)
         return self.kept[month]
 
-    def before(self, month: Month) -> tuple[pl.DataFrame, datetime]:
-        """Return the bars of as many months before `month` as hold the warm-up, and where the oldest begins."""
+    def before(self, month: Month) -> tuple[pl.DataFrame, Month]:
+        """Return the bars of as many months before `month` as hold the warm-up, and the oldest month that takes part.
+
+        Where history is too short for the warm-up, older bars that arrive later would take part too: then the oldest
+        month is `BEGINNING`, so that their arrival makes the block outdated.
+        """
         parts, rows, oldest = list[pl.DataFrame](), 0, month
-        for earlier in reversed([one for one in self.months if one < month]):
+        for earlier in reversed([one for one in self.pinned.months if one < month]):
             if rows >= WARM_UP_BARS:
                 break
             parts.append(self.of(earlier))
@@ -180,7 +171,22 @@ class _MonthlyBars:
         for done in [one for one in self.kept if one < oldest]:
             del self.kept[done]  # later months reach back no further
         frame = pl.concat(reversed(parts)) if parts else self.of(month).clear()
-        return frame, oldest.start
+        return frame, oldest if rows >= WARM_UP_BARS else BEGINNING
+
+
+def _wanted_months(request: BuildFeatures, have: Sequence[Month]) -> list[Month]:
+    window = months_between(request.window.start_utc, request.window.end_utc)
+    wanted = [month for month in window if month in set(have)]
+    if not wanted:
+        raise NotFound(
+            f"there are no bars of {request.symbol} from {request.window.start:%Y-%m-%d} to "
+            f"{request.window.end:%Y-%m-%d}: ingest or import them first"
+        )
+    return wanted
+
+
+def _is_current(block: Block | None, month: Month, bars: PinnedBars) -> bool:
+    return block is not None and block.bars_version == bars.version(Month.of(block.bars_from), month)
 
 
 def _submission(request: BuildFeatures) -> Submission:

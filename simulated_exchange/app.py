@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
@@ -77,7 +78,8 @@ router = APIRouter()
 
 @router.get("/healthz")
 def check_health(request: Request) -> dict[str, object]:
-    return {"status": "ok", "seed": request.app.state.settings.seed, "requests": request.app.state.gate.requests}
+    state = request.app.state
+    return {"status": "ok", "pid": os.getpid(), "seed": state.settings.seed, "requests": state.gate.requests}
 
 
 @router.get("/v2/stocks/bars")

@@ -54,6 +54,10 @@ class Month:
         return f"{self.year:04d}-{self.month:02d}"
 
 
+#: older than any bar
+BEGINNING = Month(1970, 1)
+
+
 def months_between(start: datetime, end: datetime) -> list[Month]:
     """Return every month that has an instant in [start, end), ascending."""
     month, months = Month.of(start.astimezone(UTC)), list[Month]()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Annotated
 
 import fsspec
@@ -25,9 +26,10 @@ class Health(BaseModel):
 
 
 class Readiness(BaseModel):
-    """Each dependency answered."""
+    """Each dependency answered. `pid` tells who started the process that it is this one, not another on its port."""
 
     status: str
+    pid: int
     checks: dict[str, str]
 
 
@@ -45,7 +47,7 @@ def health_router() -> APIRouter:
     def readyz(request: Request, database: Annotated[Database, Depends(provided(Database))]) -> Readiness:
         database.check()
         check_lake(request.app.state.site.settings)
-        return Readiness(status="ready", checks={"database": "ok", "lake": "ok"})
+        return Readiness(status="ready", pid=os.getpid(), checks={"database": "ok", "lake": "ok"})
 
     @router.get("/metrics", include_in_schema=False)
     def metrics(request: Request) -> Response:

@@ -5,7 +5,10 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
 import time
+from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -133,3 +136,26 @@ def test_children_die_with_a_killed_supervisor():
         process.kill()
         process.wait()
     eventually(lambda: not alive(pid), what="the child is gone")
+
+
+def test_a_stranger_on_the_port_is_not_taken_for_the_child(said):
+    """Two stacks may race for a port: the one that lost it must not send its work to the other."""
+
+    class Stranger(BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b'{"status": "ready", "pid": 1}')
+
+        def log_message(self, *_):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Stranger) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        talker = replace(spec("talker", TALKS), ready_url=f"http://127.0.0.1:{server.server_port}/readyz")
+        with (
+            Supervisor([[talker]], lambda *line: said.append(line)) as supervisor,
+            pytest.raises(Unavailable, match="not ready within 1 s: talker"),
+        ):
+            supervisor.wait_ready(1.0)
+        server.shutdown()

@@ -109,6 +109,23 @@ def test_a_changed_month_rebuilds_the_months_whose_warm_up_reached_into_it(servi
     assert [block["month"] for block in result["built"]] == ["2024-01", "2024-02"]
 
 
+def test_older_history_that_arrives_late_rebuilds_the_months_that_lacked_their_warm_up(service, settings):
+    lake = service.resources.lake
+    all_bars = reverting_bars("LATE", START, END, seed=1)
+    lake.upsert(BARS_1M, all_bars.filter(pl.col("ts") >= FEBRUARY))
+    first = build(service, settings, request(FEBRUARY, END, "LATE"))
+    assert [block["month"] for block in first["built"]] == ["2024-02", "2024-03"]
+    lake.upsert(BARS_1M, all_bars)
+    second = build(service, settings, request(FEBRUARY, END, "LATE"))
+    # March had its whole warm-up in February
+    assert [block["month"] for block in second["built"]] == ["2024-02"]
+    build(service, settings, request())
+    columns = ["ts", *CORE.columns]
+    february = {"start": FEBRUARY, "end": END}
+    spy, late = (lake.read(lake.snapshot(FEATURES, symbol=one, **february), columns) for one in ("SPY", "LATE"))
+    assert spy.equals(late, null_equal=True)
+
+
 def test_months_built_one_by_one_in_any_order_equal_one_build_bit_for_bit(service, settings):
     build(service, settings, request())
     at_once = content(service)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 from contextlib import contextmanager
 
 import pytest
@@ -18,7 +19,8 @@ from shared.web.service import create_service
 def test_health_readiness_and_metrics(http, queue):
     health = http.get("/healthz").json()
     assert health["assets"]["lightweight-charts.js"] == assets.LIGHTWEIGHT_CHARTS.sha256
-    assert http.get("/readyz").json() == {"status": "ready", "checks": {"database": "ok", "lake": "ok"}}
+    ready = {"status": "ready", "pid": os.getpid(), "checks": {"database": "ok", "lake": "ok"}}
+    assert http.get("/readyz").json() == ready
     http.get("/raise/missing")
     queue.submit([Submission(kind="training.train", payload={})])
     text = http.get("/metrics").text
