@@ -6,6 +6,7 @@ import os
 import re
 import tempfile
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -129,20 +130,16 @@ class Store:
             if info.min_ts is not None and info.max_ts is not None
         ]
 
-    def predicted_ts(self, model: str, symbol: str, window: Window) -> pl.Series:
-        """Return the bars of a window that have predictions."""
-        snapshot = self._lake.snapshot(
-            PREDICTIONS, model=model, symbol=symbol, start=window.start_utc, end=window.end_utc
-        )
-        return self._lake.read(snapshot, ["ts"])["ts"]
-
     # artefacts ----------------------------------------------------------------------------------------------------
 
     def save_artefact(self, content: bytes) -> str:
-        """Keep an artefact under its hash and return that; it is there as a whole or not at all."""
+        """Keep an artefact under its hash and return that; it is there as a whole or not at all, and never replaced.
+
+        Raises Conflict when a file of that name has other content.
+        """
         name = sha256(content)
-        path = self._path(name)
-        if path.exists():
+        if self.has_artefact(name):
+            self.artefact(name)
             return name
         try:
             self._models.mkdir(parents=True, exist_ok=True)
@@ -152,14 +149,18 @@ class Store:
                     file.write(content)
                     file.flush()
                     os.fsync(file.fileno())
-                Path(temporary).replace(path)
-            except BaseException:
+                # linked, not renamed: a link never replaces what another worker has just put there
+                with suppress(FileExistsError):
+                    os.link(temporary, self._path(name))
+            finally:
                 Path(temporary).unlink(missing_ok=True)
-                raise
             _sync_folder(self._models)
         except OSError as error:
             raise Unavailable(f"cannot keep the model in {self._models}: {error}") from error
         return name
+
+    def has_artefact(self, name: str) -> bool:
+        return self._path(name).exists()
 
     def artefact(self, name: str) -> bytes:
         """Return an artefact. Raises NotFound when the file is gone, Conflict when it is not what its name says."""

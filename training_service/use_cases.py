@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -63,11 +64,14 @@ class Models:
         """
         params = complete_params(task.estimator, task.params)
         task = self._resolved(task)
-        columns = self._store.columns(task.feature_set, task.symbol, task.train, task.features)
+        columns = self._columns(task.feature_set, task.symbol, task.train, task.features)
         name = _name(task, params, columns.data_version)
         known = self._store.model(name)
-        if known is not None:
-            self._predict_missing(known, task.symbol, task.predict, still_mine)
+        # without its artefact a model is trained again: the same inputs give the same bytes
+        if known is not None and self._store.has_artefact(known.artefact_sha256):
+            if task.predict is not None:
+                # not only when rows are missing: bars may have been corrected since, and the same rows change nothing
+                self._predict(self._frozen(known), name, task.feature_set, task.symbol, task.predict, still_mine)
             return {"fingerprint": name, "reused": True, "importance": known.importance, "metrics": known.metrics}
         matrix = _matrix(columns, task)
         span = (int(matrix.ts_us[0]) - _DAY_US, int(matrix.ts_us[-1]) + _DAY_US)
@@ -139,14 +143,6 @@ class Models:
     def _frozen(self, model: Model) -> Frozen:
         return Frozen.from_bytes(self._store.artefact(model.artefact_sha256), threads=self._threads)
 
-    def _predict_missing(self, model: Model, symbol: str, window: Window | None, still_mine: Fence) -> None:
-        if window is None:
-            return
-        rows = self._rows(model.feature_set, symbol, window, tuple(model.features))
-        stored = self._store.predicted_ts(model.fingerprint, symbol, window)
-        if not rows["ts"].is_in(stored.implode()).all():
-            self._predict(self._frozen(model), model.fingerprint, model.feature_set, symbol, window, still_mine)
-
     def _predict(
         self, frozen: Frozen, name: str, feature_set: str, symbol: str, window: Window, still_mine: Fence
     ) -> int:
@@ -161,7 +157,18 @@ class Models:
         return rows.height
 
     def _rows(self, feature_set: str, symbol: str, window: Window, features: tuple[str, ...]) -> pl.DataFrame:
-        return _complete_rows(self._store.columns(feature_set, symbol, window, features).features, features)
+        return _complete_rows(self._columns(feature_set, symbol, window, features).features, features)
+
+    def _columns(self, feature_set: str, symbol: str, window: Window, features: tuple[str, ...]) -> Columns:
+        """Return the columns of a window. Raises NotFound when features lack bars that are there, or all are absent."""
+        columns = self._store.columns(feature_set, symbol, window, features)
+        without = columns.bars.filter(~pl.col("ts").is_in(columns.features["ts"].implode()))["ts"]
+        if len(without) and (at := _first_in_session(without)) is not None:
+            raise NotFound(
+                f"bars of {symbol} have no features of {feature_set} from {at:%Y-%m-%d %H:%M} UTC on: POST "
+                f"/features/build with a window that covers {window.start_utc:%Y-%m-%d} to {window.end_utc:%Y-%m-%d}"
+            )
+        return columns
 
     def _save_folds(self, name: str, symbol: str, matrix: Matrix, trained: Trained, still_mine: Fence) -> None:
         test = np.concatenate([result.fold.test for result in trained.folds])
@@ -169,6 +176,14 @@ class Models:
         fold = np.concatenate([np.full(len(result.prediction), result.fold.number) for result in trained.folds])
         ts = pl.Series(matrix.ts_us[test]).cast(pl.Datetime("us", "UTC"))
         self._store.save_predictions(name, symbol, ts, prediction, fold, still_mine)
+
+
+def _first_in_session(ts: pl.Series) -> datetime | None:
+    """Return the first of ascending instants in regular hours; features are of those alone."""
+    instants = ts.dt.epoch("us").to_numpy()
+    sessions = sessions_between(int(instants[0]) - _DAY_US, int(instants[-1]) + _DAY_US)
+    inside = np.flatnonzero(sessions.index_of(instants) >= 0)
+    return ts[int(inside[0])] if len(inside) else None
 
 
 def _complete_rows(features: pl.DataFrame, names: tuple[str, ...]) -> pl.DataFrame:

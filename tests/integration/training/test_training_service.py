@@ -20,6 +20,7 @@ from shared.testing.markets import reverting_bars
 from shared.testing.servers import serving
 from training_service.app import create_app
 from training_service.settings import Settings
+from training_service.store import ModelFilter
 from training_service.wiring import assemble
 from training_service.worker import handlers
 
@@ -144,6 +145,37 @@ def test_the_same_request_is_reused_and_adds_only_the_predictions_that_are_missi
     assert predictions(service, first["fingerprint"])["fold"].min() == -1
     other = trained(service, settings, task(seed=8, estimator=Estimator.XGBOOST))
     assert other["fingerprint"] != first["fingerprint"]
+
+
+def test_reuse_predicts_anew_what_was_corrected_and_makes_a_lost_artefact_again(service, settings, markets):
+    first = trained(service, settings, task())
+    before = predictions(service, first["fingerprint"])
+    lake = service.resources.lake
+    april = markets["EDGE"][1].filter(pl.col("ts") >= SPLIT)
+    lake.replace(FEATURES, april.with_columns(log_return_1m=pl.col("log_return_1m") * 2))
+    [file] = (settings.home / "models").iterdir()
+    kept = file.read_bytes()
+    file.unlink()
+    again = trained(service, settings, task())
+    assert (again["fingerprint"], again["reused"]) == (first["fingerprint"], False)
+    assert file.read_bytes() == kept
+    third = trained(service, settings, task())
+    assert third["reused"]
+    after = predictions(service, first["fingerprint"])
+    inside = pl.col("ts") < SPLIT
+    assert after.filter(inside).equals(before.filter(inside))
+    assert (after.filter(~inside)["prediction"] != before.filter(~inside)["prediction"]).mean() > 0.9
+    assert service.models.page(ModelFilter())[1] == 1
+
+
+def test_bars_without_features_stop_a_training_instead_of_shrinking_it(service, settings):
+    later = Window(start=START, end=datetime(2024, 5, 15, tzinfo=UTC))
+    service.resources.lake.upsert(BARS_1M, reverting_bars("EDGE", END, later.end, seed=6))
+    job_id = service.models.submit(task(train=later, predict=None))
+    with pytest.raises(
+        InvalidInput, match=r"no features of core-.* from 2024-05-01 13:30 UTC on: POST /features/build"
+    ):
+        finished(service, settings, job_id)
 
 
 def test_two_trainings_from_nothing_give_the_same_model_bit_for_bit(service, settings):
