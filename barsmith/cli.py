@@ -20,6 +20,7 @@ COMMANDS = {
     "evolve": "barsmith.commands.evolve:evolve",
     "optimize": "barsmith.commands.optimize:optimize",
     "sql": "barsmith.commands.sql:sql",
+    "sweep": "barsmith.commands.sweep:sweep",
     "doctor": "barsmith.commands.doctor:doctor",
 }
 

@@ -14,6 +14,7 @@ from shared.errors import NotFound, Unavailable
 
 if TYPE_CHECKING:
     from shared.storage.embedded import EmbeddedPostgres
+    from shared.storage.lake import Lake
 
 _MAX_DEATHS = 5
 _CALM_SECONDS = 60.0
@@ -79,3 +80,18 @@ def reachable_database(home: Path, environ: Mapping[str, str] = os.environ) -> I
 
     with EmbeddedPostgres(resting) as url:
         yield url, lake_root
+
+
+@contextmanager
+def reachable_lake(home: Path) -> Iterator[Lake]:
+    """Yield the lake of a data folder, whether a stack runs on it or not. Raises as `reachable_database`."""
+    from shared.clock import SystemClock
+    from shared.storage.lake import Lake
+    from shared.storage.postgres import Database
+
+    with reachable_database(home) as (url, root):
+        database = Database(url, application_name="barsmith")
+        try:
+            yield Lake(database, root, SystemClock())
+        finally:
+            database.close()

@@ -56,10 +56,18 @@ class ServiceSettings(BaseSettings):
     def lake_root(self) -> str:
         return self.lake_url or str(self.home / "lake")
 
+    #: where a browser finds each service, when that is not where the other services find it (containers)
+    public_urls: dict[str, str] = Field(default_factory=dict[str, str])
+
     @property
     def service_urls(self) -> dict[str, str]:
         """Base URL of every service by name, in the order of the pipeline."""
         return {name: getattr(self, f"{name}_url").rstrip("/") for name in SERVICE_PORTS}
+
+    @property
+    def browser_urls(self) -> dict[str, str]:
+        """Base URL of every service as a browser reaches it."""
+        return {name: self.public_urls.get(name, url).rstrip("/") for name, url in self.service_urls.items()}
 
     def bind(self) -> tuple[str, int]:
         """Host and port this service listens on, read off its own URL unless `bind_host` names another host."""

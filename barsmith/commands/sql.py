@@ -24,23 +24,17 @@ def sql(query: str, style: str, home: Path) -> None:
     """
     import duckdb
 
-    from barsmith.database import reachable_database
-    from shared.clock import SystemClock
+    from barsmith.database import reachable_lake
     from shared.errors import InvalidInput
     from shared.storage.duck import connect
-    from shared.storage.lake import Lake
-    from shared.storage.postgres import Database
 
-    with reachable_database(home) as (url, lake_root):
-        database = Database(url, application_name="barsmith sql")
+    with reachable_lake(home) as lake:
         try:
-            result = connect(Lake(database, lake_root, SystemClock())).sql(query)
+            result = connect(lake).sql(query)
             if result is not None:
                 _show(result, style)
         except duckdb.Error as error:
             raise InvalidInput(str(error).strip()) from error
-        finally:
-            database.close()
 
 
 def _show(result: object, style: str) -> None:

@@ -39,7 +39,7 @@ class Shell:
         return cls(
             service=settings.name,
             title=title,
-            services=settings.service_urls,
+            services=settings.browser_urls,
             letters=_letters(settings.service_urls),
             version=f"{product_version()} {commit}".strip(),
             static=assets.static_url,

@@ -3,10 +3,18 @@
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime
 
+import polars as pl
 import pytest
 
 from barsmith.cli import COMMANDS, cli
+from shared.clock import FixedClock
+from shared.contracts.datasets import BARS_1M
+from shared.storage.embedded import EmbeddedPostgres
+from shared.storage.lake import Lake, migrate_lake
+from shared.storage.postgres import Database
+from shared.testing.markets import reverting_bars
 
 HALF_A_SECOND = 0.5
 
@@ -77,3 +85,21 @@ def test_a_worker_that_cannot_work_says_why(arguments, said):
     assert run.returncode == 1
     assert said in run.stderr
     assert "Traceback" not in run.stderr
+
+
+def test_sweep_gives_back_what_was_replaced_and_keeps_what_is_read(tmp_path):
+    day = [datetime(2024, 3, 4, tzinfo=UTC), datetime(2024, 3, 5, tzinfo=UTC)]
+    with EmbeddedPostgres(tmp_path / "postgres") as url:
+        database = Database(url, application_name="test")
+        migrate_lake(database)
+        long_ago = Lake(database, str(tmp_path / "lake"), FixedClock(datetime(2024, 6, 1, tzinfo=UTC)))
+        for seed in (1, 2):
+            long_ago.upsert(BARS_1M, reverting_bars("SPY", *day, seed=seed))
+        wanted = long_ago.read(long_ago.snapshot(BARS_1M))
+        database.close()
+    assert len(list((tmp_path / "lake").rglob("*.parquet"))) == 2
+    run = barsmith("sweep", "--home", str(tmp_path), env={})
+    assert (run.returncode, run.stderr) == (0, "")
+    assert run.stdout.startswith("removed 1 superseded and 0 unfinished files, ")
+    (kept,) = (tmp_path / "lake").rglob("*.parquet")
+    assert pl.read_parquet(kept, columns=["close"]).equals(wanted.select("close"))
