@@ -15,7 +15,10 @@ _PR_SET_PDEATHSIG = 1
 
 @dataclass(frozen=True, kw_only=True)
 class ChildSpec:
-    """What to start. `name` is the prefix of its log lines; `ready_url` answers 200 and JSON with its `pid` once it can work."""
+    """What to start.
+
+    `name` is the prefix of its log lines; `ready_url` answers 200 and JSON with its `pid` once it can work.
+    """
 
     name: str
     argv: tuple[str, ...]
