@@ -14,7 +14,6 @@ from shared.contracts.messages import Fingerprint
 from shared.errors import Conflict, InvalidInput, NotFound
 from shared.jobs.queue import Queue
 from shared.web.forms import Form, SubmittedForm, check_form, with_error
-from shared.web.job_pages import queue_rows
 from shared.web.pages import page_router, redirect_after_post, render
 from shared.web.pagination import PageNumbers, PageQuery
 from shared.web.parts import provided
@@ -39,7 +38,7 @@ class Home:
             self._request,
             "home.html",
             status=200 if form is None else 422,
-            queues=queue_rows(self._queue.counts()),
+            queues=self._queue.activity(),
             jobs=jobs,
             workers=self._queue.workers(),
             page=paging.of(found, total),

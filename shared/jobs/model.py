@@ -173,6 +173,25 @@ class Count:
         object.__setattr__(self, "state", JobState(self.state))
 
 
+@dataclass(frozen=True, kw_only=True)
+class Activity:
+    """What a kind of job waits for and gets done. `oldest_waiting`: since when its oldest ready job could begin."""
+
+    kind: str
+    waiting: int
+    running: int
+    done: int
+    failed: int
+    oldest_waiting: datetime | None
+    #: jobs done in each five minutes of the last hour, the oldest first
+    last_hour: list[int]
+
+    @property
+    def per_minute(self) -> float:
+        """Jobs done a minute, over the last five."""
+        return self.last_hour[-1] / 5
+
+
 class Beat(StrEnum):
     """What a worker is told about a job it holds."""
 

@@ -15,6 +15,7 @@ import psycopg
 
 from shared.errors import Conflict, InvalidInput, NotFound
 from shared.jobs.model import (
+    Activity,
     Attempt,
     Beat,
     Claim,
@@ -134,6 +135,11 @@ class Queue:
         """Return how many jobs there are of each kind and state."""
         with self.database.transaction() as conn:
             return self._queries.rows(conn, "counts", Count)
+
+    def activity(self) -> list[Activity]:
+        """Return what each kind of job waits for and gets done, for dashboards."""
+        with self.database.transaction() as conn:
+            return self._queries.rows(conn, "activity", Activity)
 
     def workers(self) -> list[WorkerInfo]:
         """Return every worker seen in the last day and what it does now."""

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 from typing import Any
 
 from fastapi import Request, Response
 
-from shared.jobs.model import Count, JobState
+from shared.jobs.model import JobState
 from shared.web.job_views import QueueDep
 from shared.web.pages import page_router, redirect_after_post, render
 from shared.web.pagination import PageQuery
@@ -23,15 +22,6 @@ def state_from_word(word: str) -> JobState | None:
     return known or next((state for state in JobState if state.value == word.upper()), None)
 
 
-def queue_rows(counts: Iterable[Count]) -> list[dict[str, Any]]:
-    """Turn counts so that each kind is a row and each state a column."""
-    rows: dict[str, dict[str, Any]] = {}
-    for count in counts:
-        row = rows.setdefault(count.kind, {"kind": count.kind, **dict.fromkeys(JobState, 0)})
-        row[count.state] = count.jobs
-    return list(rows.values())
-
-
 @router.get("/jobs")
 def jobs_page(request: Request, queue: QueueDep, paging: PageQuery, kind: str = "", state: str = "") -> Response:
     """Queues, jobs and workers."""
@@ -40,11 +30,17 @@ def jobs_page(request: Request, queue: QueueDep, paging: PageQuery, kind: str = 
         request,
         "shared/jobs.html",
         page=paging.of(*found),
-        queues=queue_rows(queue.counts()),
+        queues=queue.activity(),
         workers=queue.workers(),
         filtered={"kind": kind, "state": state},
         states=list(JobState),
     )
+
+
+@router.get("/workers")
+def workers_page(request: Request, queue: QueueDep) -> Response:
+    """Workers of all services: what they do, and what they can do."""
+    return render(request, "shared/workers_page.html", workers=queue.workers())
 
 
 @router.get("/jobs/{job_id:int}")

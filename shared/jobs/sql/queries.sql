@@ -28,7 +28,7 @@ order by r.id;
 
 -- name: fail
 -- End an attempt without a result; the job's new state, or null when the lease is lost.
-select jobs.fail(%(job_id)s, %(token)s, %(error)s, %(retry)s, %(counted)s, %(backoff)s) as state;
+select jobs.fail(%(job_id)s::bigint, %(token)s, %(error)s, %(retry)s, %(counted)s, %(backoff)s) as state;
 
 -- name: fence
 -- The job's id if its lease is live; the share lock keeps it so until this transaction ends.
@@ -42,7 +42,7 @@ select jobs.rescue(%(backoff)s) as rescued;
 
 -- name: cancel
 -- Cancel a job that has not ended; the state it was in.
-select jobs.cancel(%(job_id)s) as state;
+select jobs.cancel(%(job_id)s::bigint) as state;
 
 -- name: leave
 -- Forget a worker that stopped by itself.
@@ -100,6 +100,39 @@ select id from jobs.job_group where id = %(group_id)s;
 -- name: counts
 -- Jobs by kind and state.
 select kind, state, count(*) as jobs from jobs.job group by kind, state order by kind, state;
+
+-- name: activity
+-- What each kind waits for and gets done: one row a kind that has ever had a job. `last_hour`: jobs done in each of
+-- twelve spans of five minutes, the oldest first.
+with finished as (
+    select kind, least(11, floor(extract(epoch from clock_timestamp() - finished_at) / 300))::int as ago, count(*) as jobs
+    from jobs.job
+    where state = 'COMPLETED' and finished_at > clock_timestamp() - interval '1 hour'
+    group by 1, 2
+),
+
+standing as (
+    select
+        kind,
+        count(*) filter (where state = 'PENDING') as waiting,
+        count(*) filter (where state = 'RUNNING') as running,
+        count(*) filter (where state = 'COMPLETED') as done,
+        count(*) filter (where state = 'FAILED') as failed,
+        -- a job that may not start yet is not kept waiting
+        min(run_after) filter (where state = 'PENDING' and run_after <= clock_timestamp()) as oldest_waiting
+    from jobs.job
+    group by kind
+)
+
+select
+    s.*,
+    array(
+        select coalesce(f.jobs, 0) from generate_series(11, 0, -1) as span (ago)
+        left join finished as f on f.kind = s.kind and f.ago = span.ago
+        order by span.ago desc
+    ) as last_hour
+from standing as s
+order by s.kind;
 
 -- name: attempts
 -- The attempts of a job that have ended, oldest first.

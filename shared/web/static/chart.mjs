@@ -5,8 +5,9 @@
 //              candles need "open", "high", "low", "close" and may have "volume".
 //              "markers": [{"time", "side": "long" | "short" | "exit", "text"}] puts arrows on the first series.
 // data-series  JSON list: [{"name", "label", "tone": "s1|bench|hit|s4|s5|up|down", "dash", "scale": "left|right",
-//              "format": "number|percent|price"}]
-// data-band    "true": left and right scales each get a band of their own, so their lines never cross
+//              "format": "number|percent|price|money", "level"}]
+// data-band    "true": series of the right scale get a pane of their own below, so lines never cross and each axis
+//              labels its own values only
 // data-refetch "true": the server answers ?from&to (epoch seconds) with finer bars after a zoom
 import { candlePlan, linePlan } from "./series.mjs";
 
@@ -36,19 +37,17 @@ function loadLibrary(url) {
   });
 }
 
-function frameOptions(colour, holder) {
-  const band = holder.dataset.band === "true";
+function frameOptions(colour) {
   return {
     autoSize: true,
     layout: { background: { color: "transparent" }, textColor: colour.muted, fontSize: 11, attributionLogo: true,
-      fontFamily: getComputedStyle(document.body).fontFamily },
+      fontFamily: getComputedStyle(document.body).fontFamily,
+      panes: { separatorColor: colour.line, separatorHoverColor: colour.edge, enableResize: false } },
     grid: { vertLines: { visible: false }, horzLines: { color: colour.line } },
     crosshair: { mode: 0, vertLine: { color: colour.edge, labelBackgroundColor: colour.edge },
       horzLine: { color: colour.edge, labelBackgroundColor: colour.edge } },
-    leftPriceScale: { visible: false, borderColor: colour.line,
-      scaleMargins: band ? { top: 0.06, bottom: 0.34 } : { top: 0.08, bottom: 0.08 } },
-    rightPriceScale: { visible: false, borderColor: colour.line,
-      scaleMargins: band ? { top: 0.72, bottom: 0.04 } : { top: 0.08, bottom: 0.08 } },
+    leftPriceScale: { visible: false, borderColor: colour.line, scaleMargins: { top: 0.08, bottom: 0.08 } },
+    rightPriceScale: { visible: false, borderColor: colour.line, scaleMargins: { top: 0.08, bottom: 0.08 } },
     timeScale: { timeVisible: true, secondsVisible: false, borderColor: colour.line, rightOffset: 2, minBarSpacing: 0.01,
       enableConflation: true },
     localization: { timeFormatter: (time) => `${new Date(time * 1000).toISOString().slice(0, 16).replace("T", " ")} UTC` },
@@ -67,7 +66,7 @@ class TimeChart {
     const library = window.LightweightCharts;
     this.data = await this.fetchData();
     this.colour = colours();
-    this.chart = library.createChart(this.holder, frameOptions(this.colour, this.holder));
+    this.chart = library.createChart(this.holder, frameOptions(this.colour));
     this.series = this.plan.make(this.chart, library, this.colour);
     this.fill();
     this.chart.timeScale().fitContent();
@@ -94,7 +93,7 @@ class TimeChart {
 
   repaint() {
     this.colour = colours();
-    this.chart.applyOptions(frameOptions(this.colour, this.holder));
+    this.chart.applyOptions(frameOptions(this.colour));
     this.plan.paint(this.series, this.colour);
     this.fill();
   }

@@ -2,6 +2,7 @@
 import { startFrame } from "./frame.mjs";
 import { startKeys } from "./keys.mjs";
 import { startLive } from "./live.mjs";
+import { startScrollHints } from "./scroll.mjs";
 
 const body = document.body.dataset;
 
@@ -26,6 +27,7 @@ async function lightLineage() {
 
 startFrame();
 startKeys();
+startScrollHints();
 startLive(body.static);
 await Promise.allSettled([drawCharts(), drawTips(), lightLineage()]);
 requestAnimationFrame(() => requestAnimationFrame(() => { document.documentElement.dataset.ready = "1"; }));

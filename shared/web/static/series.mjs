@@ -4,6 +4,7 @@ const DASHED = 2;
 const FORMATS = {
   number: (value) => signless(value.toFixed(2)),
   price: (value) => signless(value.toLocaleString("en", { minimumFractionDigits: 2, maximumFractionDigits: 2 })),
+  money: (value) => signless(Math.round(value).toLocaleString("en")),
   percent: (value) => `${signless((value * 100).toFixed(1))} %`,
 };
 
@@ -31,6 +32,7 @@ function markersOf(data, colour) {
 
 export function linePlan(holder) {
   const specs = JSON.parse(holder.dataset.series);
+  const paneOf = (spec) => (holder.dataset.band === "true" && (spec.scale ?? "right") === "right" ? 1 : 0);
   let markers = null;
   const look = (spec, colour) => ({
     color: colour[spec.tone ?? "s1"], lineWidth: spec.dash ? 1 : 2, lineStyle: spec.dash ? DASHED : 0,
@@ -43,10 +45,12 @@ export function linePlan(holder) {
       for (const side of ["left", "right"]) {
         chart.priceScale(side).applyOptions({ visible: specs.some((spec) => (spec.scale ?? "right") === side) });
       }
-      const made = specs.map((spec) => chart.addSeries(library.LineSeries, look(spec, colour)));
+      const made = specs.map((spec) => chart.addSeries(library.LineSeries, look(spec, colour), paneOf(spec)));
+      const panes = chart.panes();
+      if (panes.length > 1) panes.forEach((pane, index) => pane.setStretchFactor(index ? 1 : 3));
       specs.forEach((spec, index) => {
         if (spec.level !== undefined) {
-          made[index].createPriceLine({ price: spec.level, color: colour.edge, lineWidth: 1, lineStyle: DASHED, axisLabelVisible: true });
+          made[index].createPriceLine({ price: spec.level, color: colour.edge, lineWidth: 1, lineStyle: DASHED, axisLabelVisible: false });
         }
       });
       markers = library.createSeriesMarkers(made[0], []);
