@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Response
-from pydantic import AwareDatetime
 
 from feature_service.schemas import BuildAccepted, BuildRequest, CoverageOut, FeatureOut, SetOut
 from feature_service.use_cases import Features
+from shared.contracts.messages import Instant
 from shared.web.pagination import Page, PageQuery
 from shared.web.service import provided
 from shared.web.tables import TableFormat, table_response
@@ -52,8 +52,8 @@ def submit_build(body: BuildRequest, features: FeaturesDep) -> BuildAccepted:
 def read_features(
     symbol: str,
     features: FeaturesDep,
-    start: AwareDatetime | None = None,
-    end: AwareDatetime | None = None,
+    start: Instant | None = None,
+    end: Instant | None = None,
     columns: Annotated[str, Query(description="comma-separated; all when left out")] = "",
     feature_set: str = "core",
     kind: Annotated[TableFormat, Query(alias="format")] = "json",

@@ -10,7 +10,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 from feature_service.domain.catalogue import FeatureSet
 from feature_service.domain.feature import Feature
 from feature_service.domain.records import Coverage
-from shared.contracts.messages import BuildFeatures, Symbol, Window
+from shared.contracts.messages import BuildFeatures, Day, Symbol, Window
 
 
 class BuildRequest(BaseModel):
@@ -110,8 +110,8 @@ class BuildForm(BaseModel):
     """What the page's form sends. Days begin at 00:00 UTC; the last one is not included."""
 
     symbols: Annotated[tuple[Symbol, ...], BeforeValidator(_symbols), Field(min_length=1, max_length=500)]
-    start: date
-    end: date
+    start: Day
+    end: Day
     feature_set: str = "core"
 
     @model_validator(mode="after")

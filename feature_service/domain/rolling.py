@@ -20,8 +20,17 @@ def mean(values: FloatArray, window: int, min_samples: int | None = None) -> Flo
 
 
 def std(values: FloatArray, window: int, ddof: int = 1) -> FloatArray:
-    """Return the standard deviation over the last `window` bars."""
-    return _array(_series(values).rolling_std(window, min_samples=window, ddof=ddof))
+    """Return the standard deviation over the last `window` bars: exactly 0 where they are all the same."""
+    spread = _array(_series(values).rolling_std(window, min_samples=window, ddof=ddof))
+    return np.where(highest(values, window) == lowest(values, window), 0.0, spread)
+
+
+def root_mean_square(values: FloatArray, window: int) -> FloatArray:
+    """Return sqrt(mean(values^2)) over the last `window` bars: exactly 0 where they are all 0."""
+    square = np.square(values)
+    # after a large value has left the window, what is left of a sum of zeros can be a rounding error below 0
+    calm = highest(square, window) == 0
+    return np.sqrt(np.where(calm, 0.0, np.maximum(mean(square, window), 0.0)))
 
 
 def highest(values: FloatArray, window: int) -> FloatArray:

@@ -12,7 +12,7 @@ from feature_service.domain.returns import log_return
 
 def realised_vol(bars: Bars, window: int) -> FloatArray:
     """Return sqrt(mean(r^2)) over the last `window` bars, per bar, not annualised."""
-    return np.sqrt(rolling.mean(np.square(log_return(bars)), window))
+    return rolling.root_mean_square(log_return(bars), window)
 
 
 def vol_ratio(bars: Bars, short: int, long: int) -> FloatArray:
@@ -22,7 +22,7 @@ def vol_ratio(bars: Bars, short: int, long: int) -> FloatArray:
 
 def parkinson_vol(bars: Bars, window: int) -> FloatArray:
     """Return sqrt(mean(ln(H/L)^2) / (4 ln 2)) over the last `window` bars, per bar."""
-    return np.sqrt(rolling.mean(np.square(np.log(bars.high / bars.low)), window) / (4 * np.log(2)))
+    return rolling.root_mean_square(np.log(bars.high / bars.low), window) / np.sqrt(4 * np.log(2))
 
 
 def atr_ratio(bars: Bars, window: int) -> FloatArray:

@@ -114,6 +114,15 @@ def test_a_market_that_stands_still_has_neutral_values_and_no_nan_after_warm_up(
     assert (last["return_z_15"], last["vol_ratio_60"], last["obv_slope_20"]) == (0.0, 1.0, 0.0)
 
 
+def test_a_jump_leaves_nothing_behind_when_it_has_left_the_window():
+    still = daily([100.0] * 100 + [137.3, 81.7, 92.11] + [90.0] * 600, low=[99.0] * 102 + [50.0] + [90.0] * 600)
+    still = replace(still, high=np.maximum(still.high, still.close), low=np.minimum(still.low, still.close))
+    last = CORE.compute(still).drop("overnight_gap").row(-1, named=True)
+    assert not any(math.isnan(value) for name, value in last.items() if name != "ts")
+    assert (last["realised_vol_30"], last["parkinson_vol_20"], last["vol_ratio_60"]) == (0.0, 0.0, 1.0)
+    assert (last["return_z_15"], last["return_z_score_20"], last["vol_adj_mom_20"]) == (0.0, 0.0, 0.0)
+
+
 def test_rolling_sums_keep_their_digits_on_high_prices():
     bars = random_bars(8, price=10_000.0)
     ours = CORE.feature("bollinger_pct_b").values(bars)
