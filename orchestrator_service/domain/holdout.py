@@ -1,8 +1,8 @@
 """Which account a look at sealed data is charged to.
 
-A vintage is one symbol's CONFIRM dates, as first looked at. Its looks share one familywise error. Sliding the dates by
-a few days, other costs or corrected bars must not open a fresh account on the same days, so a look goes to any vintage
-of the symbol that overlaps it, until enough new days have arrived.
+A vintage is one symbol's CONFIRM dates, as first looked at. Its looks share one familywise error. Sliding the dates,
+cutting them shorter or further back, other costs or corrected bars must not open a fresh account, so a look goes to the
+symbol's latest vintage until enough days that are newer than all of it have arrived.
 """
 
 from __future__ import annotations
@@ -43,20 +43,20 @@ def new_vintage(symbol: str, window: Window, data_version: str, costs: Costs, al
 
 
 def account_for(wanted: Vintage, opened: Sequence[Vintage]) -> Vintage:
-    """Return the vintage that a look at `wanted` is charged to: an overlapping one of the same symbol, or itself.
+    """Return the vintage that a look at `wanted` is charged to: an opened one of the same symbol, or itself.
 
-    Of several the latest counts. A vintage whose end is 60 sessions or more away is another one: days released from
-    it may overlap, the bound over vintages is a union bound.
+    Of several the latest counts. Only sessions after a vintage's end are new to it: with 60 of them `wanted` is another
+    vintage, and days it shares with the old one are allowed, the bound over vintages is a union bound. Days before
+    that end were looked at or searched on already, however they are cut.
     """
-    bound = [one for one in opened if one.symbol == wanted.symbol and not _fresh(wanted, one)]
+    bound = [one for one in opened if one.symbol == wanted.symbol and _new_sessions(wanted, one) < NEW_SESSIONS]
     return max(bound, key=lambda one: one.window.end, default=wanted)
 
 
-def _fresh(wanted: Vintage, other: Vintage) -> bool:
-    if wanted.window.start >= other.window.end or wanted.window.end <= other.window.start:
-        return True
-    ends = sorted((wanted.window.end, other.window.end))
-    return len(sessions_between(_micros(ends[0]), _micros(ends[1]))) >= NEW_SESSIONS
+def _new_sessions(wanted: Vintage, other: Vintage) -> int:
+    """Return how many sessions of `wanted` begin after the end of `other`."""
+    first = max(wanted.window.start, other.window.end)
+    return len(sessions_between(_micros(first), _micros(wanted.window.end))) if first < wanted.window.end else 0
 
 
 def _micros(at: datetime) -> int:

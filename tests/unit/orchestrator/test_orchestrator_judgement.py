@@ -77,8 +77,8 @@ def test_the_gate_repeats_itself_with_the_same_seed():
 # looks ----------------------------------------------------------------------------------------------------------------
 
 
-def vintage(first: int, symbol: str = "SPY", costs: Costs | None = None, data: str = "d"):
-    window = split_sessions(history(750, first), 250, 250).confirm.window
+def vintage(first: int, symbol: str = "SPY", costs: Costs | None = None, data: str = "d", count=750, confirm=250):
+    window = split_sessions(history(count, first), 250, confirm).confirm.window
     return new_vintage(symbol, window, data, costs or Costs(), 0.05, 10)
 
 
@@ -92,9 +92,19 @@ def test_sliding_dates_other_costs_and_corrected_bars_stay_on_one_account():
         assert account_for(other, [opened]) == opened
 
 
+def test_days_that_are_not_new_open_no_account_however_they_are_cut():
+    opened = vintage(4_000)
+    # begins with the sealed days and ends earlier; lies further back; lies wholly before; a short tail of new days
+    for other in (
+        vintage(4_000, count=690, confirm=190), vintage(4_000 - NEW_SESSIONS), vintage(3_400),
+        vintage(4_000, count=775, confirm=20),
+    ):  # fmt: skip
+        assert account_for(other, [opened]) == opened
+
+
 def test_sixty_new_sessions_or_another_symbol_open_an_account():
     opened = vintage(4_000)
-    for other in (vintage(4_000 + NEW_SESSIONS), vintage(4_000 - NEW_SESSIONS), vintage(4_000, "QQQ"), vintage(4_300)):
+    for other in (vintage(4_000 + NEW_SESSIONS), vintage(4_000, "QQQ"), vintage(4_300)):
         assert account_for(other, [opened]) == other
     newer = vintage(4_000 + NEW_SESSIONS)
     assert account_for(vintage(4_030), [opened, newer]) == newer
