@@ -6,10 +6,10 @@ from datetime import UTC, date, datetime, time
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, Field, ValidationInfo, field_validator
+from pydantic import BaseModel, BeforeValidator, Field, ValidationInfo, field_validator
 
 from ingestion_service.domain.requests import ImportFiles, IngestBars
-from shared.contracts.messages import Symbol
+from shared.contracts.messages import Instant, Symbol
 
 
 def _midnight(value: object) -> object:
@@ -22,7 +22,7 @@ def _midnight(value: object) -> object:
     return value
 
 
-Moment = Annotated[AwareDatetime, BeforeValidator(_midnight)]
+Moment = Annotated[Instant, BeforeValidator(_midnight)]
 
 
 class Format(StrEnum):

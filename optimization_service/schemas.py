@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, time
+from datetime import UTC, datetime, time
 from typing import Annotated, Literal, Self, get_args
 
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from optimization_service.domain.batch import HOLD_BARS, THRESHOLDS, Batch, Grid
 from optimization_service.domain.luck import Luck
 from optimization_service.domain.records import BatchState, Cell, Member, Trial
 from optimization_service.store import TrialFilter
 from optimization_service.use_cases import BatchView, Wish
-from shared.contracts.messages import Costs, Fingerprint, Metrics, Setting, Symbol, Window
+from shared.contracts.messages import Costs, Day, Fingerprint, Instant, Metrics, Setting, Symbol, Window
 from shared.errors import InvalidInput
 
 SortColumn = Literal[
@@ -73,8 +73,8 @@ class BatchRequest(Grid):
     models: tuple[Fingerprint, ...] = ()
     top: int = Field(default=0, ge=0, le=1_000)
     symbols: tuple[Symbol, ...] = ()
-    start: AwareDatetime | None = None
-    end: AwareDatetime | None = None
+    start: Instant | None = None
+    end: Instant | None = None
     costs: Costs = Costs()
     starting_cash: float = Field(default=100_000.0, gt=0)
     priority: float = 0.0
@@ -253,7 +253,7 @@ class BatchForm(BaseModel):
     models: Annotated[tuple[Fingerprint, ...], BeforeValidator(_listed)] = ()
     top: int = Field(default=0, ge=0, le=1_000)
     symbols: Annotated[tuple[Symbol, ...], BeforeValidator(_listed)] = ()
-    end: date | None = None
+    end: Day | None = None
     thresholds: Annotated[tuple[float, ...], BeforeValidator(_listed)] = THRESHOLDS
     hold_bars: Annotated[tuple[int, ...], BeforeValidator(_listed)] = HOLD_BARS
     side: Literal["long_flat", "long_short", "both"] = "long_flat"

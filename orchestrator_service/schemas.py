@@ -13,7 +13,7 @@ from orchestrator_service.domain.records import Model, Promotion
 from orchestrator_service.domain.verdict import Verdict
 from orchestrator_service.domain.windows import Periods
 from orchestrator_service.use_cases import RunView
-from shared.contracts.messages import Estimator, Metrics, Symbol
+from shared.contracts.messages import Day, Estimator, Metrics, Symbol
 
 
 class EvolveRequest(SearchPlan):
@@ -52,8 +52,8 @@ class EvolveForm(BaseModel):
     horizons: Numbers = SearchPlan().horizons
     generations: int = SearchPlan().generations
     survivors: int = SearchPlan().survivors
-    start: date | None = None
-    end: date | None = None
+    start: Day | None = None
+    end: Day | None = None
     half_spread_bps: float = SearchPlan().costs.half_spread_bps
     seed: int = SearchPlan().seed
 

@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self, get_args
 
 from pydantic import BaseModel, BeforeValidator, Field, model_validator
 
-from shared.contracts.messages import Costs, Fill, Fingerprint, Metrics, Setting, Sweep, Symbol, Window
+from shared.contracts.messages import Costs, Day, Fill, Fingerprint, Metrics, Setting, Sweep, Symbol, Window
 from shared.errors import InvalidInput
 from shared.web.pagination import PageNumbers
 from simulation_service.domain.records import Run, SweepRecord
@@ -177,8 +177,8 @@ class SimulateForm(BaseModel):
 
     model: Fingerprint
     symbol: Symbol
-    start: date
-    end: date
+    start: Day
+    end: Day
     thresholds: Annotated[tuple[Threshold, ...], BeforeValidator(_listed)] = (0.0001, 0.0005, 0.001, 0.002)
     hold_bars: Annotated[tuple[Count, ...], BeforeValidator(_listed)] = (0, 15)
     side: Literal["long_flat", "long_short"] = "long_flat"

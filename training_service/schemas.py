@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import BaseModel, BeforeValidator, Field, model_validator
 
-from shared.contracts.messages import Estimator, Folds, Symbol, Target, Train, Window
+from shared.contracts.messages import Day, Estimator, Folds, Symbol, Target, Train, Window
 from shared.errors import InvalidInput
 from shared.web.pagination import PageNumbers
 from training_service.domain.records import Model, Predicted
@@ -99,9 +99,9 @@ class TrainForm(BaseModel):
     symbol: Symbol
     estimator: Estimator = Estimator.ELASTICNET
     horizon_bars: int = Field(default=15, ge=1, le=389)
-    start: date
-    end: date
-    predict_until: date | None = None
+    start: Day
+    end: Day
+    predict_until: Day | None = None
     feature_set: str = "core"
     features: Annotated[tuple[str, ...], BeforeValidator(_listed)] = ()
     train_days: int = Field(default=120, ge=5)

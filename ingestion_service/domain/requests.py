@@ -6,17 +6,17 @@ from datetime import UTC, datetime
 from typing import Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AwareDatetime, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from shared.contracts.messages import Message, Symbol
+from shared.contracts.messages import Instant, Message, Symbol
 
 
 class IngestBars(Message):
     """Fetch the bars of `symbol` in [start, end) from `provider`; what was fetched before is not asked for again."""
 
     symbol: Symbol
-    start: AwareDatetime
-    end: AwareDatetime
+    start: Instant
+    end: Instant
     provider: str
     #: ask again for what was fetched before
     refresh: bool = False

@@ -23,11 +23,15 @@ def find_files(path: str, glob: str | None = None) -> list[Path]:
 
     Raises InvalidInput when there is nothing to read, saying what is there instead.
     """
-    root = Path(path).expanduser()
-    if root.is_file():
+    try:
+        root = Path(path).expanduser()
+        is_file, is_folder, exists = root.is_file(), root.is_dir(), root.exists()
+    except (OSError, ValueError, RuntimeError) as error:  # too long, a NUL in it, "~nobody"
+        raise InvalidInput(f"{path:.100}: cannot be a path on this machine: {_reason(error)}") from error
+    if is_file:
         return [_readable(root)]
-    if not root.is_dir():
-        raise InvalidInput(f"{path}: no such file or folder on this machine" if not root.exists() else _odd(path))
+    if not is_folder:
+        raise InvalidInput(f"{path}: no such file or folder on this machine" if not exists else _odd(path))
     found = sorted(file for file in root.glob(_safe(glob or "*")) if file.is_file())
     files = [_readable(file) for file in found] if glob else [file for file in found if _suffix(file)]
     if not files:
@@ -106,6 +110,10 @@ class FileSource:
         except (pl.exceptions.PolarsError, OSError, UnicodeError) as error:
             first = str(error).strip().splitlines()[0]
             raise InvalidInput(f"{self.path}: cannot be read as {_suffix(self.path)}: {first}") from error
+
+
+def _reason(error: Exception) -> str:
+    return (error.strerror if isinstance(error, OSError) else None) or str(error)
 
 
 def _suffix(file: Path) -> str | None:

@@ -14,6 +14,7 @@ from ingestion_service.domain.validation import EXAMPLES, Screened, screen
 from ingestion_service.store.bars import BarStore
 from ingestion_service.store.files import FileSource, find_files
 from shared.clock import Clock
+from shared.contracts.identifiers import fingerprint
 from shared.contracts.kinds import JobKind
 from shared.errors import InvalidInput, NotFound
 from shared.jobs.context import JobContext
@@ -85,7 +86,7 @@ class Intake:
                 Submission(
                     kind=JobKind.IMPORT_FILES,
                     payload=request.model_dump(mode="json"),
-                    unique_key=f"import {request.model_dump_json()}",
+                    unique_key=fingerprint("import", request=request),
                 )
             ]
         )[0]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Literal, Self
 
-from pydantic import AwareDatetime, Field, model_validator
+from pydantic import Field, model_validator
 
-from shared.contracts.messages import Costs, Estimator, Fill, Message
+from shared.contracts.messages import Costs, Estimator, Fill, Instant, Message
 
 #: Bumped by hand whenever the numbers of a run or verdict change.
 CODE_VERSION = "1"
@@ -65,8 +65,8 @@ class SearchPlan(Message):
     """Everything that decides a search but the symbol."""
 
     feature_set: str = Field(default="core", pattern=r"^[a-z0-9_\-]{1,40}$")
-    start: AwareDatetime | None = None  # None: from the first features there are
-    end: AwareDatetime | None = None
+    start: Instant | None = None  # None: from the first features there are
+    end: Instant | None = None
     estimators: tuple[Estimator, ...] = (Estimator.ELASTICNET, Estimator.XGBOOST)
     horizons: tuple[int, ...] = (5, 15, 30)
     params: dict[Estimator, Parameters] = Field(default_factory=dict[Estimator, Parameters])

@@ -6,11 +6,11 @@ Windows are half-open [start, end) in UTC. Money is in the symbol's currency, co
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from enum import StrEnum
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, TypeVar
 
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from shared.contracts.identifiers import check_symbol
 from shared.errors import InvalidInput
@@ -25,6 +25,18 @@ def _symbol(value: object) -> object:
         raise ValueError(str(error)) from error
 
 
+_When = TypeVar("_When", bound=date)
+
+
+def _plausible(value: _When) -> _When:
+    if not 1900 <= value.year < 2200:
+        raise ValueError(f"{value.isoformat()} is not a time of markets: use the years 1900 to 2199")
+    return value
+
+
+#: a moment with its time zone, and a day; the bound keeps typing errors and overflowing calendars out
+Instant = Annotated[AwareDatetime, AfterValidator(_plausible)]
+Day = Annotated[date, AfterValidator(_plausible)]
 Symbol = Annotated[str, BeforeValidator(_symbol)]
 Fingerprint = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
@@ -38,8 +50,8 @@ class Message(BaseModel):
 class Window(Message):
     """A half-open span of time [start, end) in UTC."""
 
-    start: AwareDatetime
-    end: AwareDatetime
+    start: Instant
+    end: Instant
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
