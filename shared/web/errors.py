@@ -9,12 +9,14 @@ import logging
 from collections.abc import Mapping
 from typing import Any, cast
 
+import psycopg
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from shared.errors import BarsmithError, Conflict, InvalidInput, NotFound, Unavailable
+from shared.jobs.model import storable
 from shared.logs import request_id
 from shared.web.accept import prefers_html
 from shared.web.templating import render
@@ -37,6 +39,10 @@ _NAMES = {
     413: "too_large",
     422: "invalid_payload",
 }
+#: what clients sent is quoted back to them, but not by the kilobyte
+LONGEST_DETAIL = 1_000
+#: SQLSTATEs of values no column can hold: an integer or a time out of range, text with a NUL (None: seen by the driver)
+_UNSTORABLE = (None, "22003", "22008", "22021", "22P02", "22P05")
 _INTERNAL = "Something went wrong on our side. The log has the details under this request id."
 
 
@@ -44,7 +50,9 @@ def error_response(
     request: Request, status: int, error: str, detail: str, headers: Mapping[str, str] | None = None
 ) -> Response:
     """Put an error into the envelope, or on a page when the client prefers one."""
-    envelope = {"error": error, "detail": detail, "request_id": request_id.get()}
+    if len(detail) > LONGEST_DETAIL:
+        detail = detail[:LONGEST_DETAIL] + "…"
+    envelope = {"error": error, "detail": storable(detail), "request_id": request_id.get()}
     if prefers_html(request.headers):
         return render(request, "shared/error.html", status=status, headers=headers, code=status, **envelope)
     return JSONResponse(envelope, status_code=status, headers=dict(headers or {}))
@@ -54,6 +62,9 @@ def describe_problems(problems: list[Any]) -> str:
     """Pydantic's problems in one sentence: where, what, and the value that was given."""
     parts = []
     for problem in problems[:5]:
+        if problem["type"] == "json_invalid":
+            parts.append(f"the body is not JSON: {problem['ctx']['error']} at character {problem['loc'][-1]}")
+            continue
         place = ".".join(str(step) for step in problem["loc"] if step not in ("body", "query", "path"))
         given = problem.get("input")
         shown = f" (got {given!r:.60})" if isinstance(given, str | int | float | bool) else ""
@@ -83,6 +94,14 @@ def _http_error(request: Request, raised: Exception) -> Response:
     return error_response(request, error.status_code, name, detail, error.headers)
 
 
+def _unstorable(request: Request, error: Exception) -> Response:
+    if isinstance(error, psycopg.Error) and error.sqlstate not in _UNSTORABLE:
+        return unexpected(request, error)
+    log.warning("value refused by the database", exc_info=error, extra={"action": "value_refused"})
+    said = (error.diag.message_primary if isinstance(error, psycopg.Error) else None) or str(error)
+    return error_response(request, 400, "invalid_input", f"The database cannot hold a value of the request: {said}")
+
+
 def unexpected(request: Request, error: BaseException) -> Response:
     """Log a bug with its traceback, and tell the client without any of it."""
     log.error("request failed", exc_info=error, extra={"action": "request_failed", "path": request.url.path})
@@ -92,5 +111,7 @@ def unexpected(request: Request, error: BaseException) -> Response:
 def install_errors(app: FastAPI) -> None:
     """Register the handlers. Unexpected errors are caught by the outermost middleware through `unexpected`."""
     app.add_exception_handler(BarsmithError, _barsmith_error)
+    app.add_exception_handler(psycopg.DataError, _unstorable)
+    app.add_exception_handler(UnicodeEncodeError, _unstorable)
     app.add_exception_handler(RequestValidationError, _malformed)
     app.add_exception_handler(HTTPException, _http_error)

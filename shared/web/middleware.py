@@ -3,7 +3,8 @@
 1. `Edge`       request id, one access log line, metrics, security headers, and the last catch of unexpected errors
 2. `HostGuard`  refuses Host headers this service was not told to answer to
 3. `CrossSite`  refuses writes that another site's page sends
-4. gzip         (Starlette's), which leaves event streams and compressed files alone
+4. `BodyLimit`  refuses bodies larger than any request of the house
+5. gzip         (Starlette's), which leaves event streams and compressed files alone
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from urllib.parse import urlsplit
 
 from fastapi import Request
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -29,6 +31,11 @@ log = logging.getLogger("shared.web.access")
 _SANE_ID = re.compile(r"^[A-Za-z0-9._-]{8,64}$")
 #: asked all the time and telling nothing: logged at DEBUG
 _QUIET_ROUTES = ("/static/{build}/{name}", "/vendor/{sha12}/{name}", "/healthz", "/metrics", "/siblings")
+#: characters of a path that are logged
+_LONGEST_PATH = 500
+#: bytes of a request's body; the largest that a client of the house sends is well below 1 MiB
+MAX_BODY = 16 * 2**20
+_TOO_LARGE = f"The request's body is larger than {MAX_BODY // 2**20} MiB. Send less at a time."
 _SAFE_METHODS = ("GET", "HEAD", "OPTIONS", "TRACE")
 # lightweight-charts inserts a <style> element: hence 'unsafe-inline' for styles only
 SECURITY_HEADERS = {
@@ -92,7 +99,7 @@ class Edge:
             extra={
                 "action": "request",
                 "method": scope["method"],
-                "path": scope["path"],
+                "path": scope["path"][:_LONGEST_PATH],
                 "route": route,
                 "status": status,
                 "seconds": round(seconds, 6),
@@ -155,6 +162,33 @@ class CrossSite:
             "This request was sent by a page of another site and is refused; use this service's own pages or curl.",
         )
         await response(scope, receive, send)
+
+
+class BodyLimit:
+    """Refuses a request whose body is, or turns out to be, larger than `MAX_BODY` bytes, before it fills the memory."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        announced = Headers(scope=scope).get("content-length", "")
+        if announced.isdecimal() and int(announced) > MAX_BODY:
+            await error_response(Request(scope, receive), 413, "too_large", _TOO_LARGE)(scope, receive, send)
+            return
+        received = 0
+
+        async def counted() -> Message:
+            nonlocal received
+            message = await receive()
+            received += len(message.get("body", b""))
+            if received > MAX_BODY:
+                raise HTTPException(413, _TOO_LARGE)
+            return message
+
+        await self._app(scope, counted, send)
 
 
 def _same_origin(headers: Headers) -> bool:

@@ -8,6 +8,8 @@ from fastapi import Depends, Query
 from pydantic import BaseModel
 
 MAX_PER_PAGE = 500
+#: far beyond any list, and its offset is a number the database can count to
+MAX_PAGE = 1_000_000_000
 
 T = TypeVar("T")
 
@@ -43,7 +45,7 @@ class PageNumbers(BaseModel):
 
 
 def _asked(
-    page: Annotated[int, Query(ge=1)] = 1, per_page: Annotated[int, Query(ge=1, le=MAX_PER_PAGE)] = 100
+    page: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 1, per_page: Annotated[int, Query(ge=1, le=MAX_PER_PAGE)] = 100
 ) -> PageNumbers:
     return PageNumbers(page=page, per_page=per_page)
 

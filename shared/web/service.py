@@ -35,7 +35,7 @@ from shared.web.events.hub import EventHub
 from shared.web.events.sighting import look
 from shared.web.health import health_router
 from shared.web.metrics import Metrics
-from shared.web.middleware import CrossSite, Edge, HostGuard
+from shared.web.middleware import BodyLimit, CrossSite, Edge, HostGuard
 from shared.web.once import Once
 from shared.web.parts import parts_by_type, provided
 from shared.web.shell import Shell
@@ -122,6 +122,7 @@ def create_service(
             Middleware(Edge, metrics=site.metrics, clock=clock),
             Middleware(HostGuard, allowed_hosts=settings.allowed_hosts),
             Middleware(CrossSite),
+            Middleware(BodyLimit),
             Middleware(GZipMiddleware, minimum_size=1024, compresslevel=5),
         ],
     )
