@@ -11,6 +11,7 @@ import polars as pl
 import pytest
 from feature_markets import bars_frame, random_bars
 
+from feature_service.domain import rolling
 from feature_service.domain.bars import Bars, bars_of, usable
 from feature_service.domain.blocks import (
     WARM_UP_BARS,
@@ -121,6 +122,16 @@ def test_a_jump_leaves_nothing_behind_when_it_has_left_the_window():
     assert not any(math.isnan(value) for name, value in last.items() if name != "ts")
     assert (last["realised_vol_30"], last["parkinson_vol_20"], last["vol_ratio_60"]) == (0.0, 0.0, 1.0)
     assert (last["return_z_15"], last["return_z_score_20"], last["vol_adj_mom_20"]) == (0.0, 0.0, 0.0)
+
+
+@pytest.mark.parametrize("seed", range(8))  # with seed 4 the plain rolling mean of squares falls below 0
+def test_a_still_window_is_exactly_0_whatever_came_before_it(seed):
+    rng = np.random.default_rng(seed)
+    moves = rng.normal(size=40) * 10.0 ** rng.integers(-5, -1, 40)
+    for measure in (rolling.root_mean_square, rolling.std):
+        trailing = measure(np.concatenate([moves, np.zeros(25)]), 20)[19:]
+        assert (trailing[:-6] > 0).all()
+        assert (trailing[-6:] == 0).all()
 
 
 def test_rolling_sums_keep_their_digits_on_high_prices():
