@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.contracts.messages import Folds
@@ -27,6 +27,7 @@ def some_minutes(seed, keep):
     return ts[np.random.default_rng(seed).random(len(ts)) < keep]
 
 
+@settings(max_examples=60, deadline=None)  # how long an example takes says nothing about it being right
 @given(seed=st.integers(0, 99), keep=st.floats(0.2, 1.0), horizon=st.integers(1, 389))
 def test_a_label_is_the_return_between_two_real_closes_of_one_session(seed, keep, horizon):
     ts = some_minutes(seed, keep)
@@ -43,6 +44,7 @@ def test_a_label_is_the_return_between_two_real_closes_of_one_session(seed, keep
         assert labels.end_us[row] == ts[row] + (horizon + 1) * MINUTE_US
 
 
+@settings(max_examples=60, deadline=None)  # how long an example takes says nothing about it being right
 @given(
     seed=st.integers(0, 99),
     keep=st.floats(0.3, 1.0),
