@@ -36,7 +36,7 @@ up: setup-runtime  ## start everything on this machine; Ctrl-C stops it
 	$(BIN)/barsmith up
 
 demo: setup-runtime  ## one complete run; DATA=folder takes real bars instead of the simulated market
-	$(BIN)/barsmith demo $(if $(DATA),--data $(DATA)) $(DEMO_ARGS)
+	$(BIN)/barsmith demo $(if $(DATA),--data "$(DATA)") $(DEMO_ARGS)
 
 test: setup  ## all tests but the slow ones
 	$(BIN)/python -m pytest -m "not slow" $(TESTS)

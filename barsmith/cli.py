@@ -23,6 +23,8 @@ COMMANDS = {
     "sweep": "barsmith.commands.sweep:sweep",
     "doctor": "barsmith.commands.doctor:doctor",
 }
+#: the shell's code for a command that Ctrl-C ended
+_INTERRUPTED = 130
 
 
 class House(click.Group):
@@ -42,6 +44,9 @@ class House(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
+        except KeyboardInterrupt as stop:
+            click.echo(f"\n{stop}".rstrip(), err=True)
+            raise SystemExit(_INTERRUPTED) from None
         except Exception as error:
             # imported only here: this class is the base of every error that is meant to be read
             from shared.errors import BarsmithError
@@ -65,5 +70,5 @@ def cli() -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line; exit code 0 is success, 1 an error that was explained, 2 a wrong use."""
+    """Run the command line; exit code 0 is success, 1 an error that was explained, 2 a wrong use, 130 Ctrl-C."""
     cli.main(args=list(arguments) if arguments is not None else None, prog_name="barsmith")

@@ -11,6 +11,8 @@ from barsmith.house import SERVICES
 EXCHANGE = "exchange"
 #: the setting of the official client that names another market-data server
 EXCHANGE_VARIABLE = "ALPACA_API_BASE_URL"
+#: credentials of that server, by the names that are read; without them a child has the simulated exchange's
+CREDENTIALS = ("ALPACA_KEY_ID", "ALPACA_API_KEY_ID", "ALPACA_SECRET_KEY", "ALPACA_API_SECRET_KEY")
 
 
 def url_variable(service: str) -> str:
@@ -42,7 +44,12 @@ def child_environment(
     port_offset: int,
     environ: Mapping[str, str] = os.environ,
 ) -> dict[str, str]:
-    """Return the environment every child gets. What the user set stays, except the database and the home."""
+    """Return the environment every child gets. What the user set stays, except the database and the home.
+
+    Alpaca credentials go along only with the address of their server: the simulated exchange would refuse them.
+    """
+    if EXCHANGE_VARIABLE not in environ:
+        environ = {name: value for name, value in environ.items() if name not in CREDENTIALS}
     urls = {url_variable(name): url for name, url in addresses(port_offset, environ).items()}
     return {
         # without this a child's lines would stay in its buffer until it ends

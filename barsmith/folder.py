@@ -11,19 +11,35 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from shared.errors import Conflict
+from shared.errors import Conflict, InvalidInput
 
 DEFAULT_HOME = ".barsmith"
 _LOCK, _TOKEN, _STACK = "supervisor.lock", "worker-token", "stack.json"
+
+
+def make(home: Path) -> None:
+    """Make the folder if it is not there. Raises InvalidInput when that cannot be or nothing can be written in it."""
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        (home / _LOCK).touch()
+    except OSError as error:
+        raise InvalidInput(
+            f"the data folder {home} cannot be used ({error.strerror}): make it writable, or name another --home"
+        ) from error
+
+
+def is_ours(home: Path) -> bool:
+    """Tell whether the folder was made as a data folder, however early what made it was stopped."""
+    return (home / _LOCK).exists()
 
 
 @contextmanager
 def held(home: Path) -> Iterator[None]:
     """Hold the folder against a second supervisor; the kernel lets go when this process dies, however it dies.
 
-    Raises Conflict naming the holder's process id.
+    Raises Conflict naming the holder's process id, InvalidInput when the folder cannot be used.
     """
-    home.mkdir(parents=True, exist_ok=True)
+    make(home)
     with (home / _LOCK).open("a+", encoding="utf-8") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

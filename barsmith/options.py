@@ -8,6 +8,8 @@ from typing import Any, TypeVar
 
 import click
 
+from barsmith.folder import DEFAULT_HOME
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -17,7 +19,8 @@ def home_option(function: F) -> F:
         "--home",
         type=click.Path(file_okay=False, path_type=Path),
         envvar="BARSMITH_HOME",
-        default=Path(".barsmith"),
+        show_envvar=True,
+        default=Path(DEFAULT_HOME),
         show_default=True,
         help="Data folder: database, lake, models, worker token.",
         callback=lambda _context, _parameter, value: value.expanduser().resolve(),
@@ -50,12 +53,18 @@ def workers_option(function: F) -> F:
 
 def window_options(function: F) -> F:
     """Add --start and --end: a half-open span [start, end) in UTC, handed on as ISO-8601 text."""
-    for name, words in (("end", "End of the span, not included."), ("start", "First instant of the span.")):
-        function = click.option(
-            f"--{name}",
-            type=click.DateTime(formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%SZ"]),
-            required=True,
-            callback=lambda _context, _parameter, value: f"{value:%Y-%m-%dT%H:%M:%SZ}",
-            help=f"{words} In UTC.",
-        )(function)
-    return function
+    end = instant_option("--end", "End of the span, not included.", required=True)
+    start = instant_option("--start", "First instant of the span.", required=True)
+    return start(end(function))
+
+
+def instant_option(name: str, words: str, *, required: bool = False) -> Callable[[F], F]:
+    """Return an option for a date or an instant in UTC, handed on as ISO-8601 text, or None when it is not given."""
+    return click.option(
+        name,
+        type=click.DateTime(formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%SZ"]),
+        metavar="DATE",
+        required=required,
+        callback=lambda _context, _parameter, value: value and f"{value:%Y-%m-%dT%H:%M:%SZ}",
+        help=f"{words} In UTC: 2024-01-31 or 2024-01-31T14:30:00Z.",
+    )

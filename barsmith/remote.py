@@ -8,42 +8,81 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from barsmith import folder
-from barsmith.environment import addresses, url_variable
+from barsmith.environment import url_variable
+from barsmith.house import SERVICES
+
+if TYPE_CHECKING:
+    from shared.web.client import ServiceClient
 
 _ENDED = {"COMPLETED", "FAILED", "CANCELLED"}
 _POLL_SECONDS = 0.25
 _WIDEST_CELL = 100
+#: characters of a whole fingerprint, and of what a table shows of it
+_FINGERPRINT, _SHOWN = 64, 12
+_PAGE = 500
 #: how long a service may be away while its job is watched; the supervisor brings it back sooner
 _PATIENCE_SECONDS = 30.0
 
 
 class House:
-    """The services of the stack that runs on `home`; else those the environment names; else the default ports."""
+    """The services that the environment names, else those of the stack that runs on `home`.
+
+    Never the default ports unasked: another user's stack may be what listens there.
+    """
 
     def __init__(self, home: Path) -> None:
+        self._home = home
         noted = (folder.running_stack(home) or {}).get("urls", {})
-        self.urls = {
-            name: os.environ.get(url_variable(name)) or noted.get(name) or url for name, url in addresses().items()
-        }
+        named = {name: os.environ.get(url_variable(name)) or noted.get(name) for name in SERVICES}
+        self.urls = {name: url for name, url in named.items() if url}
 
     def get(self, service: str, path: str, **params: Any) -> Any:
         """GET JSON; raises the service's error with its own words."""
-        from shared.web.client import ServiceClient
-
-        with ServiceClient(service, self.urls[service]) as client:
+        with self._client(service) as client:
             return client.get(path, **params)
 
     def post(self, service: str, path: str, body: Mapping[str, Any]) -> Any:
         """POST JSON; raises the service's error with its own words."""
+        with self._client(service) as client:
+            return client.post(path, json=body)
+
+    def _client(self, service: str) -> ServiceClient:
+        from shared.errors import Unavailable
         from shared.web.client import ServiceClient
 
-        with ServiceClient(service, self.urls[service]) as client:
-            return client.post(path, json=body)
+        if service not in self.urls:
+            state = "is still starting" if folder.is_held(self._home) else "does not run"
+            raise Unavailable(
+                f"the stack on {self._home} {state}: start it with barsmith up, name its folder with --home,"
+                f" or another machine's {service} service with {url_variable(service)}"
+            )
+        return ServiceClient(service, self.urls[service])
+
+    def model(self, name: str) -> str:
+        """Return the fingerprint of the one model whose fingerprint begins with `name`, as tables print it.
+
+        Raises NotFound when none does, InvalidInput when several do.
+        """
+        from shared.errors import InvalidInput, NotFound
+
+        if len(name) == _FINGERPRINT:
+            return name
+        found, page, total = [], 0, 1
+        while page * _PAGE < total:
+            page += 1
+            answer = self.get("training", "/models", page=page, per_page=_PAGE)
+            total = answer["total"]
+            found += [one["fingerprint"] for one in answer["items"] if one["fingerprint"].startswith(name)]
+        if not found:
+            raise NotFound(f"no model's fingerprint begins with {name!r}: barsmith train models lists them")
+        if len(found) > 1:
+            raise InvalidInput(f"{len(found)} models' fingerprints begin with {name!r}: give more of it")
+        return found[0]
 
     def run(self, service: str, path: str, body: Mapping[str, Any], progress: Progress) -> list[dict[str, Any]]:
         """POST a piece of work and watch its jobs to the end; return the finished jobs in order."""
@@ -69,7 +108,24 @@ class House:
         progress: Progress,
         every_seconds: float = _POLL_SECONDS,
     ) -> dict[str, Any]:
-        """Look again and again until `ended`; a service that restarts meanwhile is waited for."""
+        """Look again and again until `ended`; a service that restarts meanwhile is waited for.
+
+        Raises KeyboardInterrupt with words that say where the work goes on, for it does.
+        """
+        try:
+            return self._watch(look, ended, progress, every_seconds)
+        except KeyboardInterrupt:
+            # every service shows all jobs
+            url = next(iter(self.urls.values()))
+            raise KeyboardInterrupt(f"no longer watched, the work goes on: see or cancel it at {url}/jobs") from None
+
+    def _watch(
+        self,
+        look: Callable[[], dict[str, Any]],
+        ended: Callable[[dict[str, Any]], bool],
+        progress: Progress,
+        every_seconds: float,
+    ) -> dict[str, Any]:
         from shared.errors import Unavailable
 
         away_since: float | None = None
@@ -165,6 +221,6 @@ def _cell(value: Any) -> str:
         return "-"
     if isinstance(value, float):
         return f"{value:.4g}"
-    if isinstance(value, str) and len(value) == 64 and set(value) <= set("0123456789abcdef"):
-        return value[:12]
+    if isinstance(value, str) and len(value) == _FINGERPRINT and set(value) <= set("0123456789abcdef"):
+        return value[:_SHOWN]
     return str(value)[:_WIDEST_CELL]

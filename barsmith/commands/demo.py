@@ -19,7 +19,7 @@ from barsmith.options import workers_option
 @click.option("--keep", is_flag=True, help="Stay up afterwards, to look around; Ctrl-C ends it.")
 @workers_option
 def demo(data: Path | None, home: Path | None, keep: bool, workers: int) -> None:
-    r"""Start everything and take one search through all of it: ingest, features, evolve, optimize.
+    """Start everything and take one search through all of it: ingest, features, evolve, optimize.
 
     A fresh folder (.barsmith/demo) is used each time unless --home names another. Ends by itself with code 0.
 

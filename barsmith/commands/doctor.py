@@ -14,7 +14,7 @@ from barsmith.options import home_option, json_option, port_offset_option
 @port_offset_option
 @json_option
 def doctor(home: Path, port_offset: int, as_json: bool) -> None:
-    r"""Look at the machine, the data folder, the database, the services and the workers; change nothing.
+    """Look at the machine, the data folder, the database, the services and the workers; change nothing.
 
     Exit code 1 when something fails; warnings alone give 0.
 

@@ -11,7 +11,7 @@ from barsmith.options import home_option, json_option
 
 @click.group()
 def evolve() -> None:
-    r"""Search for a model that earns its promotion; see runs, promotions and lineage.
+    """Search for a model that earns its promotion; see runs, promotions and lineage.
 
     \b
     Example:
@@ -42,7 +42,7 @@ def start(  # noqa: PLR0913, PLR0917 - one option each
     home: Path,
     as_json: bool,
 ) -> None:
-    r"""Search each of SYMBOLS over generations, and judge the best on sealed history.
+    """Search each of SYMBOLS over generations, and judge the best on sealed history.
 
     Exit code 1 when a search could not go on; "0 promoted" is a result, not a failure.
 
@@ -72,7 +72,7 @@ def start(  # noqa: PLR0913, PLR0917 - one option each
 @home_option
 @json_option
 def runs(home: Path, as_json: bool) -> None:
-    r"""List the searches.
+    """List the searches.
 
     \b
     Example:
@@ -88,7 +88,7 @@ def runs(home: Path, as_json: bool) -> None:
 @home_option
 @json_option
 def promoted(home: Path, as_json: bool) -> None:
-    r"""List the models that earned their promotion.
+    """List the models that earned their promotion.
 
     \b
     Example:
@@ -101,15 +101,16 @@ def promoted(home: Path, as_json: bool) -> None:
 
 
 @evolve.command()
-@click.argument("fingerprint")
+@click.argument("model")
 @home_option
-def lineage(fingerprint: str, home: Path) -> None:
-    r"""Show what a model came from and what came from it, as JSON.
+def lineage(model: str, home: Path) -> None:
+    """Show what MODEL (its fingerprint, or how it begins) came from and what came from it, as JSON.
 
     \b
     Example:
-      barsmith evolve lineage FINGERPRINT
+      barsmith evolve lineage MODEL
     """
     from barsmith.remote import House, tell
 
-    tell(House(home).get("orchestrator", f"/lineage/{fingerprint}"), as_json=True)
+    house = House(home)
+    tell(house.get("orchestrator", f"/lineage/{house.model(model)}"), as_json=True)

@@ -11,7 +11,7 @@ from barsmith.options import home_option, json_option, window_options
 
 @click.group()
 def features() -> None:
-    r"""Build features, see what can be and what has been built.
+    """Build features, see what can be and what has been built.
 
     \b
     Example:
@@ -26,7 +26,7 @@ def features() -> None:
 @home_option
 @json_option
 def build(symbols: tuple[str, ...], start: str, end: str, feature_set: str, home: Path, as_json: bool) -> None:
-    r"""Compute a feature set for SYMBOLS; what exists already is reused.
+    """Compute a feature set for SYMBOLS; what exists already is reused.
 
     \b
     Example:
@@ -44,7 +44,7 @@ def build(symbols: tuple[str, ...], start: str, end: str, feature_set: str, home
 @home_option
 @json_option
 def catalogue(home: Path, as_json: bool) -> None:
-    r"""Show every feature with its definition.
+    """Show every feature with its definition.
 
     \b
     Example:
@@ -60,7 +60,7 @@ def catalogue(home: Path, as_json: bool) -> None:
 @home_option
 @json_option
 def coverage(home: Path, as_json: bool) -> None:
-    r"""Show what has been built.
+    """Show what has been built.
 
     \b
     Example:

@@ -11,7 +11,7 @@ from barsmith.options import home_option, json_option, window_options
 
 @click.group()
 def ingest() -> None:
-    r"""Fetch bars from a provider, import them from files, see what is there.
+    """Fetch bars from a provider, import them from files, see what is there.
 
     \b
     Example:
@@ -24,10 +24,19 @@ def ingest() -> None:
 @click.argument("symbols", nargs=-1, required=True)
 @window_options
 @click.option("--provider", help="Where from; the service's default provider if not given.")
+@click.option("--refresh", is_flag=True, help="Ask again also for what the provider has answered already.")
 @home_option
 @json_option
-def bars(symbols: tuple[str, ...], start: str, end: str, provider: str | None, home: Path, as_json: bool) -> None:
-    r"""Fetch 1-minute bars of SYMBOLS from a provider.
+def bars(
+    symbols: tuple[str, ...],
+    start: str,
+    end: str,
+    provider: str | None,
+    refresh: bool,
+    home: Path,
+    as_json: bool,
+) -> None:
+    """Fetch 1-minute bars of SYMBOLS from a provider.
 
     \b
     Example:
@@ -35,7 +44,7 @@ def bars(symbols: tuple[str, ...], start: str, end: str, provider: str | None, h
     """
     from barsmith.remote import House, Progress, tell
 
-    body = {"symbols": list(symbols), "start": start, "end": end, **({"provider": provider} if provider else {})}
+    body = {"symbols": list(symbols), "start": start, "end": end, "provider": provider, "refresh": refresh}
     jobs = House(home).run("ingestion", "/ingest", body, Progress("ingest"))
     tell([job["result"] for job in jobs], as_json=as_json, columns=["symbol", "provider", "rows", "stored", "reused"])
 
@@ -57,7 +66,7 @@ def files(
     home: Path,
     as_json: bool,
 ) -> None:
-    r"""Import bars from a CSV or Parquet file, or a folder of them.
+    """Import bars from a CSV or Parquet file, or a folder of them.
 
     \b
     Example:
@@ -83,7 +92,7 @@ def files(
 @home_option
 @json_option
 def coverage(home: Path, as_json: bool) -> None:
-    r"""Show which bars are there.
+    """Show which bars are there.
 
     \b
     Example:

@@ -11,7 +11,7 @@ from barsmith.options import home_option, json_option, window_options
 
 @click.group()
 def optimize() -> None:
-    r"""Run a batch over models, symbols and thresholds; read the leaderboard.
+    """Run a batch over models, symbols and thresholds; read the leaderboard.
 
     \b
     Example:
@@ -20,7 +20,7 @@ def optimize() -> None:
 
 
 @optimize.command()
-@click.option("--model", "models", multiple=True, help="Fingerprint of a model; repeat for more.")
+@click.option("--model", "models", multiple=True, help="Fingerprint of a model, or how it begins; repeat for more.")
 @click.option("--top", type=click.IntRange(1), help="Instead of --model: the best so many models.")
 @click.option("--symbol", "symbols", multiple=True, help="Repeat for more; without it each model's own.")
 @window_options
@@ -39,7 +39,7 @@ def batch(  # noqa: PLR0913, PLR0917 - one option each
     home: Path,
     as_json: bool,
 ) -> None:
-    r"""Simulate every model on every symbol under every setting, and rank the results.
+    """Simulate every model on every symbol under every setting, and rank the results.
 
     Exit code 1 when any of it failed; what did not is on the leaderboard.
 
@@ -50,16 +50,20 @@ def batch(  # noqa: PLR0913, PLR0917 - one option each
     from barsmith.batches import LEADERBOARD, run_batch
     from barsmith.remote import House, Progress, tell
 
-    grid = {"models": models, "top": top, "symbols": symbols, "thresholds": thresholds, "hold_bars": hold_bars}
-    given = {name: value for name, value in grid.items() if value}
     house = House(home)
+    named = [house.model(name) for name in models]
+    grid = {"models": named, "top": top, "symbols": symbols, "thresholds": thresholds, "hold_bars": hold_bars}
+    given = {name: value for name, value in grid.items() if value}
     found = run_batch(house, {**given, "start": start, "end": end}, Progress("optimize"))
     if as_json:
         tell(found, as_json=True)
     else:
         tell(house.get("optimization", "/leaderboard", batch=found["fingerprint"]), as_json=False, columns=LEADERBOARD)
     if found["state"] != "COMPLETED":
-        raise click.ClickException(f"the batch is {found['state'].lower()}: {found['note']}")
+        why = [
+            f"\n  {one['model'][:12]} on {one['symbol']}: {one['error']}" for one in found["members"] if one["error"]
+        ]
+        raise click.ClickException(f"the batch is {found['state'].lower()}: {found['note']}{''.join(why)}")
 
 
 @optimize.command()
@@ -68,7 +72,7 @@ def batch(  # noqa: PLR0913, PLR0917 - one option each
 @home_option
 @json_option
 def leaderboard(sort: str, batch_name: str | None, home: Path, as_json: bool) -> None:
-    r"""Show the ranked results of all batches.
+    """Show the ranked results of all batches.
 
     \b
     Example:

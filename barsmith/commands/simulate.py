@@ -11,7 +11,7 @@ from barsmith.options import home_option, json_option, window_options
 
 @click.group()
 def simulate() -> None:
-    r"""Simulate a model under a grid of settings, list the runs.
+    """Simulate a model under a grid of settings, list the runs.
 
     \b
     Example:
@@ -41,7 +41,7 @@ def sweep(  # noqa: PLR0913, PLR0917 - one option each
     home: Path,
     as_json: bool,
 ) -> None:
-    r"""Simulate MODEL (its fingerprint) on SYMBOL for each threshold.
+    """Simulate MODEL (its fingerprint, or how it begins) on SYMBOL for each threshold.
 
     \b
     Example:
@@ -52,7 +52,7 @@ def sweep(  # noqa: PLR0913, PLR0917 - one option each
     house = House(home)
     common = {"hold_bars": hold_bars, "delay_bars": delay_bars, "side": side}
     body = {
-        "model": model,
+        "model": house.model(model),
         "symbol": symbol,
         "window": {"start": start, "end": end},
         "settings": [{"threshold": threshold, **common} for threshold in thresholds],
@@ -69,7 +69,7 @@ def sweep(  # noqa: PLR0913, PLR0917 - one option each
 @home_option
 @json_option
 def runs(symbol: str | None, sort: str | None, home: Path, as_json: bool) -> None:
-    r"""List the runs.
+    """List the runs.
 
     \b
     Example:

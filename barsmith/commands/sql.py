@@ -14,7 +14,7 @@ from barsmith.options import home_option
 @click.option("--format", "style", type=click.Choice(["table", "csv", "json"]), default="table", show_default=True)
 @home_option
 def sql(query: str, style: str, home: Path) -> None:
-    r"""Ask the lake in SQL (DuckDB): one view per dataset, over exactly the files that are valid now.
+    """Ask the lake in SQL (DuckDB): one view per dataset, over exactly the files that are valid now.
 
     Works while everything runs, and on a data folder that nothing runs on.
 

@@ -19,7 +19,7 @@ from barsmith.options import home_option
 )
 @home_option
 def sweep(grace_hours: float, home: Path) -> None:
-    r"""Remove files of the lake that newer ones replaced, and ones that a killed writer left.
+    """Remove files of the lake that newer ones replaced, and ones that a killed writer left.
 
     Safe while everything runs. Looking back (`as of`) reaches only as far as what was kept.
 

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import click
 
-from barsmith.options import home_option, json_option, window_options
+from barsmith.options import home_option, instant_option, json_option, window_options
 
 
 @click.group()
 def train() -> None:
-    r"""Fit a model, list the models there are.
+    """Fit a model, list the models there are.
 
     \b
     Example:
@@ -25,7 +25,7 @@ def train() -> None:
 @click.option("--estimator", type=click.Choice(["elasticnet", "xgboost"]), default="elasticnet", show_default=True)
 @click.option("--horizon", type=click.IntRange(1, 389), default=15, show_default=True, help="Bars ahead, in minutes.")
 @click.option("--set", "feature_set", default="core", show_default=True, help="Feature set.")
-@click.option("--predict-until", metavar="DATE", help="Also predict from --end until here, for simulation.")
+@instant_option("--predict-until", "Also predict from --end until here, for simulation.")
 @click.option("--train-days", type=click.IntRange(5), default=120, show_default=True, help="Sessions a fold trains on.")
 @click.option("--test-days", type=click.IntRange(1), default=30, show_default=True, help="Sessions a fold predicts.")
 @click.option("--seed", type=click.IntRange(0), default=7, show_default=True)
@@ -45,7 +45,7 @@ def model(  # noqa: PLR0913, PLR0917 - one option each
     home: Path,
     as_json: bool,
 ) -> None:
-    r"""Fit one model on SYMBOL in walk-forward folds, and freeze it.
+    """Fit one model on SYMBOL in walk-forward folds, and freeze it.
 
     \b
     Example:
@@ -60,7 +60,7 @@ def model(  # noqa: PLR0913, PLR0917 - one option each
         "target": {"horizon_bars": horizon},
         "folds": {"train_days": train_days, "test_days": test_days},
         "train": {"start": start, "end": end},
-        "predict": {"start": end, "end": f"{predict_until}T00:00:00Z"} if predict_until else None,
+        "predict": {"start": end, "end": predict_until} if predict_until else None,
         "seed": seed,
     }
     jobs = House(home).run("training", "/train", body, Progress(f"train {symbol}"))
@@ -72,7 +72,7 @@ def model(  # noqa: PLR0913, PLR0917 - one option each
 @home_option
 @json_option
 def models(symbol: str | None, home: Path, as_json: bool) -> None:
-    r"""List the models, newest first.
+    """List the models, newest first.
 
     \b
     Example:

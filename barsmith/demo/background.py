@@ -30,15 +30,18 @@ _OWN = {"DATABASE_URL", "BARSMITH_LAKE_URL", "BARSMITH_HOME", EXCHANGE_VARIABLE,
 def fresh_folder(home: Path) -> None:
     """Empty a folder that an earlier demo left; refuses one that holds anything else.
 
-    Raises Conflict when a stack runs on it or it was not made by a stack.
+    Raises Conflict when a stack runs on it, it was not made by a stack, or it cannot be emptied.
     """
     if folder.is_held(home):
         raise Conflict(f"a stack still runs on {home}: stop it, or name another --home")
-    if not home.exists():
-        return
-    if any(home.iterdir()) and not (home / "worker-token").exists():
-        raise Conflict(f"{home} holds something else than a data folder: it is left alone; name another --home")
-    shutil.rmtree(home)
+    try:
+        if not home.exists():
+            return
+        if any(home.iterdir()) and not folder.is_ours(home):
+            raise Conflict(f"{home} holds something else than a data folder: it is left alone; name another --home")
+        shutil.rmtree(home)
+    except OSError as error:
+        raise Conflict(f"{home} cannot be emptied ({error}): remove it by hand, or name another --home") from error
 
 
 def free_offset() -> int:
@@ -58,7 +61,7 @@ def background(home: Path, *, workers: int, port_offset: int) -> Iterator[int]:
 
     It is asked to stop when this process dies, too. Raises click's error with the log's end when it does not start.
     """
-    home.mkdir(parents=True, exist_ok=True)
+    folder.make(home)
     log = home / "up.log"
     command = [sys.executable, "-m", "barsmith", "up", "--home", str(home), "--workers", str(workers)]
     with log.open("ab") as sink:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import shlex
+import shutil
 import signal
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -13,6 +16,7 @@ from barsmith.batches import LEADERBOARD
 from barsmith.demo.background import background, free_offset, fresh_folder
 from barsmith.demo.memory import PeakMemory
 from barsmith.demo.story import Story, tell_story
+from barsmith.environment import addresses
 from barsmith.folder import DEFAULT_HOME
 from barsmith.remote import House, table
 
@@ -33,6 +37,7 @@ def run(*, data: Path | None, home: Path | None, keep: bool, workers: int) -> No
             house = House(folder)
             story = tell_story(house, data)
             _show(house, story)
+            _show_dashboards(house.urls if keep else addresses())
             seconds = time.monotonic() - started
             click.echo(f"\n{seconds:.0f} s in all, at most {memory.peak_bytes / 2**20:,.0f} MiB of memory")
             if keep:
@@ -41,7 +46,9 @@ def run(*, data: Path | None, home: Path | None, keep: bool, workers: int) -> No
         click.echo("\nstopped", err=True)
         raise SystemExit(0 if keep else 130) from None
     if not keep:
-        click.echo(f"stopped; look around with: barsmith up --home {folder}")
+        # the command of this very installation: nobody need have activated it
+        command = shutil.which("barsmith") or Path(sys.executable).with_name("barsmith")
+        click.echo(f"stopped; the dashboards come back with: {shlex.join([str(command), 'up', '--home', str(folder)])}")
 
 
 def _interrupt(signum: int, frame: object) -> None:
@@ -59,8 +66,11 @@ def _show(house: House, story: Story) -> None:
     _show_leaderboard(house, story)
     _show_lineage(house, story)
     _show_promotions(house, story)
+
+
+def _show_dashboards(urls: dict[str, str]) -> None:
     click.echo("\nDashboards")
-    for name, url in house.urls.items():
+    for name, url in urls.items():
         click.echo(f"  {name:<12} {url}")
 
 

@@ -74,7 +74,8 @@ def _migrations(connection: psycopg.Connection[Any]) -> Finding:
     """Every migration of the code has been applied, unchanged."""
     from shared.storage.migrate import migrations_of
 
-    wanted = {"lake": "shared.storage", "jobs": "shared.jobs", **_service_schemas()}
+    # a service's schema has the service's name
+    wanted = {"lake": "shared.storage", "jobs": "shared.jobs", **SERVICES}
     missing = []
     for schema, package in wanted.items():
         applied = _applied(connection, schema)
@@ -85,11 +86,6 @@ def _migrations(connection: psycopg.Connection[Any]) -> Finding:
     if missing:
         return fail("migrations", "; ".join(missing[:3]), "start the services: each applies its own")
     return ok("migrations", f"{len(wanted)} schemas up to date")
-
-
-def _service_schemas() -> dict[str, str]:
-    # a service's schema has the service's name
-    return dict(SERVICES)
 
 
 def _applied(connection: psycopg.Connection[Any], schema: str) -> dict[int, str]:

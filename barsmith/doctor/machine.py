@@ -54,9 +54,14 @@ def _deviations(lock: str) -> Iterator[str]:
             yield f"{name} is {found}, locked {wanted}"
 
 
+def _nearest(home: Path) -> Path:
+    """Return the folder, or the nearest one above it that can be seen; one behind a closed folder cannot."""
+    return next(path for path in (home, *home.parents) if os.path.exists(path))  # noqa: PTH110 - Path.exists raises there
+
+
 def check_folder(home: Path) -> Finding:
     """Try to write into the data folder, or into the folder that it will be made in."""
-    existing = next(path for path in (home, *home.parents) if path.exists())
+    existing = _nearest(home)
     if not existing.is_dir():
         return fail("data folder", f"{existing} is a file", "name another folder with --home")
     try:
@@ -85,7 +90,7 @@ def check_folder_reach(home: Path) -> Finding:
 
 
 def check_disk(home: Path) -> Finding:
-    existing = next(path for path in (home, *home.parents) if path.exists())
+    existing = _nearest(home)
     free = shutil.disk_usage(existing).free
     seen = f"{free / 2**30:.1f} GiB free"
     if free < _TOO_FEW_BYTES:

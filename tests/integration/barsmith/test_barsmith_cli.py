@@ -1,16 +1,22 @@
 """Every command answers --help with an example, in under half a second."""
 
+import json
+import signal
 import subprocess
 import sys
+import threading
 import time
 from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import polars as pl
 import pytest
 
 from barsmith.cli import COMMANDS, cli
+from barsmith.remote import House
 from shared.clock import FixedClock
 from shared.contracts.datasets import BARS_1M
+from shared.errors import InvalidInput, NotFound
 from shared.storage.embedded import EmbeddedPostgres
 from shared.storage.lake import Lake, migrate_lake
 from shared.storage.postgres import Database
@@ -46,7 +52,8 @@ def test_help_shows_an_example_at_once(command):
     assert run.returncode == 0, run.stderr
     example = f"barsmith {' '.join(command)}"
     assert "Example:" in run.stdout
-    assert example in run.stdout.split("Example:")[1]
+    # on a line of its own, unwrapped, so that it can be copied
+    assert f"\n    {example}" in run.stdout.split("Example:")[1]
     # the best of a few: other tests share the machine
     assert first < HALF_A_SECOND or min(timed()[1] for _ in range(4)) < HALF_A_SECOND
 
@@ -64,6 +71,87 @@ def test_errors_are_sentences_without_a_traceback(tmp_path):
     assert run.stdout == ""
     assert run.stderr.startswith("Error: the training service at http://127.0.0.1:9 does not answer")
     assert "Traceback" not in run.stderr
+
+
+def test_without_a_stack_on_the_folder_no_other_one_is_asked(tmp_path):
+    """Not even one that listens on the default ports: it may be another user's."""
+    run = barsmith("train", "models", "--home", str(tmp_path), env={})
+    assert run.returncode == 1
+    assert run.stderr.startswith(f"Error: the stack on {tmp_path} does not run: start it with barsmith up")
+    assert "BARSMITH_TRAINING_URL" in run.stderr
+
+
+@pytest.mark.parametrize("command", ["up", "demo"])
+def test_a_folder_that_cannot_be_made_is_named_without_a_traceback(tmp_path, command):
+    (tmp_path / "file").write_text("not a folder")
+    home = tmp_path / "file" / "home"
+    run = barsmith(command, "--home", str(home), env={})
+    assert run.returncode == 1
+    assert run.stderr.splitlines()[-1].startswith(f"Error: the data folder {home} cannot be used (Not a directory)")
+    assert "Traceback" not in run.stderr
+
+
+def test_the_doctor_is_calm_about_a_folder_below_a_file(tmp_path):
+    (tmp_path / "file").write_text("not a folder")
+    run = barsmith("doctor", "--home", str(tmp_path / "file" / "home"), env={})
+    assert f"{tmp_path / 'file'} is a file" in run.stdout
+    assert "Traceback" not in run.stderr
+
+
+def answering(answers):
+    """A server that answers each path with its JSON."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            body = json.dumps(answers[self.path.partition("?")[0]]).encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def do_POST(self):
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.do_GET()
+
+        def log_message(self, *_):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    return server
+
+
+def test_ctrl_c_says_that_the_work_goes_on(tmp_path):
+    going = {"id": 1, "kind": "ingestion.ingest", "state": "RUNNING", "progress": 0.5, "note": ""}
+    with answering({"/ingest": {"job_id": 1}, "/jobs/1": going}) as server:
+        url = f"http://127.0.0.1:{server.server_port}"
+        arguments = ["ingest", "bars", "EDGE", "--start", "2023-01-01", "--end", "2023-02-01", "--home", str(tmp_path)]
+        with subprocess.Popen(
+            [sys.executable, "-m", "barsmith", *arguments],
+            env={"BARSMITH_INGESTION_URL": url},
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as process:
+            assert "50 %" in process.stderr.readline()
+            process.send_signal(signal.SIGINT)
+            said = process.stderr.read()
+        server.shutdown()
+    assert process.returncode == 130
+    assert said.strip() == f"no longer watched, the work goes on: see or cancel it at {url}/jobs"
+
+
+def test_a_model_is_found_by_how_its_name_begins(tmp_path, monkeypatch):
+    names = ["ab" * 32, "ac" * 32]
+    with answering({"/models": {"items": [{"fingerprint": name} for name in names], "total": 2}}) as server:
+        monkeypatch.setenv("BARSMITH_TRAINING_URL", f"http://127.0.0.1:{server.server_port}")
+        house = House(tmp_path)
+        assert house.model("abab") == names[0]
+        assert house.model("ff" * 32) == "ff" * 32
+        with pytest.raises(NotFound, match="no model's fingerprint begins with 'b'"):
+            house.model("b")
+        with pytest.raises(InvalidInput, match="2 models' fingerprints begin with 'a': give more of it"):
+            house.model("a")
+        server.shutdown()
 
 
 def test_sql_without_a_database_says_so(tmp_path):

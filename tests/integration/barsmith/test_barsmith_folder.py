@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from barsmith import folder, procfs, stack
-from barsmith.demo.background import fresh_folder
+from barsmith.demo.background import free_offset, fresh_folder
 from shared.errors import Conflict
 
 
@@ -59,7 +59,7 @@ def test_a_taken_port_is_named_with_its_holder_and_a_remedy():
         assert procfs.listener(port).startswith(f"process {os.getpid()} (")
         environ = {"BARSMITH_TRAINING_URL": f"http://127.0.0.1:{port}"}
         with pytest.raises(Conflict, match=rf"port {port} \(training\) is taken by process .*--port-offset"):
-            stack.check_ports(20_000, environ)
+            stack.check_ports(free_offset(), environ)
     assert procfs.listener(port) is None
 
 
@@ -81,6 +81,12 @@ def test_only_a_data_folder_is_emptied(tmp_path):
     with pytest.raises(Conflict, match="left alone"):
         fresh_folder(precious)
     assert (precious / "thesis.txt").exists()
+    # stopped in its first second, before the token was drawn
+    early = tmp_path / "early"
+    with folder.held(early):
+        (early / "up.log").write_text("")
+    fresh_folder(early)
+    assert not early.exists()
     used = tmp_path / "used"
     with folder.held(used):
         folder.worker_token(used)
