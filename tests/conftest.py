@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 from shared.clock import FixedClock
 from shared.storage.embedded import EmbeddedPostgres
@@ -17,6 +18,10 @@ from shared.testing.postgres import fresh_database
 
 if TYPE_CHECKING:
     from shared.storage.lake import Lake
+
+# a wall-clock limit on an example fails on a busy machine, and says nothing about the code
+settings.register_profile("house", deadline=None)
+settings.load_profile("house")
 
 
 @pytest.fixture(scope="session")
