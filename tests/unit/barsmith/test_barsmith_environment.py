@@ -53,3 +53,12 @@ def test_workers_are_stopped_before_services_and_services_before_the_exchange():
         list(SERVICE_PORTS),
         ["worker-1", "worker-2", "worker-3"],
     ]
+
+
+def test_real_credentials_reach_only_the_real_exchange():
+    keys = {"ALPACA_KEY_ID": "real", "ALPACA_SECRET_KEY": "real-secret", "ALPACA_API_KEY_ID": "real"}
+    simulated = made(keys)
+    assert not [name for name in simulated if name in keys]
+    assert simulated["ALPACA_API_BASE_URL"] == environment.exchange_address()
+    there = {"ALPACA_API_BASE_URL": "https://data.alpaca.markets"}
+    assert {**keys, **there}.items() <= made({**keys, **there}).items()
