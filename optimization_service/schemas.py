@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from optimization_service.domain.batch import HOLD_BARS, THRESHOLDS, Batch, Grid
+from optimization_service.domain.batch import HOLD_BARS, THRESHOLDS, Batch, Grid, HoldBars, Threshold
 from optimization_service.domain.luck import Luck
 from optimization_service.domain.records import BatchState, Cell, Member, Trial
 from optimization_service.store import TrialFilter
@@ -254,8 +254,8 @@ class BatchForm(BaseModel):
     top: int = Field(default=0, ge=0, le=1_000)
     symbols: Annotated[tuple[Symbol, ...], BeforeValidator(_listed)] = ()
     end: Day | None = None
-    thresholds: Annotated[tuple[float, ...], BeforeValidator(_listed)] = THRESHOLDS
-    hold_bars: Annotated[tuple[int, ...], BeforeValidator(_listed)] = HOLD_BARS
+    thresholds: Annotated[tuple[Threshold, ...], BeforeValidator(_listed)] = THRESHOLDS
+    hold_bars: Annotated[tuple[HoldBars, ...], BeforeValidator(_listed)] = HOLD_BARS
     side: Literal["long_flat", "long_short", "both"] = "long_flat"
     fee_per_fill: float = Field(default=0.02, ge=0, allow_inf_nan=False)
     half_spread_bps: float = Field(default=0.5, ge=0, allow_inf_nan=False)

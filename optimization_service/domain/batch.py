@@ -24,11 +24,15 @@ MAX_SETTINGS, MAX_TRIALS = 1_000, 100_000
 Side = Literal["long_flat", "long_short"]
 
 
+Threshold = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+HoldBars = Annotated[int, Field(ge=0, le=100_000)]
+
+
 class Grid(Message):
     """The settings of a batch: every combination of these."""
 
-    thresholds: tuple[Annotated[float, Field(ge=0, allow_inf_nan=False)], ...] = Field(default=THRESHOLDS, min_length=1)
-    hold_bars: tuple[Annotated[int, Field(ge=0, le=100_000)], ...] = Field(default=HOLD_BARS, min_length=1)
+    thresholds: tuple[Threshold, ...] = Field(default=THRESHOLDS, min_length=1)
+    hold_bars: tuple[HoldBars, ...] = Field(default=HOLD_BARS, min_length=1)
     sides: tuple[Side, ...] = Field(default=("long_flat",), min_length=1)
     delay_bars: tuple[Annotated[int, Field(ge=1, le=60)], ...] = Field(default=(1,), min_length=1)
     fills: tuple[Fill, ...] = Field(default=(Fill.OPEN,), min_length=1)
