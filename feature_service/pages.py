@@ -39,11 +39,16 @@ def submit_form(request: Request, features: FeaturesDep, submitted: SubmittedFor
 
 
 @router.get("/features/{symbol}")
-def symbol_page(request: Request, symbol: str, features: FeaturesDep, feature_set: str = "core") -> Response:
+def symbol_page(
+    request: Request, symbol: str, features: FeaturesDep, feature_set: str = "core", column: str = ""
+) -> Response:
     symbol = symbol.upper()
     columns = features.summary(symbol, feature_set)
     found, _ = features.coverage(name=feature_set, symbol=symbol, limit=1)
-    return render(request, "symbol.html", symbol=symbol, columns=columns, built=found[0] if found else None)
+    chosen = column if column in {one.name for one in columns} else columns[0].name
+    return render(
+        request, "symbol.html", symbol=symbol, columns=columns, built=found[0] if found else None, chosen=chosen
+    )
 
 
 def _coverage(

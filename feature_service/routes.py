@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Response
 
+from feature_service.domain.describe import thin
 from feature_service.schemas import BuildAccepted, BuildRequest, CoverageOut, FeatureOut, SetOut
 from feature_service.use_cases import Features
 from shared.contracts.messages import Instant
@@ -14,6 +15,9 @@ from shared.web.service import provided
 from shared.web.tables import TableFormat, table_response
 
 router = APIRouter()
+
+#: points a chart is sent: more than a screen is wide
+_CHART_POINTS = 2_000
 
 FeaturesDep = Annotated[Features, Depends(provided(Features))]
 
@@ -62,3 +66,17 @@ def read_features(
     wanted = [name.strip() for name in columns.split(",") if name.strip()]
     frame = features.read(symbol, feature_set, start=start, end=end, columns=wanted)
     return table_response(frame, kind, f"features-{symbol.upper()}")
+
+
+@router.get("/features/{symbol}/chart")
+def chart_feature(
+    symbol: str,
+    column: str,
+    features: FeaturesDep,
+    feature_set: str = "core",
+    start: Annotated[Instant | None, Query(alias="from")] = None,
+    end: Annotated[Instant | None, Query(alias="to")] = None,
+) -> dict[str, Any]:
+    """Return one feature for a chart, as columns of at most 2,000 spans; `from`, `to` as ISO 8601 or epoch seconds."""
+    frame = features.read(symbol, feature_set, start=start, end=end, columns=[column])
+    return thin(frame, column, _CHART_POINTS).to_dict(as_series=False)

@@ -8,7 +8,6 @@ from typing import Annotated
 import numpy as np
 from fastapi import APIRouter, Depends, Query, Response
 
-from ingestion_service.domain.lod import MAX_BARS
 from ingestion_service.domain.requests import ImportFiles
 from ingestion_service.schemas import (
     AcceptedIngests,
@@ -21,6 +20,7 @@ from ingestion_service.schemas import (
 )
 from ingestion_service.use_cases import Bars, Intake, SymbolCoverage
 from ingestion_service.use_cases.bars import Excerpt
+from shared.contracts.candles import MAX_BARS
 from shared.contracts.identifiers import check_symbol
 from shared.web.accepted import Accepted, accepted
 from shared.web.pagination import Page, PageQuery

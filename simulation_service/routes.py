@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Annotated
+from typing import Annotated, Any
 
 import polars as pl
 from fastapi import APIRouter, Depends, Query, Response
+from pydantic import AwareDatetime
 
 from shared.contracts.messages import Sweep
 from shared.web.accepted import Accepted, accepted
@@ -15,7 +16,7 @@ from shared.web.service import provided
 from shared.web.tables import TableFormat, table_response
 from simulation_service.schemas import RunDetailOut, RunOut, SweepOut, SweepSummary, run_filter
 from simulation_service.use_cases import Runs, Sweeps
-from simulation_service.views import curve
+from simulation_service.views import candles, curve
 
 router = APIRouter()
 
@@ -98,6 +99,17 @@ def run_trades(run_id: str, runs: RunsDep, kind: FormatQuery = "json") -> Respon
 def run_curve(run_id: str, runs: RunsDep) -> dict[str, list[float | None]]:
     """Return the account in columns for a chart, thinned to what a screen can show."""
     return curve(runs.detail(run_id))
+
+
+@router.get("/runs/{run_id}/candles")
+def run_candles(
+    run_id: str,
+    runs: RunsDep,
+    start: Annotated[AwareDatetime | None, Query(alias="from")] = None,
+    end: Annotated[AwareDatetime | None, Query(alias="to")] = None,
+) -> dict[str, Any]:
+    """Return at most 2,000 candles with the run's trades; `from` and `to` as ISO 8601 or seconds since 1970."""
+    return candles(runs.detail(run_id), start, end)
 
 
 @router.get("/runs/{run_id}/equity", response_class=Response)

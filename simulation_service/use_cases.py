@@ -42,6 +42,7 @@ class RunDetail:
     sweep: SweepRecord
     trades: pl.DataFrame
     equity: pl.DataFrame
+    market: Market
 
 
 class Sweeps:
@@ -158,6 +159,7 @@ class Runs:
             sweep=sweep,
             trades=trades_frame(market, detail),
             equity=equity_frame(market, detail, sweep.starting_cash),
+            market=market,
         )
 
     def _sweep(self, run: Run) -> SweepRecord:

@@ -57,3 +57,19 @@ def _summary(name: str, group: str, column: np.ndarray[tuple[int], np.dtype[np.f
         high=high,
         histogram=tuple(float(count) / len(known) for count in counts),
     )
+
+
+def thin(frame: pl.DataFrame, column: str, points: int) -> pl.DataFrame:
+    """Return at most `points` rows of time (epoch seconds), mean, lowest and highest of even spans of `frame`.
+
+    `frame` has ts (ascending) and `column`. A span without a value has nulls; NaN counts as none.
+    """
+    width = max(-(-frame.height // points), 1)
+    value = pl.col(column).fill_nan(None)
+    spans = frame.with_row_index("row").group_by(pl.col("row") // width, maintain_order=True)
+    return spans.agg(
+        pl.col("ts").first().dt.epoch("s").alias("time"),
+        value.mean().alias("mean"),
+        value.min().alias("lowest"),
+        value.max().alias("highest"),
+    ).drop("row")

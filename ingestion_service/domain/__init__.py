@@ -1,1 +1,1 @@
-"""The pure part of ingestion: checks, spans, coverage, level of detail."""
+"""The pure part of ingestion: checks, spans, coverage."""

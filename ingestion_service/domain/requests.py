@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Self
+from typing import Annotated, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from shared.contracts.messages import Instant, Message, Symbol
+
+
+def _known_zone(value: str) -> str:
+    try:
+        return ZoneInfo(value).key
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise ValueError(f"time zone {value:.50} is not known: use a name such as America/New_York") from error
+
+
+#: the name of a time zone that this machine knows
+Timezone = Annotated[str, AfterValidator(_known_zone)]
 
 
 class IngestBars(Message):
@@ -47,12 +58,4 @@ class ImportFiles(Message):
     #: for files that neither have a symbol column nor are named after their symbol
     symbol: Symbol | None = None
     #: of times that name no zone themselves
-    timezone: str = "UTC"
-
-    @field_validator("timezone")
-    @classmethod
-    def _known_zone(cls, value: str) -> str:
-        try:
-            return ZoneInfo(value).key
-        except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-            raise ValueError(f"time zone {value!r} is not known: use a name such as America/New_York") from error
+    timezone: Timezone = "UTC"

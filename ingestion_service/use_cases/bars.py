@@ -7,9 +7,9 @@ from datetime import datetime
 
 import polars as pl
 
-from ingestion_service.domain.lod import MAX_BARS, Candles, condense
 from ingestion_service.store.bars import BarStore, Stock
 from shared.clock import Clock
+from shared.contracts.candles import MAX_BARS, Candles, condense
 from shared.errors import InvalidInput, NotFound
 
 _SORTS = ("symbol", "first", "last", "rows")

@@ -5,7 +5,7 @@
 //              candles need "open", "high", "low", "close" and may have "volume".
 //              "markers": [{"time", "side": "long" | "short" | "exit", "text"}] puts arrows on the first series.
 // data-series  JSON list: [{"name", "label", "tone": "s1|bench|hit|s4|s5|up|down", "dash", "scale": "left|right",
-//              "format": "number|percent|price|money", "level"}]
+//              "format": "number|percent|price|money|small", "level"}]
 // data-band    "true": series of the right scale get a pane of their own below, so lines never cross and each axis
 //              labels its own values only
 // data-refetch "true": the server answers ?from&to (epoch seconds) with finer bars after a zoom
@@ -65,6 +65,7 @@ class TimeChart {
   async draw() {
     const library = window.LightweightCharts;
     this.data = await this.fetchData();
+    this.whole = { from: this.data.time[0], to: this.data.time.at(-1) };
     this.colour = colours();
     this.chart = library.createChart(this.holder, frameOptions(this.colour));
     this.series = this.plan.make(this.chart, library, this.colour);
@@ -108,7 +109,20 @@ class TimeChart {
     });
   }
 
-  async refetch(range) {
+  // What is seen, also beyond the bars at hand: the library's own range ends where the data do.
+  seen(range) {
+    const { time } = this.data;
+    const last = time.length - 1;
+    const logical = this.chart.timeScale().getVisibleLogicalRange();
+    const step = last ? (time[last] - time[0]) / last : 0;
+    return {
+      from: logical.from < -1 ? Math.max(this.whole.from, time[0] + logical.from * step) : range.from,
+      to: logical.to > last + 3 ? Math.min(this.whole.to, time[last] + (logical.to - last) * step) : range.to,
+    };
+  }
+
+  async refetch(visible) {
+    const range = this.seen(visible);
     const width = range.to - range.from;
     const padded = { from: range.from - width, to: range.to + width };
     const shown = this.asked ?? { from: this.data.time[0], to: this.data.time.at(-1) };

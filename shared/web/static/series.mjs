@@ -4,6 +4,7 @@ const DASHED = 2;
 const FORMATS = {
   number: (value) => signless(value.toFixed(2)),
   price: (value) => signless(value.toLocaleString("en", { minimumFractionDigits: 2, maximumFractionDigits: 2 })),
+  small: (value) => signless(Math.abs(value) >= 10 ? value.toFixed(1) : value.toPrecision(3)),
   money: (value) => signless(Math.round(value).toLocaleString("en")),
   percent: (value) => `${signless((value * 100).toFixed(1))} %`,
 };

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
-from ingestion_service.domain.lod import MAX_BARS, Candles, condense
+from shared.contracts.candles import MAX_BARS, Candles, condense
 from shared.contracts.sessions import MINUTE_US, all_sessions, sessions_between
 
 
