@@ -9,7 +9,7 @@ DEMO_ARGS ?=
 TESTS ?= tests
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-runtime up demo test test-slow check fmt lock bench docker-check clean
+.PHONY: help setup setup-locked setup-runtime up demo test test-slow check fmt lock bench docker-check clean
 
 help:  ## show what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
@@ -19,14 +19,19 @@ $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
 # no index is asked for anything that the lock files do not name by hash; the build runs without isolation for that
-$(VENV)/.runtime: $(BIN)/python requirements.txt requirements-build.txt pyproject.toml
+$(VENV)/.locked: $(BIN)/python requirements.txt requirements-build.txt
 	$(PIP) --require-hashes -r requirements-build.txt -r requirements.txt
+	@touch $@
+
+$(VENV)/.runtime: $(VENV)/.locked pyproject.toml
 	$(PIP) --no-deps --no-index --no-build-isolation -e .
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.runtime requirements-dev.txt
 	$(PIP) --require-hashes -r requirements-dev.txt
 	@touch $@
+
+setup-locked: $(VENV)/.locked  ## install the locked dependencies alone, without this project
 
 setup-runtime: $(VENV)/.runtime  ## install what running needs
 

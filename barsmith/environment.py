@@ -24,7 +24,7 @@ def addresses(port_offset: int = 0, environ: Mapping[str, str] = os.environ) -> 
     from shared.settings import SERVICE_PORTS
 
     return {
-        name: environ.get(url_variable(name), f"http://127.0.0.1:{SERVICE_PORTS[name] + port_offset}").rstrip("/")
+        name: (environ.get(url_variable(name)) or f"http://127.0.0.1:{SERVICE_PORTS[name] + port_offset}").rstrip("/")
         for name in SERVICES
     }
 
@@ -48,8 +48,8 @@ def child_environment(
 
     Alpaca credentials go along only with the address of their server: the simulated exchange would refuse them.
     """
-    if EXCHANGE_VARIABLE not in environ:
-        environ = {name: value for name, value in environ.items() if name not in CREDENTIALS}
+    if not environ.get(EXCHANGE_VARIABLE):
+        environ = {name: value for name, value in environ.items() if name not in {EXCHANGE_VARIABLE, *CREDENTIALS}}
     urls = {url_variable(name): url for name, url in addresses(port_offset, environ).items()}
     return {
         # without this a child's lines would stay in its buffer until it ends

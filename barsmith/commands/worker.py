@@ -15,6 +15,9 @@ import click
 def worker(kinds: str | None, server: str | None, token: str | None, worker_id: str | None) -> None:
     """Run one worker: takes one job at a time, most important first, until it is stopped.
 
+    It computes beside the data, so it needs DATABASE_URL and the same lake (BARSMITH_HOME or BARSMITH_LAKE_URL) as the
+    services, and the services' addresses (BARSMITH_<NAME>_URL); with --server only the queue is reached over HTTP.
+
     \b
     Example:
       barsmith worker --kinds training.train,training.predict

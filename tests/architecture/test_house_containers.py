@@ -8,6 +8,7 @@ from pathlib import Path
 import yaml
 
 from barsmith.house import SERVICES
+from shared.contracts.kinds import JobKind
 from shared.settings import SERVICE_PORTS
 
 ROOT = Path(__file__).parents[2]
@@ -72,4 +73,14 @@ def test_images_do_not_run_as_root():
 
 
 def test_the_image_is_set_up_by_the_tested_target():
-    assert "RUN make setup-runtime" in (ROOT / "Dockerfile.base").read_text(encoding="utf-8")
+    base = (ROOT / "Dockerfile.base").read_text(encoding="utf-8")
+    # dependencies before the code, so that a change of code does not install them again
+    steps = ["COPY Makefile requirements", "RUN make setup-locked", "COPY barsmith", "RUN make setup-runtime"]
+    assert [base.index(step) for step in steps] == sorted(base.index(step) for step in steps)
+
+
+def test_every_job_kind_has_exactly_one_crew_of_workers():
+    crews = [service["command"] for name, service in COMPOSE["services"].items() if name.endswith("worker")]
+    assert all(command[:2] == ["worker", "--kinds"] for command in crews)
+    kinds = [kind for command in crews for kind in command[2].split(",")]
+    assert sorted(kinds) == sorted(JobKind)

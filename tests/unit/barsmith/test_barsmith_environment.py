@@ -26,6 +26,12 @@ def test_what_the_user_set_stays():
     assert told["HOME"] == "/h"
 
 
+def test_an_empty_address_counts_as_none():
+    told = made({"BARSMITH_TRAINING_URL": "", "ALPACA_API_BASE_URL": ""})
+    assert told["BARSMITH_TRAINING_URL"] == f"http://127.0.0.1:{SERVICE_PORTS['training']}"
+    assert told["ALPACA_API_BASE_URL"] == f"http://127.0.0.1:{EXCHANGE_PORT}"
+
+
 def test_database_home_and_token_are_the_supervisors():
     told = made({"DATABASE_URL": "postgresql://old", "BARSMITH_HOME": "/old", "BARSMITH_WORKER_TOKEN": "old"})
     assert (told["DATABASE_URL"], told["BARSMITH_HOME"]) == ("postgresql://here", "/data")
