@@ -37,20 +37,19 @@ class Story:
     window: dict[str, str] = field(default_factory=dict)
     runs: list[dict[str, Any]] = field(default_factory=list)
     batch: dict[str, Any] = field(default_factory=dict)
-    seconds: dict[str, float] = field(default_factory=dict)
 
 
 def tell_story(house: House, data: Path | None) -> Story:
     """Take one search through everything and return what it found. Raises what a service answered."""
     story = Story()
-    with _step(story, 1, "ingest"):
+    with _step(1, "ingest"):
         _ingest(house, story, data)
-    with _step(story, 2, "features"):
+    with _step(2, "features"):
         body = {"symbols": list(story.symbols), "window": story.window, "feature_set": FEATURE_SET}
         house.run("features", "/features/build", body, Progress("  features"))
-    with _step(story, 3, "evolve"):
+    with _step(3, "evolve"):
         story.runs = evolve(house, {**PLAN, "symbols": list(story.symbols)}, Progress("  evolve"))
-    with _step(story, 4, "optimize"):
+    with _step(4, "optimize"):
         _optimize(house, story)
     return story
 
@@ -99,9 +98,8 @@ def _after(last: str) -> str:
 
 
 @contextmanager
-def _step(story: Story, number: int, name: str) -> Iterator[None]:
+def _step(number: int, name: str) -> Iterator[None]:
     click.echo(f"[{number}/4] {name}", err=True)
     started = time.monotonic()
     yield
-    story.seconds[name] = time.monotonic() - started
-    click.echo(f"  {story.seconds[name]:.1f} s", err=True)
+    click.echo(f"  {time.monotonic() - started:.1f} s", err=True)
