@@ -64,8 +64,8 @@ class BatchRequest(Grid):
 
     Give `models`, or `top`: that many models of the highest out-of-sample rank correlation; of those, pairs without
     bars after the training are left out. `symbols` empty: each model's own. The window of a pair runs from `start`,
-    or the end of the model's training, to `end`, or the end of the symbol's stored bars: give `end` to keep newer
-    days unseen.
+    or the end of the model's training, to `end`. Without `end` it stops where the days end that a search chose the
+    model on; for other models, and a `start` after those days, at the end of the symbol's stored bars.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -38,11 +38,16 @@ class TrialFilter:
 
 @dataclass(frozen=True, kw_only=True)
 class Candidate:
-    """A model as the training service's registry describes it; `ic` is its out-of-sample rank correlation."""
+    """A model as the training service's registry describes it.
+
+    chosen_until : end of the days it was made to predict, on which it was chosen; None when it was made without any
+    ic : its out-of-sample rank correlation inside its training
+    """
 
     fingerprint: str
     symbol: str
     trained_until: datetime
+    chosen_until: datetime | None
     ic: float | None
 
 
@@ -156,6 +161,7 @@ def _candidate(item: dict[str, Any]) -> Candidate:
         fingerprint=item["fingerprint"],
         symbol=item["symbol"],
         trained_until=datetime.fromisoformat(item["train"]["end"]),
+        chosen_until=datetime.fromisoformat(item["predict"]["end"]) if item.get("predict") else None,
         ic=item["metrics"].get("ic"),
     )
 

@@ -116,7 +116,9 @@ class Batches:
                 f"{start}, use that moment or later, or leave the start out"
             )
         stored = self._store.bars_end(symbol)
-        end = wish.end or stored
+        # a search keeps the days after those it chose on sealed: they are tried only by who names them
+        chosen = model.chosen_until
+        end = wish.end or (chosen if chosen is not None and start < chosen else stored)
         if end is None:
             raise InvalidInput(f"there are no bars of {symbol}: ingest them first")
         if start >= end or (stored is not None and start >= stored):

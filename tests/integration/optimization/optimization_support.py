@@ -19,11 +19,15 @@ from shared.testing.jobs import run_pending
 from simulation_service.settings import Settings as SimulationSettings
 from simulation_service.worker import handlers as simulation_handlers
 
-GOOD, WEAK, LATE = (hashlib.sha256(name).hexdigest() for name in (b"good", b"weak", b"late"))
+GOOD, WEAK, LATE, FOUND = (hashlib.sha256(name).hexdigest() for name in (b"good", b"weak", b"late", b"found"))
 START = datetime(2024, 3, 4, tzinfo=UTC)
 TRAINED = datetime(2024, 3, 9, tzinfo=UTC)
+#: the end of the days that a search chose FOUND on
+CHOSEN = datetime(2024, 3, 13, tzinfo=UTC)
 END = datetime(2024, 3, 16, tzinfo=UTC)
 ICS = {GOOD: 0.05, WEAK: 0.01, LATE: 0.20}
+#: known by name only: not in the list that the best are taken from
+ICS_BY_NAME = {**ICS, FOUND: 0.03}
 SMALL = {"thresholds": [0.0001, 0.0005], "hold_bars": [0, 10]}
 
 
@@ -34,7 +38,14 @@ def registry() -> FastAPI:
     def model(name):
         trained = END if name == LATE else TRAINED
         window = {"start": START.isoformat(), "end": trained.isoformat()}
-        return {"fingerprint": name, "symbol": "SPY", "train": window, "metrics": {"ic": ICS[name]}}
+        chosen_on = {"start": trained.isoformat(), "end": CHOSEN.isoformat()} if name == FOUND else None
+        return {
+            "fingerprint": name,
+            "symbol": "SPY",
+            "train": window,
+            "predict": chosen_on,
+            "metrics": {"ic": ICS_BY_NAME[name]},
+        }
 
     @app.get("/models")
     def models():

@@ -7,16 +7,17 @@ from __future__ import annotations
 
 import csv
 import io
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import polars as pl
 import pytest
-from optimization_support import END, GOOD, LATE, SMALL, TRAINED, WEAK, predictions, work
+from optimization_support import CHOSEN, END, FOUND, GOOD, LATE, SMALL, TRAINED, WEAK, predictions, work
 from pydantic import SecretStr
 
 from optimization_service.app import create_app
 from optimization_service.domain.batch import Pair
+from optimization_service.schemas import BatchRequest
 from optimization_service.settings import Settings
 from optimization_service.store import Store
 from shared.contracts.datasets import PREDICTIONS
@@ -145,3 +146,14 @@ def test_predictions_that_cover_only_part_of_the_window_are_missing(service):
     )
     assert not store.lacks_predictions(part)
     assert store.lacks_predictions(whole)
+
+
+def test_days_after_those_a_search_chose_a_model_on_are_left_alone_unless_named(service):
+    def window(**asked):
+        wish = BatchRequest(models=(FOUND,), **SMALL, **asked).wish()
+        return service.batches.plan(wish).pairs[0].window
+
+    assert (window().start, window().end) == (TRAINED, CHOSEN)
+    assert window(end=END).end == END
+    later = CHOSEN + timedelta(days=1)
+    assert window(start=later).end == datetime(2024, 3, 15, 20, tzinfo=UTC)
