@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from shared.contracts.messages import Costs, Estimator, Fill, Instant, Message
 
 #: Bumped by hand whenever the numbers of a run or verdict change.
-CODE_VERSION = "1"
+CODE_VERSION = "2"
 
 Parameters = dict[str, float | int | str | bool]
 

@@ -132,6 +132,22 @@ select
 from orchestrator.look as l join orchestrator.vintage as v on v.id = l.vintage
 where l.run = %(run)s;
 
+-- name: searched_by
+-- The first other run that trained or chose on days of a span.
+select r.id from orchestrator.run as r
+where
+    r.symbol = %(symbol)s and r.id <> %(run)s
+    and (r.periods #>> '{train,window,start}')::timestamptz < %(end)s
+    and (r.periods #>> '{select,window,end}')::timestamptz > %(start)s
+    and exists (select from orchestrator.model as m where m.run = r.id and m.fingerprint is not null)
+order by r.created_at, r.id limit 1;
+
+-- name: nominated_models
+-- Every model that a logged look read the holdout of a symbol with.
+select distinct member ->> 'model' as model
+from orchestrator.look as l join orchestrator.run as r on r.id = l.run, jsonb_array_elements(l.nomination) as member
+where r.symbol = %(symbol)s;
+
 -- name: promotions
 -- A page of what was promoted, newest first.
 select p.run, r.symbol, p.place, p.kind, p.model, p.setting, p.record, p.promoted_at

@@ -184,6 +184,18 @@ class Registry:
         with self._database.transaction() as conn:
             return self._queries.row(conn, "look_of_run", Look, run=run_id)
 
+    def searched_by(self, run: Run) -> str | None:
+        """Return another run that trained or chose on the sealed days of `run`, None when there is none."""
+        window = run.periods.confirm.window
+        span = {"start": window.start_utc, "end": window.end_utc}
+        with self._database.transaction() as conn:
+            return self._queries.value(conn, "searched_by", symbol=run.symbol, run=run.id, **span)
+
+    def nominated_models(self, symbol: str) -> set[str]:
+        """Return the models that looks were logged for, in all vintages of `symbol`."""
+        with self._database.transaction() as conn:
+            return {row.model for row in self._queries.rows(conn, "nominated_models", _Name, symbol=symbol)}
+
     def promotions(self, *, run: str | None = None, limit: int, offset: int = 0) -> tuple[list[Promotion], int]:
         """Return a page of promotions, newest first, and how many there are."""
         with self._database.transaction() as conn:
@@ -194,3 +206,8 @@ class Registry:
 @dataclass(frozen=True)
 class _Id:
     id: int
+
+
+@dataclass(frozen=True)
+class _Name:
+    model: str

@@ -70,6 +70,13 @@ class Series:
         frame = self._lake.read(snapshot, ["prediction", "fold"])
         return frame.filter(pl.col("fold") >= 0)["prediction"].drop_nulls().to_numpy()
 
+    def models_predicting(self, symbol: str, window: Window) -> set[str]:
+        """Return the models that have predictions of `symbol` inside a span."""
+        snapshot = self._lake.snapshot(PREDICTIONS, start=window.start_utc, end=window.end_utc, symbol=symbol)
+        if not snapshot.files:
+            return set()
+        return set(self._lake.read(snapshot, ["model"])["model"].unique().to_list())
+
     def daily(self, sweep: str) -> Daily:
         """Return a sweep's daily numbers. Raises NotFound when its ledger is not in the lake."""
         snapshot = self._lake.snapshot(TRIALS, sweep=sweep)

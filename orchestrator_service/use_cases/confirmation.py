@@ -1,7 +1,8 @@
 """The one look: nominate, predict and simulate the sealed days, read the answer, promote or not.
 
 The look is logged by `orchestrator.on_judge` in the transaction that submits the first prediction over CONFIRM, so
-nothing ever reads sealed days without a look, also if every process dies in between.
+nothing here ever reads sealed days without a look, also if every process dies in between. Other services are free to
+predict and simulate any days; days that were used so, or that an earlier search chose on, verify nothing any more.
 """
 
 from __future__ import annotations
@@ -52,6 +53,8 @@ class Confirmation:
         if spent is None and account.left == 0:
             reason = f"all {account.vintage.looks} looks at this holdout are spent; it stays sealed for this run"
             return Outcome(result={**result, "reason": reason})
+        if spent is None and (seen := self._seen(run)) is not None:
+            return Outcome(result={**result, "reason": f"{seen}; nothing can be confirmed on days that were used"})
         window = run.periods.confirm.window
         predictions = [
             Submission(
@@ -70,6 +73,18 @@ class Confirmation:
             result=result,
             submit=[Group(jobs=predictions, continuation=step(JobKind.VERDICT, run.id, stage=PREDICTED))],
         )
+
+    def _seen(self, run: Run) -> str | None:
+        """Return who used the sealed days without a look, or None."""
+        searched = self._registry.searched_by(run)
+        if searched is not None:
+            return f"run {searched[:10]} trained or chose on days of this holdout"
+        window = run.periods.confirm.window
+        known = self._registry.nominated_models(run.symbol)
+        others = sorted(self._series.models_predicting(run.symbol, window) - known)
+        if others:
+            return f"{len(others)} models were tried on this holdout without a look, the first is {others[0][:10]}"
+        return None
 
     # verdict ------------------------------------------------------------------------------------------------------
 

@@ -1,7 +1,9 @@
 """Sealed days: nothing reads them without a look, a look is never given back, and there are only so many."""
 
+from datetime import timedelta
 from uuid import uuid4
 
+import polars as pl
 import pytest
 from orchestrator_support import house
 
@@ -9,6 +11,7 @@ from orchestrator_service.domain.plan import SearchPlan
 from orchestrator_service.domain.records import RunState
 from orchestrator_service.store import Registry, Series
 from orchestrator_service.use_cases.confirmation import wanted_vintage
+from shared.contracts.datasets import PREDICTIONS, TS
 from shared.contracts.kinds import JobKind
 from shared.errors import Conflict
 from shared.jobs.context import JobContext
@@ -139,3 +142,37 @@ def test_sealed_bars_are_not_handed_out_without_a_look(edge):
     [started], _ = edge.wired.runs.start(PLAN, ["EDGE"])
     with pytest.raises(Conflict, match="the holdout is sealed"):
         Series(edge.wired.resources.lake).sealed_bars(None, "EDGE", started.run.periods.confirm.window)
+
+
+def test_days_that_another_model_was_tried_on_confirm_nothing(edge):
+    [started], _ = edge.wired.runs.start(PLAN, ["EDGE"])
+    sealed = started.run.periods.confirm.window
+    lake = edge.wired.resources.lake
+    frame = pl.DataFrame({"ts": [sealed.start_utc + timedelta(days=30)]}, schema={"ts": TS}).select(
+        pl.lit("f" * 64).alias("model"),
+        pl.lit("EDGE").alias("symbol"),
+        "ts",
+        prediction=0.001,
+        fold=pl.lit(-1, pl.Int16),
+    )
+    lake.upsert(PREDICTIONS, frame)
+    edge.work()
+    view = edge.wired.runs.show(started.run.id)
+    assert view.run.evidence.passed
+    assert "1 models were tried on this holdout without a look, the first is ffffffffff" in view.run.reason
+    assert (view.look, view.account.left, edge.world.predicted) == (None, 10, [])
+
+
+def test_days_that_an_earlier_search_chose_on_confirm_nothing(edge):
+    runs = edge.wired.runs
+    short = PLAN.model_copy(update={"confirm_sessions": 125})
+    [first], _ = runs.start(short, ["EDGE"])
+    edge.work()
+    assert runs.show(first.run.id).look is not None
+    read = len(edge.world.predicted)
+    [second], _ = runs.start(PLAN, ["EDGE"])
+    edge.work()
+    view = runs.show(second.run.id)
+    assert view.run.evidence.passed
+    assert f"run {first.run.id[:10]} trained or chose on days of this holdout" in view.run.reason
+    assert (view.look, len(edge.world.predicted)) == (None, read)
