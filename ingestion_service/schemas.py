@@ -8,7 +8,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, Field, ValidationInfo, field_validator
 
-from ingestion_service.domain.requests import ImportFiles, IngestBars
+from ingestion_service.domain.requests import ImportFiles, IngestBars, Timezone
 from shared.contracts.messages import Instant, Symbol
 
 
@@ -75,11 +75,11 @@ class IngestForm(IngestSpan):
 class ImportForm(BaseModel):
     """The import form: `columns` as "their name = ours", separated by commas or lines."""
 
-    path: str
+    path: str = Field(min_length=1)
     glob: str | None = None
     columns: dict[str, str] = Field(default_factory=dict)
     symbol: Symbol | None = None
-    timezone: str = "UTC"
+    timezone: Timezone = "UTC"
 
     @field_validator("columns", mode="before")
     @classmethod
