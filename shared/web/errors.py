@@ -68,7 +68,7 @@ def describe_problems(problems: list[Any]) -> str:
         place = ".".join(str(step) for step in problem["loc"] if step not in ("body", "query", "path"))
         given = problem.get("input")
         shown = f" (got {given!r:.60})" if isinstance(given, str | int | float | bool) else ""
-        parts.append(f"{place or 'body'}: {problem['msg']}{shown}")
+        parts.append(f"{place or 'body'}: {problem['msg'].removeprefix('Value error, ')}{shown}")
     more = f"; and {len(problems) - 5} more" if len(problems) > 5 else ""
     return "; ".join(parts) + more
 
