@@ -5,7 +5,7 @@
   const walker = document.createTreeWalker(document.querySelector("main"), NodeFilter.SHOW_TEXT);
   while (walker.nextNode()) {
     const text = walker.currentNode.textContent;
-    if (/NaN|undefined|\bNone\b|Infinity|[-−]0(\.0+)?(?![\d.])/.test(text)) faults.push(`odd text: ${text.trim().slice(0, 60)}`);
+    if (/NaN|undefined|\bNone\b|Infinity|(?<!\w)[-−]0(\.0+)?(?![\w.])/.test(text)) faults.push(`odd text: ${text.trim().slice(0, 60)}`);
   }
   for (const chart of document.querySelectorAll("[data-chart]")) {
     const canvas = chart.querySelector("canvas");
