@@ -49,7 +49,7 @@ test: setup  ## all tests but the slow ones
 test-slow: setup  ## the tests that take longer than a minute
 	$(BIN)/python -m pytest -m slow $(TESTS)
 
-check: setup  ## style, types, rooms, house rules, unit tests; under a minute
+check: setup  ## style, types, rooms, house rules, unit tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
