@@ -112,7 +112,7 @@ def gate(
     order = [int(row) for row in np.argsort(-np.nan_to_num(whole.t, nan=-np.inf), kind="stable")]
     eligible = [row for row in order if whole.t[row] > 0 and rows[row].trades >= rules.min_trades]
     trials = len(rows) + failed
-    best = _best_of_many(rows, ledger, whole, eligible[0]) if eligible else None
+    best = _best_of_many(rows, ledger, whole, eligible[0], trials) if eligible else None
     if best is None:
         passed, reason = False, _no_eligible(whole, rows, rules)
     else:
@@ -132,7 +132,8 @@ def gate(
     return evidence, _nominate(rows, ledger, whole, eligible, rules) if passed else []
 
 
-def _best_of_many(rows: Sequence[Row], ledger: Matrix, whole: Multiplicity, row: int) -> BestTrial:
+def _best_of_many(rows: Sequence[Row], ledger: Matrix, whole: Multiplicity, row: int, trials: int) -> BestTrial:
+    # `trials` and not the rows: what failed was tried, too
     days = ledger.shape[1]
     shape = shape_of(ledger[row].astype(np.float64))
     live_t = whole.t[np.isfinite(whole.t)]
@@ -146,10 +147,10 @@ def _best_of_many(rows: Sequence[Row], ledger: Matrix, whole: Multiplicity, row:
         p_select_fwer=float(whole.adjusted_p[row]),
         sharpe=_finite(annual(shape.sharpe)),
         luck_sharpe=_finite(annual(float(whole.null_max.mean()) / math.sqrt(days))),
-        expected_max_sharpe=annual(expected_maximum(len(ledger), math.sqrt(variance))),
+        expected_max_sharpe=annual(expected_maximum(trials, math.sqrt(variance))),
         n_eff_implied=_finite(whole.effective_trials),
         psr=_finite(probabilistic_sharpe(shape)),
-        dsr=_finite(deflated_sharpe(shape, len(ledger), variance)),
+        dsr=_finite(deflated_sharpe(shape, trials, variance)),
         min_track_record_days=_finite(minimum_track_record(shape)),
         pbo=_finite(split.pbo),
         p_oos_loss=_finite(split.loss),

@@ -57,6 +57,17 @@ def test_too_few_trades_make_the_strongest_trial_ineligible_but_it_still_counts(
     assert "exceeds 0.2" in evidence.reason
 
 
+def test_trials_that_failed_count_in_what_luck_would_have_shown():
+    few, many = (
+        gate(rows(100), planted(1, 6.0), failed, RULES, np.random.default_rng(0))[0].best for failed in (0, 900)
+    )
+    assert few is not None
+    assert many is not None
+    # E[max] of 100 and of 1,000 normal draws: 2.5306 and 3.2551
+    assert many.expected_max_sharpe / few.expected_max_sharpe == pytest.approx(3.2551 / 2.5306, rel=1e-4)
+    assert many.dsr < few.dsr
+
+
 def test_a_ledger_without_candidates_says_why():
     none, _ = gate([], np.zeros((0, 2)), 3, RULES, np.random.default_rng(0))
     assert (none.passed, none.trials, none.reason) == (False, 3, "no trial ever traded on SELECT")
