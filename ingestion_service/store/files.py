@@ -26,7 +26,7 @@ def find_files(path: str, glob: str | None = None) -> list[Path]:
     try:
         root = Path(path).expanduser()
         is_file, is_folder, exists = root.is_file(), root.is_dir(), root.exists()
-    except (OSError, ValueError, RuntimeError) as error:  # too long, a NUL in it, "~nobody"
+    except (OSError, ValueError, RuntimeError) as error:  # too long, or "~nobody"
         raise InvalidInput(f"{path:.100}: cannot be a path on this machine: {_reason(error)}") from error
     if is_file:
         return [_readable(root)]

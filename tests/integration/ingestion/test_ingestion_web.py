@@ -87,6 +87,9 @@ def test_coverage_is_sorted_filtered_and_paged_on_the_server(house):
         ("POST", "/ingest", {"symbols": ["a b"], "start": "2024-01-01", "end": "2024-02-01"}, 422, "not a ticker"),
         ("POST", "/ingest/SPY", {"start": "2024-01-01", "end": "2024-02-01", "provider": "oracle"}, 400, "'oracle'"),
         ("POST", "/import", {"path": "/", "timezone": "Mars/Olympus"}, 422, "Mars/Olympus"),
+        ("POST", "/import", {"path": "x" * 5_000}, 400, "File name too long"),
+        ("POST", "/ingest/SPY", {"start": "0001-01-01", "end": "2024-01-01"}, 422, "use the years 1900 to 2199"),
+        ("GET", "/bars/ABC?end=9999-12-31T23:59:59-14:00", None, 422, "use the years 1900 to 2199"),
         ("POST", "/import", {"path": ""}, 422, "at least 1 character"),
         ("POST", "/import", {"paths": "/"}, 422, "path"),
     ],
@@ -141,6 +144,9 @@ def test_forms_start_jobs_and_keep_what_was_typed_when_wrong(open_house, tmp_pat
     for wrong, said in (
         ({"path": "/nowhere"}, "no such file"),
         ({"path": "/", "columns": "Last"}, "their name = ours"),
+        ({"path": "/", "timezone": "Mars/Olympus"}, "is not known"),
+        ({"path": "x" * 5_000}, "File name too long"),
+        ({"path": "a\0b"}, "no such file"),
     ):
         page = house.http.post("/import", data=wrong, headers=HTML)
         assert page.status_code == 422

@@ -18,6 +18,8 @@ def test_pages_from_the_form_to_the_leaderboard(service, settings):
         both = http.post("/batches", data={**typed, "top": "2"}, headers=PAGE)
         assert both.status_code == 422
         assert "one of the two" in both.text
+        for field, typo in (("thresholds", "-1"), ("thresholds", "inf"), ("hold_bars", "-1"), ("end", "9999-12-31")):
+            assert http.post("/batches", data={**typed, field: typo}, headers=PAGE).status_code == 422, (field, typo)
         unknown = http.post("/batches", data={**typed, "symbols": "NONE"}, headers=PAGE)
         assert "there are no bars of NONE" in unknown.text
         answer = http.post("/batches", data=typed, headers=PAGE)
