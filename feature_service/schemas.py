@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, time
+from datetime import datetime
 from typing import Annotated, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from feature_service.domain.catalogue import FeatureSet
 from feature_service.domain.feature import Feature
 from feature_service.domain.records import Coverage
-from shared.contracts.messages import BuildFeatures, Day, Symbol, Window
+from shared.contracts.messages import BuildFeatures, Day, Symbol, Window, midnight
+from shared.web.forms import Listed
 
 
 class BuildRequest(BaseModel):
@@ -101,15 +102,10 @@ class CoverageOut(BaseModel):
         return cls.model_validate(coverage, from_attributes=True)
 
 
-def _symbols(value: object) -> object:
-    """Split "SPY, QQQ" at commas and spaces."""
-    return value.replace(",", " ").split() if isinstance(value, str) else value
-
-
 class BuildForm(BaseModel):
     """What the page's form sends. Days begin at 00:00 UTC; the last one is not included."""
 
-    symbols: Annotated[tuple[Symbol, ...], BeforeValidator(_symbols), Field(min_length=1, max_length=500)]
+    symbols: Annotated[tuple[Symbol, ...], Listed, Field(min_length=1, max_length=500)]
     start: Day
     end: Day
     feature_set: str = "core"
@@ -121,9 +117,5 @@ class BuildForm(BaseModel):
         return self
 
     def request(self) -> BuildRequest:
-        window = Window(start=_midnight(self.start), end=_midnight(self.end))
+        window = Window(start=midnight(self.start), end=midnight(self.end))
         return BuildRequest(symbols=self.symbols, window=window, feature_set=self.feature_set)
-
-
-def _midnight(day: date) -> datetime:
-    return datetime.combine(day, time(), UTC)

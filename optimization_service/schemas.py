@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, time
 from typing import Annotated, Literal, Self, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from optimization_service.domain.batch import HOLD_BARS, THRESHOLDS, Batch, Grid, HoldBars, Threshold
 from optimization_service.domain.luck import Luck
@@ -13,21 +13,14 @@ from optimization_service.domain.records import BatchState, Cell, Member, Trial
 from optimization_service.store import TrialFilter
 from optimization_service.use_cases import BatchView, Wish
 from shared.contracts.messages import Costs, Day, Fingerprint, Instant, Metrics, Setting, Symbol, Window
-from shared.errors import InvalidInput
+from shared.web.forms import Listed
+from shared.web.pagination import sort_of
 
 SortColumn = Literal[
     "threshold", "hold_bars", "delay_bars", "total_return", "buy_hold_return", "sharpe", "max_drawdown", "sqn",
     "sqn100", "profit_factor", "trades", "win_rate", "hit_rate", "exposure", "costs_paid", "final_equity",
     "timing_alpha_t",
 ]  # fmt: skip
-
-
-def sort_of(asked: str) -> tuple[str, bool]:
-    """Return (column, descending) of `-sharpe` or `sharpe`. Raises InvalidInput for another column."""
-    column, descending = asked.removeprefix("-"), asked.startswith("-")
-    if column not in get_args(SortColumn):
-        raise InvalidInput(f"cannot sort by {column!r}: use one of {', '.join(get_args(SortColumn))}")
-    return column, descending
 
 
 class LeaderboardQuery(BaseModel):
@@ -43,7 +36,7 @@ class LeaderboardQuery(BaseModel):
     sort: str = "-sharpe"
 
     def filter(self, limit: int, offset: int) -> TrialFilter:
-        column, descending = sort_of(self.sort)
+        column, descending = sort_of(self.sort, get_args(SortColumn))
         return TrialFilter(
             batch=self.batch or None,
             symbol=self.symbol.upper() if self.symbol else None,
@@ -242,20 +235,15 @@ class HeatmapOut(BaseModel):
         )
 
 
-def _listed(value: object) -> object:
-    """Split "SPY, QQQ" at commas and spaces."""
-    return value.replace(",", " ").split() if isinstance(value, str) else value
-
-
 class BatchForm(BaseModel):
     """What the page's form sends. Days begin at 00:00 UTC; the last one is not included."""
 
-    models: Annotated[tuple[Fingerprint, ...], BeforeValidator(_listed)] = ()
+    models: Annotated[tuple[Fingerprint, ...], Listed] = ()
     top: int = Field(default=0, ge=0, le=1_000)
-    symbols: Annotated[tuple[Symbol, ...], BeforeValidator(_listed)] = ()
+    symbols: Annotated[tuple[Symbol, ...], Listed] = ()
     end: Day | None = None
-    thresholds: Annotated[tuple[Threshold, ...], BeforeValidator(_listed)] = THRESHOLDS
-    hold_bars: Annotated[tuple[HoldBars, ...], BeforeValidator(_listed)] = HOLD_BARS
+    thresholds: Annotated[tuple[Threshold, ...], Listed] = THRESHOLDS
+    hold_bars: Annotated[tuple[HoldBars, ...], Listed] = HOLD_BARS
     side: Literal["long_flat", "long_short", "both"] = "long_flat"
     fee_per_fill: float = Field(default=0.02, ge=0, allow_inf_nan=False)
     half_spread_bps: float = Field(default=0.5, ge=0, allow_inf_nan=False)

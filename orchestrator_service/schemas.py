@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, time
+from datetime import date, datetime
 from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, BeforeValidator, Field, model_validator
@@ -13,7 +13,7 @@ from orchestrator_service.domain.records import Model, Promotion
 from orchestrator_service.domain.verdict import Verdict
 from orchestrator_service.domain.windows import Periods
 from orchestrator_service.use_cases import RunView
-from shared.contracts.messages import Day, Estimator, Metrics, Symbol
+from shared.contracts.messages import Day, Estimator, Metrics, Symbol, midnight
 
 
 class EvolveRequest(SearchPlan):
@@ -66,7 +66,7 @@ class EvolveForm(BaseModel):
 
 
 def _midnight(day: date | None) -> datetime | None:
-    return None if day is None else datetime.combine(day, time(), UTC)
+    return None if day is None else midnight(day)
 
 
 class RunLink(BaseModel):

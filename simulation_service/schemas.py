@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, time
+from datetime import datetime
 from typing import Annotated, Literal, Self, get_args
 
-from pydantic import BaseModel, BeforeValidator, Field, model_validator
+from pydantic import BaseModel, Field, model_validator
 
-from shared.contracts.messages import Costs, Day, Fill, Fingerprint, Metrics, Setting, Sweep, Symbol, Window
-from shared.errors import InvalidInput
-from shared.web.pagination import PageNumbers
+from shared.contracts.messages import Costs, Day, Fill, Fingerprint, Metrics, Setting, Sweep, Symbol, Window, midnight
+from shared.web.forms import Listed
+from shared.web.pagination import PageNumbers, sort_of
 from simulation_service.domain.records import Run, SweepRecord
 from simulation_service.store import RunFilter
 
@@ -18,14 +18,6 @@ SortColumn = Literal[
     "sqn", "sqn100", "profit_factor", "trades", "win_rate", "hit_rate", "exposure", "costs_paid", "final_equity",
     "timing_alpha_t",
 ]  # fmt: skip
-
-
-def sort_of(asked: str) -> tuple[str, bool]:
-    """Return (column, descending) of `-sharpe` or `sharpe`. Raises InvalidInput for another column."""
-    column, descending = asked.removeprefix("-"), asked.startswith("-")
-    if column not in get_args(SortColumn):
-        raise InvalidInput(f"cannot sort by {column!r}: use one of {', '.join(get_args(SortColumn))}")
-    return column, descending
 
 
 def run_filter(
@@ -38,7 +30,7 @@ def run_filter(
     min_trades: int = 0,
 ) -> RunFilter:
     """Return the store's filter of a list's query parameters. Raises InvalidInput for a column that does not sort."""
-    column, descending = sort_of(sort)
+    column, descending = sort_of(sort, get_args(SortColumn))
     return RunFilter(
         symbol=symbol.upper() if symbol else None,
         model=model or None,
@@ -163,11 +155,6 @@ class RunDetailOut(RunOut):
         )
 
 
-def _listed(value: object) -> object:
-    """Split "0.0001, 0.0005" at commas and spaces."""
-    return value.replace(",", " ").split() if isinstance(value, str) else value
-
-
 Threshold = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=0, le=100_000)]
 
@@ -179,8 +166,8 @@ class SimulateForm(BaseModel):
     symbol: Symbol
     start: Day
     end: Day
-    thresholds: Annotated[tuple[Threshold, ...], BeforeValidator(_listed)] = (0.0001, 0.0005, 0.001, 0.002)
-    hold_bars: Annotated[tuple[Count, ...], BeforeValidator(_listed)] = (0, 15)
+    thresholds: Annotated[tuple[Threshold, ...], Listed] = (0.0001, 0.0005, 0.001, 0.002)
+    hold_bars: Annotated[tuple[Count, ...], Listed] = (0, 15)
     side: Literal["long_flat", "long_short"] = "long_flat"
     delay_bars: int = Field(default=1, ge=1, le=60)
     fill: Fill = Fill.OPEN
@@ -205,7 +192,7 @@ class SimulateForm(BaseModel):
             for hold in self.hold_bars
             for threshold in self.thresholds
         )
-        window = Window(start=_midnight(self.start), end=_midnight(self.end))
+        window = Window(start=midnight(self.start), end=midnight(self.end))
         costs = Costs(fee_per_fill=self.fee_per_fill, half_spread_bps=self.half_spread_bps)
         return Sweep(
             model=self.model,
@@ -215,7 +202,3 @@ class SimulateForm(BaseModel):
             costs=costs,
             starting_cash=self.starting_cash,
         )
-
-
-def _midnight(day: date) -> datetime:
-    return datetime.combine(day, time(), UTC)

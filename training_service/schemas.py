@@ -2,33 +2,25 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, time
+from datetime import datetime
 from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import BaseModel, BeforeValidator, Field, model_validator
+from pydantic import BaseModel, Field, model_validator
 
-from shared.contracts.messages import Day, Estimator, Folds, Symbol, Target, Train, Window
-from shared.errors import InvalidInput
-from shared.web.pagination import PageNumbers
+from shared.contracts.messages import Day, Estimator, Folds, Symbol, Target, Train, Window, midnight
+from shared.web.forms import Listed
+from shared.web.pagination import PageNumbers, sort_of
 from training_service.domain.records import Model, Predicted
 from training_service.store import ModelFilter
 
 SortColumn = Literal["created_at", "ic", "r2", "hit_rate", "horizon_bars"]
 
 
-def sort_of(asked: str) -> tuple[str, bool]:
-    """Return (column, descending) of `-ic` or `ic`. Raises InvalidInput for another column."""
-    column, descending = asked.removeprefix("-"), asked.startswith("-")
-    if column not in get_args(SortColumn):
-        raise InvalidInput(f"cannot sort by {column!r}: use one of {', '.join(get_args(SortColumn))}")
-    return column, descending
-
-
 def model_filter(
     paging: PageNumbers, sort: str, *, symbol: str | None = None, parent: str | None = None
 ) -> ModelFilter:
     """Return which page of which models is asked for. Raises InvalidInput for an unknown sort column."""
-    column, descending = sort_of(sort)
+    column, descending = sort_of(sort, get_args(SortColumn))
     return ModelFilter(
         symbol=symbol.upper() if symbol else None,
         parent=parent or None,
@@ -88,11 +80,6 @@ class ModelDetailOut(ModelOut):
         return cls(**ModelOut.of(model).model_dump(), fold_results=model.fold_results, predicted=stored)
 
 
-def _listed(value: object) -> object:
-    """Split "rsi_14, ibs" at commas and spaces."""
-    return value.replace(",", " ").split() if isinstance(value, str) else value
-
-
 class TrainForm(BaseModel):
     """What the page's form sends. Days begin at 00:00 UTC; the last one is not included."""
 
@@ -103,7 +90,7 @@ class TrainForm(BaseModel):
     end: Day
     predict_until: Day | None = None
     feature_set: str = "core"
-    features: Annotated[tuple[str, ...], BeforeValidator(_listed)] = ()
+    features: Annotated[tuple[str, ...], Listed] = ()
     train_days: int = Field(default=120, ge=5)
     test_days: int = Field(default=30, ge=1)
     embargo_bars: int = Field(default=30, ge=0)
@@ -118,8 +105,8 @@ class TrainForm(BaseModel):
         return self
 
     def task(self) -> Train:
-        end = _midnight(self.end)
-        until = None if self.predict_until is None else Window(start=end, end=_midnight(self.predict_until))
+        end = midnight(self.end)
+        until = None if self.predict_until is None else Window(start=end, end=midnight(self.predict_until))
         return Train(
             symbol=self.symbol,
             feature_set=self.feature_set,
@@ -127,11 +114,7 @@ class TrainForm(BaseModel):
             estimator=self.estimator,
             target=Target(horizon_bars=self.horizon_bars),
             folds=Folds(train_days=self.train_days, test_days=self.test_days, embargo_bars=self.embargo_bars),
-            train=Window(start=_midnight(self.start), end=end),
+            train=Window(start=midnight(self.start), end=end),
             predict=until,
             seed=self.seed,
         )
-
-
-def _midnight(day: date) -> datetime:
-    return datetime.combine(day, time(), UTC)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from typing import Annotated, Self
+from typing import Annotated
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field
 
-from shared.contracts.messages import Instant, Message, Symbol
+from shared.contracts.messages import Message, Symbol, Window
 
 
 def _known_zone(value: str) -> str:
@@ -22,29 +21,13 @@ def _known_zone(value: str) -> str:
 Timezone = Annotated[str, AfterValidator(_known_zone)]
 
 
-class IngestBars(Message):
+class IngestBars(Window):
     """Fetch the bars of `symbol` in [start, end) from `provider`; what was fetched before is not asked for again."""
 
     symbol: Symbol
-    start: Instant
-    end: Instant
     provider: str
     #: ask again for what was fetched before
     refresh: bool = False
-
-    @model_validator(mode="after")
-    def _ordered(self) -> Self:
-        if self.start >= self.end:
-            raise ValueError(f"start {self.start} is not before end {self.end}")
-        return self
-
-    @property
-    def start_utc(self) -> datetime:
-        return self.start.astimezone(UTC)
-
-    @property
-    def end_utc(self) -> datetime:
-        return self.end.astimezone(UTC)
 
 
 class ImportFiles(Message):

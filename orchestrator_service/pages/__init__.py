@@ -13,7 +13,7 @@ from orchestrator_service.use_cases import Runs
 from shared.contracts.messages import Fingerprint
 from shared.errors import Conflict, InvalidInput, NotFound
 from shared.jobs.queue import Queue
-from shared.web.forms import Form, SubmittedForm, check_form, with_error
+from shared.web.forms import Form, SubmittedForm, check_form, with_error, with_errors
 from shared.web.pages import page_router, redirect_after_post, render
 from shared.web.pagination import PageNumbers, PageQuery
 from shared.web.parts import provided
@@ -64,9 +64,7 @@ def start_from_form(submitted: SubmittedForm, home: HomeDep, runs: RunsDep) -> R
         request = form.data.request()
         views, _ = runs.start(request.plan(), request.symbols)
     except ValidationError as error:
-        first = error.errors()[0]
-        field = str(first["loc"][0]) if first["loc"] else "form"
-        return home.render(with_error(form, field, first["msg"].removeprefix("Value error, ")))
+        return home.render(with_errors(form, error))
     except (Conflict, InvalidInput, NotFound) as error:
         return home.render(with_error(form, "symbols", str(error)))
     return redirect_after_post(f"/runs/{views[0].run.id}" if len(views) == 1 else "/runs")

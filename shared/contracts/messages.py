@@ -6,7 +6,7 @@ Windows are half-open [start, end) in UTC. Money is in the symbol's currency, co
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 from enum import StrEnum
 from typing import Annotated, Literal, Self, TypeVar
 
@@ -39,6 +39,11 @@ Instant = Annotated[AwareDatetime, AfterValidator(_plausible)]
 Day = Annotated[date, AfterValidator(_plausible)]
 Symbol = Annotated[str, BeforeValidator(_symbol)]
 Fingerprint = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+def midnight(day: date) -> datetime:
+    """Return the first instant of `day` in UTC: where a window that people give in days begins or ends."""
+    return datetime.combine(day, time(), UTC)
 
 
 class Message(BaseModel):

@@ -15,11 +15,19 @@ from dataclasses import dataclass
 from typing import Annotated, Generic, TypeVar
 
 from fastapi import Depends, Request
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, BeforeValidator, ValidationError
 from starlette.datastructures import FormData
 
 IDEMPOTENCY_FIELD = "idempotency_key"
 M = TypeVar("M", bound=BaseModel)
+
+
+def _split(value: object) -> object:
+    return value.replace(",", " ").split() if isinstance(value, str) else value
+
+
+#: for a field that holds a list: `Annotated[tuple[Symbol, ...], Listed]` reads "SPY, QQQ"
+Listed = BeforeValidator(_split)
 
 
 async def _submitted(request: Request) -> FormData:
@@ -58,11 +66,17 @@ def check_form(model: type[M], submitted: FormData) -> Form[M]:
 
 
 def _by_field(error: ValidationError) -> dict[str, str]:
+    """Return the first problem of each field; those of the whole model under the name "form"."""
     errors: dict[str, str] = {}
     for problem in error.errors():
         field = str(problem["loc"][0]) if problem["loc"] else "form"
         errors.setdefault(field, problem["msg"].removeprefix("Value error, "))
     return errors
+
+
+def with_errors(form: Form[M], error: ValidationError) -> Form[M]:
+    """Return the same form with the problems that a stricter model found in it."""
+    return Form(form.values, {**form.errors, **_by_field(error)}, None)
 
 
 def with_error(form: Form[M], field: str, message: str) -> Form[M]:

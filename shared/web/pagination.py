@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Generic, TypeVar
 
 from fastapi import Depends, Query
 from pydantic import BaseModel
+
+from shared.errors import InvalidInput
 
 MAX_PER_PAGE = 500
 #: far beyond any list, and its offset is a number the database can count to
@@ -48,6 +51,14 @@ def _asked(
     page: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 1, per_page: Annotated[int, Query(ge=1, le=MAX_PER_PAGE)] = 100
 ) -> PageNumbers:
     return PageNumbers(page=page, per_page=per_page)
+
+
+def sort_of(asked: str, columns: Sequence[str]) -> tuple[str, bool]:
+    """Return (column, descending) of `-sharpe` or `sharpe`. Raises InvalidInput for a column that is not there."""
+    column, descending = asked.removeprefix("-"), asked.startswith("-")
+    if column not in columns:
+        raise InvalidInput(f"cannot sort by {column!r}: use one of {', '.join(columns)}")
+    return column, descending
 
 
 #: Parameter type of a paged route: `def runs(paging: PageQuery, ...) -> Page[Run]`

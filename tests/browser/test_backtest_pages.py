@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import numpy as np
 import polars as pl
 import pytest
-from conftest import service_process
+from browser_service import service_process
 from pydantic import SecretStr
 
 from optimization_service.domain.batch import Batch, Pair
@@ -29,7 +29,6 @@ from simulation_service.worker import handlers
 MODEL = hashlib.sha256(b"a model").hexdigest()
 WINDOW = Window(start=datetime(2024, 1, 2, tzinfo=UTC), end=datetime(2024, 4, 1, tzinfo=UTC))
 SETTINGS = tuple(Setting(threshold=t, hold_bars=h) for t in (0.0001, 0.0005, 0.001, 0.002) for h in (0, 15, 60))
-WIDTHS = ((1440, "dark"), (1440, "light"), (390, "dark"))
 
 
 def fill_lake(lake):
@@ -74,27 +73,6 @@ def house(postgres_url, tmp_path_factory):
             service_process("optimization_service.app", "optimization", url, home) as optimization,
         ):
             yield simulation, optimization, batch.fingerprint, sweep
-
-
-@pytest.mark.browser
-@pytest.mark.parametrize(("width", "theme"), WIDTHS)
-def test_simulation_pages_are_sound(house, visit, check, pictures, width, theme):
-    simulation, _, _, sweep = house
-    paths = {"runs": "/", "run": f"/runs/{sweep}-1", "sweep": f"/sweeps/{sweep}", "sweeps": "/sweeps"}
-    for name, path in paths.items():
-        page = visit(simulation.url, path, theme=theme, width=width)
-        page.screenshot(path=pictures / f"simulation-{name}-{theme}-{width}.png", full_page=True)
-        check(page)
-
-
-@pytest.mark.browser
-@pytest.mark.parametrize(("width", "theme"), WIDTHS)
-def test_optimization_pages_are_sound(house, visit, check, pictures, width, theme):
-    _, optimization, batch, _ = house
-    for name, path in {"batches": "/", "batch": f"/batches/{batch}", "leaderboard": "/leaderboard"}.items():
-        page = visit(optimization.url, path, theme=theme, width=width)
-        page.screenshot(path=pictures / f"optimization-{name}-{theme}-{width}.png", full_page=True)
-        check(page)
 
 
 @pytest.mark.browser

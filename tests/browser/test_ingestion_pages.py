@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 import polars as pl
 import pytest
-from conftest import ROOT, Served, service_process
+from browser_service import ROOT, Served, service_process
 
 from shared.testing.postgres import fresh_database
 from shared.testing.waiting import eventually
@@ -66,17 +66,6 @@ def ingestion(postgres_url: str, tmp_path_factory: pytest.TempPathFactory) -> It
             finally:
                 worker.terminate()
                 worker.wait(timeout=20)
-
-
-@pytest.mark.parametrize("theme", ["dark", "light"])
-@pytest.mark.parametrize("width", [1440, 390])
-@pytest.mark.parametrize("name", ["coverage", "symbol"])
-def test_page_is_clean_in_theme_and_width(visit, ingestion, check, pictures, name, width, theme):
-    page = visit(ingestion.url, {"coverage": "/", "symbol": "/symbols/EDGE"}[name], theme=theme, width=width)
-    if name == "symbol":
-        page.wait_for_selector("[data-summary]:has-text('points from')", state="attached")
-    page.screenshot(path=pictures / f"ingestion-{name}-{theme}-{width}.png", full_page=True)
-    check(page)
 
 
 def test_coverage_tells_what_was_stored_and_what_was_rejected(visit, ingestion):

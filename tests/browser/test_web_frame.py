@@ -7,6 +7,8 @@ import pytest
 
 pytestmark = pytest.mark.browser
 
+NEXT_FRAME = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
+
 BACKGROUND = "getComputedStyle(document.body).backgroundColor"
 DARK, LIGHT = "rgb(14, 19, 24)", "rgb(246, 247, 249)"
 
@@ -131,16 +133,19 @@ def test_chart_shows_the_values_of_its_data_and_repaints_with_the_theme(visit, e
     picture = "document.querySelector('[data-chart] canvas').toDataURL().length"
     dark = page.evaluate(picture)
     page.keyboard.press("t")
-    page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    page.evaluate(NEXT_FRAME)
     assert page.evaluate(picture) != dark
 
 
 def test_chart_keys_zoom_and_picture_downloads(visit, example):
     page = visit(example.url, "/runs/3")
+    page.wait_for_selector('[data-chart="candles"] canvas')
     with page.expect_request(lambda request: "candles?from=" in request.url):
         page.focus('[data-chart="candles"]')
         for _ in range(6):
             page.keyboard.press("+")
+            # the chart takes a zoom on at the next frame: keys faster than frames count once
+            page.evaluate(NEXT_FRAME)
     with page.expect_download() as download:
         page.click("[data-png] >> nth=0")
     assert download.value.suggested_filename == "chart.png"

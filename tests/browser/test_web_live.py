@@ -22,8 +22,12 @@ LIVE = '#live[data-state="live"]'
 
 @pytest.fixture
 def queue(example) -> Iterator[Queue]:
+    """The example's queue, with nothing waiting in it that an earlier test left."""
     database = Database(example.database_url, application_name="test")
-    yield Queue(database)
+    queue = Queue(database)
+    for job in queue.jobs(state="PENDING", per_page=500)[0]:
+        queue.cancel(job.id)
+    yield queue
     database.close()
 
 
