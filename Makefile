@@ -31,6 +31,10 @@ $(VENV)/.dev: $(VENV)/.runtime requirements-dev.txt
 	$(PIP) --require-hashes -r requirements-dev.txt
 	@touch $@
 
+$(VENV)/.bench: $(VENV)/.dev requirements-bench.txt
+	$(PIP) --require-hashes -r requirements-bench.txt
+	@touch $@
+
 setup-locked: $(VENV)/.locked  ## install the locked dependencies alone, without this project
 
 setup-runtime: $(VENV)/.runtime  ## install what running needs
@@ -63,11 +67,11 @@ fmt: setup  ## put the code in order
 lock:  ## write the lock files anew (needs uv)
 	$(COMPILE) pyproject.toml -o requirements.txt
 	$(COMPILE) pyproject.toml --extra dev -o requirements-dev.txt
+	$(COMPILE) pyproject.toml --extra dev --extra bench -o requirements-bench.txt
 	sed -n 's/^requires = \["\(.*\)"\]/\1/p' pyproject.toml | $(COMPILE) --no-annotate - -o requirements-build.txt
 
-bench: setup  ## print the benchmarks of the lake and the queue
-	$(BIN)/python benchmarks/lake.py
-	$(BIN)/python benchmarks/queue.py
+bench: $(VENV)/.bench  ## print every benchmark beside its named peers
+	for benchmark in benchmarks/*.py; do $(BIN)/python $$benchmark || exit 1; done
 
 docker-check: setup  ## what can be checked of the container files without a container engine
 	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
