@@ -19,7 +19,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         settings,
         title="Ingestion",
         assemble=partial(assemble, settings),
-        routers=[pages.router, routes.router],
+        routers=[*pages.ROUTERS, *routes.ROUTERS],
         package="ingestion_service",
     )
 

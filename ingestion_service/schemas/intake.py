@@ -1,34 +1,14 @@
-"""What the routes take and answer."""
+"""What the routes that bring bars in take and answer."""
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, time
-from enum import StrEnum
-from typing import Annotated
+from datetime import datetime
 
-from pydantic import BaseModel, BeforeValidator, Field, ValidationInfo, field_validator
+from pydantic import BaseModel, Field, ValidationInfo, field_validator
 
 from ingestion_service.domain.requests import ImportFiles, IngestBars, Timezone
-from shared.contracts.messages import Instant, Symbol
-
-
-def _midnight(value: object) -> object:
-    """Read a bare date as its midnight in UTC; leave the rest to the type."""
-    if isinstance(value, str) and len(value.strip()) == len("2024-01-02"):
-        try:
-            return datetime.combine(date.fromisoformat(value.strip()), time(), UTC)
-        except ValueError:
-            return value
-    return value
-
-
-Moment = Annotated[Instant, BeforeValidator(_midnight)]
-
-
-class Format(StrEnum):
-    JSON = "json"
-    CSV = "csv"
-    PARQUET = "parquet"
+from ingestion_service.schemas.times import Moment
+from shared.contracts.messages import Symbol
 
 
 class IngestSpan(BaseModel):
@@ -114,27 +94,3 @@ class AcceptedIngests(BaseModel):
                 for request, job_id in zip(requests, job_ids, strict=True)
             ]
         )
-
-
-class SymbolSummary(BaseModel):
-    """What is stored of a symbol."""
-
-    symbol: str
-    first: datetime
-    last: datetime
-    rows: int
-
-
-class CandlesAnswer(BaseModel):
-    """Columns of equal length, oldest first, as the shared chart module reads them.
-
-    `time` is seconds since 1970; volume is null where the source has none.
-    """
-
-    symbol: str
-    time: list[int]
-    open: list[float]
-    high: list[float]
-    low: list[float]
-    close: list[float]
-    volume: list[float | None]

@@ -1,4 +1,4 @@
-"""The JSON routes."""
+"""The stored bars."""
 
 from __future__ import annotations
 
@@ -8,44 +8,18 @@ from typing import Annotated
 import numpy as np
 from fastapi import APIRouter, Depends, Query, Response
 
-from ingestion_service.domain.requests import ImportFiles
-from ingestion_service.schemas import (
-    AcceptedIngests,
-    CandlesAnswer,
-    Format,
-    IngestSpan,
-    IngestSymbols,
-    Moment,
-    SymbolSummary,
-)
-from ingestion_service.use_cases import Bars, Intake, SymbolCoverage
+from ingestion_service.schemas.bars import CandlesAnswer, Format, SymbolSummary
+from ingestion_service.schemas.times import Moment
+from ingestion_service.use_cases import Bars, SymbolCoverage
 from ingestion_service.use_cases.bars import Excerpt
 from shared.contracts.candles import MAX_BARS
 from shared.contracts.identifiers import check_symbol
-from shared.web.accepted import Accepted, accepted
 from shared.web.pagination import Page, PageQuery
 from shared.web.parts import provided
 
 router = APIRouter()
 
 BarsDep = Annotated[Bars, Depends(provided(Bars))]
-IntakeDep = Annotated[Intake, Depends(provided(Intake))]
-
-
-@router.post("/ingest", status_code=202)
-def ingest_symbols(body: IngestSymbols, intake: IntakeDep) -> AcceptedIngests:
-    requests = body.requests(body.symbols, intake.provider)
-    return AcceptedIngests.of(requests, intake.submit(requests))
-
-
-@router.post("/ingest/{symbol}", status_code=202)
-def ingest_symbol(symbol: str, body: IngestSpan, intake: IntakeDep) -> Accepted:
-    return accepted(intake.submit(body.requests([check_symbol(symbol)], intake.provider))[0])
-
-
-@router.post("/import", status_code=202)
-def import_files(body: ImportFiles, intake: IntakeDep) -> Accepted:
-    return accepted(intake.submit_import(body))
 
 
 @router.get("/symbols")

@@ -1,4 +1,4 @@
-"""The HTML pages."""
+"""The first page: what there is, the newest jobs, and the forms that bring bars in."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ from typing import Annotated
 
 from fastapi import Depends, Request, Response
 
-from ingestion_service.schemas import ImportForm, IngestForm
+from ingestion_service.schemas.intake import ImportForm, IngestForm
 from ingestion_service.use_cases import Bars, Intake
-from shared.contracts.identifiers import check_symbol
 from shared.errors import InvalidInput
 from shared.jobs.queue import Queue
 from shared.web.forms import Form, SubmittedForm, check_form, with_error
@@ -64,12 +63,6 @@ def coverage_page(home: HomeDep, paging: PageQuery, sort: str = "symbol", search
 @router.get("/coverage")
 def coverage_page_by_name(home: HomeDep, paging: PageQuery, sort: str = "symbol", search: str = "") -> Response:
     return home.render(paging, sort, search)
-
-
-@router.get("/symbols/{symbol}")
-def symbol_page(request: Request, symbol: str, bars: BarsDep) -> Response:
-    found = bars.stock(check_symbol(symbol))
-    return render(request, "symbol.html", covered=bars.coverage_of(found.symbol), files=found.files[::-1])
 
 
 @router.post("/ingest")
