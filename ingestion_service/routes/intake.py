@@ -1,0 +1,34 @@
+"""Asking for bars to be brought in."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends
+
+from ingestion_service.domain.requests import ImportFiles
+from ingestion_service.schemas.intake import AcceptedIngests, IngestSpan, IngestSymbols
+from ingestion_service.use_cases import Intake
+from shared.contracts.identifiers import check_symbol
+from shared.web.accepted import Accepted, accepted
+from shared.web.parts import provided
+
+router = APIRouter()
+
+IntakeDep = Annotated[Intake, Depends(provided(Intake))]
+
+
+@router.post("/ingest", status_code=202)
+def ingest_symbols(body: IngestSymbols, intake: IntakeDep) -> AcceptedIngests:
+    requests = body.requests(body.symbols, intake.provider)
+    return AcceptedIngests.of(requests, intake.submit(requests))
+
+
+@router.post("/ingest/{symbol}", status_code=202)
+def ingest_symbol(symbol: str, body: IngestSpan, intake: IntakeDep) -> Accepted:
+    return accepted(intake.submit(body.requests([check_symbol(symbol)], intake.provider))[0])
+
+
+@router.post("/import", status_code=202)
+def import_files(body: ImportFiles, intake: IntakeDep) -> Accepted:
+    return accepted(intake.submit_import(body))
