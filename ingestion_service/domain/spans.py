@@ -36,3 +36,30 @@ def _cut(span: Span) -> Iterable[Span]:
 def _next_month(moment: datetime) -> datetime:
     year, month = (moment.year + 1, 1) if moment.month == 12 else (moment.year, moment.month + 1)
     return datetime(year, month, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answered:
+    """A provider answered [start, end) of a symbol in full; `empty` when it did so without a single bar."""
+
+    provider: str
+    start: datetime
+    end: datetime
+    empty: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class FailedAsk:
+    """A provider was asked for [start, end) of a symbol and has not answered it to this day.
+
+    `kind` is refused (credentials), not_offered (it has no such data), unavailable, or bad (no sound row).
+    """
+
+    provider: str
+    start: datetime
+    end: datetime
+    kind: str
+    reason: str
+    asks: int
+    first_at: datetime
+    last_at: datetime

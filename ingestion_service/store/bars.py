@@ -9,11 +9,11 @@ from datetime import datetime
 import polars as pl
 
 from ingestion_service.domain.coverage import Completeness, completeness
-from ingestion_service.domain.spans import Span
+from ingestion_service.domain.spans import Answered, FailedAsk, Span
+from ingestion_service.store.asks import AskStore
 from shared.contracts.datasets import BARS_1M
 from shared.storage.lake import Commit, Lake, PartitionInfo, Snapshot
 from shared.storage.postgres import Connection, Database
-from shared.storage.queries import Queries
 
 Precondition = Callable[[Connection], None]
 
@@ -40,9 +40,8 @@ class Facts:
 
 class BarStore:
     def __init__(self, database: Database, lake: Lake) -> None:
-        self._database = database
         self._lake = lake
-        self._queries = Queries.of("ingestion_service")
+        self.asks = AskStore(database)
         self._facts: dict[str, tuple[str, Facts]] = {}
 
     def stocks(self, symbol: str | None = None) -> list[Stock]:
@@ -72,16 +71,17 @@ class BarStore:
             self._facts[symbol] = (snapshot.version, facts)
         return facts
 
-    def missing_spans(self, symbol: str, provider: str, span: Span) -> list[Span]:
-        """Return the parts of `span` the provider has not answered in full yet."""
-        with self._database.transaction() as conn:
-            return self._queries.rows(
-                conn, "missing_spans", Span, symbol=symbol, provider=provider, start=span.start, end=span.end
-            )
-
     def save(self, bars: pl.DataFrame, still_mine: Precondition) -> Commit:
         """Merge bars into the lake."""
         return self._lake.upsert(BARS_1M, bars, precondition=still_mine)
+
+    def answered_spans(self, symbol: str) -> list[Answered]:
+        """Return what providers answered of `symbol`, by provider and in order of time."""
+        return self.asks.answered_spans(symbol)
+
+    def failed_asks(self, symbol: str) -> list[FailedAsk]:
+        """Return what providers were asked of `symbol` and have not answered since."""
+        return self.asks.failed_asks(symbol)
 
     def save_answer(
         self, bars: pl.DataFrame, symbol: str, provider: str, settled: Span | None, still_mine: Precondition
@@ -94,9 +94,7 @@ class BarStore:
         def commit_together(conn: Connection) -> None:
             still_mine(conn)
             if settled is not None:
-                self._queries.run(
-                    conn, "record_fetched", symbol=symbol, provider=provider, start=settled.start, end=settled.end
-                )
+                self.asks.record_answer(conn, symbol, provider, settled, empty=bars.is_empty())
 
         return self._lake.upsert(BARS_1M, bars, precondition=commit_together)
 

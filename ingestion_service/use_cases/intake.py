@@ -137,7 +137,7 @@ class Intake:
         return {**asdict(total), "files": reports}
 
     def _missing(self, request: IngestBars, asked: Span) -> list[Span]:
-        return self._store.missing_spans(request.symbol, self.provider, asked)
+        return self._store.asks.missing_spans(request.symbol, [self.provider], asked)
 
     def _take_month(self, source: MarketDataSource, symbol: str, month: Span, tally: Tally, ctx: JobContext) -> None:
         settled_until = min(month.end, self._clock.now() - SETTLE)  # read before asking: what comes later is not in it

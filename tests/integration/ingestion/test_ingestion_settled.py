@@ -111,7 +111,7 @@ def test_a_job_that_was_called_off_stores_and_notes_nothing(ingest, source, stor
         ingest("SPY", NOW - timedelta(hours=2), NOW, cancel=True)
     assert store.stocks() == []
     whole = Span(NOW - timedelta(hours=2), NOW)
-    assert store.missing_spans("SPY", source.name, whole) == [whole]
+    assert store.asks.missing_spans("SPY", [source.name], whole) == [whole]
 
 
 def test_a_month_of_bad_rows_only_is_refused_with_the_reasons_and_not_noted(ingest, source, store):
@@ -119,7 +119,7 @@ def test_a_month_of_bad_rows_only_is_refused_with_the_reasons_and_not_noted(inge
     with pytest.raises(InvalidInput, match=r"10 rows, all of them bad: 10 x a price is zero or negative"):
         ingest("SPY", NOW - timedelta(hours=2), NOW)
     whole = Span(NOW - timedelta(hours=2), NOW)
-    assert store.missing_spans("SPY", source.name, whole) == [whole]
+    assert store.asks.missing_spans("SPY", [source.name], whole) == [whole]
 
 
 def test_what_is_missing_is_what_was_never_answered(ingest, source, store):
@@ -127,6 +127,6 @@ def test_what_is_missing_is_what_was_never_answered(ingest, source, store):
     source.rows = minute_bars(day, 10)
     ingest("SPY", day, day + timedelta(days=2))
     ingest("SPY", day + timedelta(days=4), day + timedelta(days=5))
-    found = store.missing_spans("SPY", source.name, Span(day - timedelta(days=1), day + timedelta(days=6)))
+    found = store.asks.missing_spans("SPY", [source.name], Span(day - timedelta(days=1), day + timedelta(days=6)))
     assert [(span.start.day, span.end.day) for span in found] == [(30, 1), (3, 5), (6, 7)]
-    assert store.missing_spans("QQQ", source.name, Span(day, day + timedelta(days=1))) != []
+    assert store.asks.missing_spans("QQQ", [source.name], Span(day, day + timedelta(days=1))) != []

@@ -1,0 +1,55 @@
+"""What providers were asked, what they answered, and how their answers' fields drifted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ingestion_service.domain.spans import Answered, FailedAsk, Span
+from shared.storage.postgres import Connection, Database
+from shared.storage.queries import Queries
+
+
+class AskStore:
+    """The record that tells an outage (never asked, or asked in vain) from minutes without a trade (answered)."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._queries = Queries.of("ingestion_service")
+
+    def missing_spans(self, symbol: str, providers: Sequence[str], span: Span) -> list[Span]:
+        """Return the parts of `span` still to be asked: where none of `providers` gave bars and not all answered."""
+        with self._database.transaction() as conn:
+            return self._queries.rows(
+                conn, "missing_spans", Span, symbol=symbol, providers=list(providers), start=span.start, end=span.end
+            )
+
+    def answered_spans(self, symbol: str) -> list[Answered]:
+        """Return what was answered of `symbol`, by provider and in order of time; pieces do not overlap."""
+        with self._database.transaction() as conn:
+            return self._queries.rows(conn, "answered_spans", Answered, symbol=symbol)
+
+    def failed_asks(self, symbol: str) -> list[FailedAsk]:
+        """Return what was asked of `symbol` and has not been answered by that provider since."""
+        with self._database.transaction() as conn:
+            return self._queries.rows(conn, "failed_asks", FailedAsk, symbol=symbol)
+
+    def record_answer(self, conn: Connection, symbol: str, provider: str, span: Span, *, empty: bool) -> None:
+        """Note, in the caller's transaction, that `provider` answered `span` in full."""
+        self._queries.run(
+            conn, "record_fetched", symbol=symbol, provider=provider, start=span.start, end=span.end, empty=empty
+        )
+        self._queries.run(conn, "forget_failures", symbol=symbol, provider=provider)
+
+    def record_failure(self, symbol: str, provider: str, span: Span, *, kind: str, reason: str) -> None:
+        """Note that `provider` was asked for `span` and did not answer it."""
+        with self._database.transaction() as conn:
+            self._queries.run(
+                conn,
+                "record_failed",
+                symbol=symbol,
+                provider=provider,
+                start=span.start,
+                end=span.end,
+                kind=kind,
+                reason=reason,
+            )
