@@ -14,12 +14,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from shared.contracts.folds import Fold, walk_forward
 from shared.contracts.messages import Train
 from shared.contracts.progress import Progress
 from shared.contracts.sessions import Sessions
 from shared.errors import InvalidInput
 from training_service.domain.artefacts import Frozen, freeze
-from training_service.domain.folds import Fold, walk_forward
 from training_service.domain.importance import fold_importance
 from training_service.domain.metrics import Metrics, Scored, block_metrics, pooled_metrics
 from training_service.domain.targets import FloatArray, Int64Array

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from shared.contracts.folds import minutes_before, walk_forward
 from shared.contracts.messages import Folds
 from shared.contracts.sessions import MINUTE_US, sessions_between
 from shared.errors import InvalidInput
-from training_service.domain.folds import minutes_before, walk_forward
 from training_service.domain.targets import log_return_labels
 
 

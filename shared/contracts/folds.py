@@ -20,9 +20,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from shared.contracts.messages import Folds
-from shared.contracts.sessions import MINUTE_US, Sessions
+from shared.contracts.sessions import MINUTE_US, Int64Array, Sessions
 from shared.errors import InvalidInput
-from training_service.domain.targets import Int64Array
 
 
 @dataclass(frozen=True)
