@@ -87,6 +87,28 @@ class Lake:
         """Put the partitions that the frame has rows for anew: rows they had before are gone. Else as `upsert`."""
         return self._write(dataset, frame, precondition, keep_old=False)
 
+    def rewrite(
+        self,
+        dataset: Dataset,
+        change: Callable[[pl.DataFrame], pl.DataFrame],
+        *,
+        precondition: Precondition | None = None,
+        **partition: str | Collection[str],
+    ) -> Commit:
+        """Put the live partitions of those values anew, with the rows that `change` (pure) makes of theirs.
+
+        A partition left without rows ceases to be, until the next write. Else as `upsert`.
+        """
+
+        def look(pool: ThreadPoolExecutor) -> list[_Change]:
+            return list(pool.map(partial(self._rewritten, dataset, change), self._manifest.find(dataset, partition)))
+
+        return self._commit(dataset, look, precondition)
+
+    def history(self, dataset: Dataset, **partition: str | Collection[str]) -> list[datetime]:
+        """Return the moments, newest first, at which those partitions changed: what `as_of` can still tell apart."""
+        return self._manifest.history(dataset, partition)
+
     def snapshot(
         self,
         dataset: Dataset,
@@ -171,20 +193,32 @@ class Lake:
         parts = list(frames.by_partition(dataset, frames.checked(dataset, frame)))
         self.files.add(MARKS + self._manifest.lake_id, b"")
         names = [frames.partition_path(values) for values, _ in parts]
-        for _ in range(MAX_ATTEMPTS):
+
+        def look(pool: ThreadPoolExecutor) -> list[_Change]:
             live = self._manifest.live(dataset, names)
             olds = [live.get(name) for name in names]
+            return list(pool.map(partial(self._change, dataset, keep_old=keep_old), parts, olds))
+
+        return self._commit(dataset, look, precondition)
+
+    def _commit(
+        self, dataset: Dataset, look: Callable[[ThreadPoolExecutor], list[_Change]], precondition: Precondition | None
+    ) -> Commit:
+        """Look what is to change, store its files and swap them in; look again when another writer came first."""
+        for _ in range(MAX_ATTEMPTS):
             with ThreadPoolExecutor(WRITERS) as pool:
-                changes = list(pool.map(partial(self._change, dataset, keep_old=keep_old), parts, olds))
-                new = list(pool.map(partial(self._stored, dataset), (c for c in changes if c.is_new)))
+                changes = look(pool)
+                changed = [change for change in changes if change.is_new]
+                new = list(pool.map(partial(self._stored, dataset), (c for c in changed if c.rows.height)))
+            dropped = [change.old.id for change in changed if change.old and not change.rows.height]
             paths = [file.path(dataset) for file in new]
             try:
-                at = self._manifest.swap(dataset, new, partial(self._any_missing, paths), precondition)
+                at = self._manifest.swap(dataset, new, partial(self._any_missing, paths), precondition, dropped)
             except Outdated:
                 continue
             return Commit(
                 dataset=dataset,
-                changed=tuple(file.partition for file in new),
+                changed=tuple(frames.partition_path(change.values) for change in changed),
                 rows_before=sum(change.old.row_count for change in changes if change.old),
                 rows_after=sum(change.rows.height for change in changes),
                 committed_at=at,
@@ -206,6 +240,16 @@ class Lake:
         if keep_old and old is not None:
             rows = frames.merged(dataset, self.files.read([old.path(dataset)], old.columns), rows)
         return _Change(values, old, rows, frames.content_hash(rows))
+
+    def _rewritten(
+        self, dataset: Dataset, change: Callable[[pl.DataFrame], pl.DataFrame], old: PartitionInfo
+    ) -> _Change:
+        rows = frames.checked(dataset, change(self.files.read([old.path(dataset)], old.columns)))
+        values = {name: old.partition_values[name] for name in dataset.partition_by}
+        parts = list(frames.by_partition(dataset, rows)) or [(values, rows)]
+        if any(found != values for found, _ in parts):
+            raise InvalidInput(f"{dataset.name}: a change may not move rows out of {old.partition}")
+        return _Change(values, old, parts[0][1], frames.content_hash(parts[0][1]))
 
     def _stored(self, dataset: Dataset, change: _Change) -> NewFile:
         content = encode(change.rows, dataset.encoding)

@@ -33,6 +33,11 @@ class _Locked:
 
 
 @dataclass(frozen=True)
+class _Moment:
+    at: datetime
+
+
+@dataclass(frozen=True)
 class _Place:
     dataset: str
     partition: str
@@ -85,6 +90,16 @@ class Manifest:
             )
         return sorted(found, key=lambda file: [file.partition_values[name] for name in dataset.partition_by])
 
+    def history(self, dataset: Dataset, partition: Mapping[str, str | Collection[str]]) -> list[datetime]:
+        """Return the moments at which files of the wanted values came or went, newest first, back to the sweep."""
+        wanted = _choices(dataset, partition)
+        first, last = _range(dataset, wanted)
+        with self._database.transaction() as conn:
+            found = self._queries.rows(
+                conn, "changes", _Moment, dataset=dataset.name, first=first, last=last, wanted=wanted
+            )
+        return [row.at for row in found]
+
     def live(self, dataset: Dataset, partitions: Sequence[str]) -> dict[str, PartitionInfo]:
         """Return the live files of the partitions that have one."""
         with self._database.transaction() as conn:
@@ -99,8 +114,11 @@ class Manifest:
         new: Sequence[NewFile],
         any_missing: Callable[[], bool],
         precondition: Callable[[Connection], None] | None,
+        dropped: Sequence[int] = (),
     ) -> datetime | None:
         """Make `new` live in place of what each was made from, all in one transaction; return its time.
+
+        The files of the ids `dropped` end with nothing in their place.
 
         Raises Outdated, having changed nothing, when one of the replaced files is not live any more, when a
         partition has a live file that was not there before, or when one of the new files is gone.
@@ -110,16 +128,21 @@ class Manifest:
                 self._queries.value(conn, "hold_off_sweep")
                 if precondition is not None:
                     precondition(conn)
-                return self._swapped(conn, dataset, new, any_missing) if new else None
+                return self._swapped(conn, dataset, new, any_missing, dropped) if new or dropped else None
         except UniqueViolation as error:
             if error.diag.constraint_name != "file_live":
                 raise
             raise Outdated from error
 
     def _swapped(
-        self, conn: Connection, dataset: Dataset, new: Sequence[NewFile], any_missing: Callable[[], bool]
+        self,
+        conn: Connection,
+        dataset: Dataset,
+        new: Sequence[NewFile],
+        any_missing: Callable[[], bool],
+        dropped: Sequence[int],
     ) -> datetime:
-        replaced = [file.replaces for file in new if file.replaces is not None]
+        replaced = [*dropped, *(file.replaces for file in new if file.replaces is not None)]
         locked = self._queries.rows(conn, "lock_live", _Locked, ids=replaced)
         if len(locked) != len(replaced) or any_missing():
             raise Outdated

@@ -31,6 +31,20 @@ where dataset = %(dataset)s
     and committed_at <= %(as_of)s
     and (superseded_at is null or superseded_at > %(as_of)s);
 
+-- name: changes
+-- The moments at which files of a key range and of the wanted values came or went, newest first.
+select distinct moment as at
+from lake.file, unnest(array[committed_at, superseded_at]) as moment
+where dataset = %(dataset)s
+    and partition >= %(first)s
+    and partition < %(last)s
+    and not exists (
+        select from jsonb_each(%(wanted)s) as wanted (name, choices)
+        where not choices ? (partition_values ->> wanted.name)
+    )
+    and moment is not null
+order by at desc;
+
 -- name: live_files_of
 -- The live files of the named partitions.
 select
