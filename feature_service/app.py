@@ -19,7 +19,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         settings,
         title="Features",
         assemble=partial(assemble, settings),
-        routers=[pages.router, routes.router],
+        routers=[*pages.ROUTERS, *routes.ROUTERS],
         package="feature_service",
     )
 

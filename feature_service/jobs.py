@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from feature_service.use_cases import Features
+from feature_service.use_cases import Builds
 from shared.contracts.messages import BuildFeatures
 from shared.jobs.context import JobContext
 from shared.jobs.model import Outcome
 
 
-def build_features(features: Features, ctx: JobContext) -> Outcome:
+def build_features(builds: Builds, ctx: JobContext) -> Outcome:
     request = BuildFeatures.model_validate(dict(ctx.payload))
-    return Outcome(result=features.build(request, ctx, ctx.still_mine))
+    return Outcome(result=builds.build(request, ctx, ctx.still_mine))

@@ -2,43 +2,56 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 
 import polars as pl
 
 from feature_service.domain.bars import usable
 from feature_service.domain.blocks import Month
-from feature_service.domain.records import Block, Coverage
+from feature_service.domain.records import Block, Coverage, FitRow, Read
 from shared.contracts.datasets import BARS_1M, FEATURES
 from shared.storage.lake import Lake, PartitionInfo, Snapshot
 from shared.storage.lake.frames import content_hash
 from shared.storage.postgres import Connection, Database
 from shared.storage.queries import Queries
 
+#: what a feature may see of a bar
+BAR_COLUMNS = ("ts", "open", "high", "low", "close", "volume")
+
 Precondition = Callable[[Connection], None]
 
 
 class PinnedBars:
-    """A symbol's bars at one moment, so that what is read and what names it cannot drift apart."""
+    """Some symbols' bars at one moment, so that what is read and what names it cannot drift apart."""
 
     def __init__(self, lake: Lake, snapshot: Snapshot) -> None:
         self._lake = lake
-        self._snapshot = snapshot
-        self.months = sorted(_month_of(file) for file in snapshot.files)
+        self._files: dict[tuple[str, Month], PartitionInfo] = {
+            (file.partition_values["symbol"], _month_of(file)): file for file in snapshot.files
+        }
 
-    def version(self, first: Month, last: Month) -> str:
-        """Return what names the bars of the months `first` to `last`, both included."""
-        return self._part(first, last).version
+    def months(self, symbol: str) -> list[Month]:
+        """Return the months that the symbol has bars of, ascending."""
+        return sorted(month for one, month in self._files if one == symbol)
 
-    def usable(self, month: Month) -> pl.DataFrame:
-        """Return the month's bars that features may see, ascending."""
-        part = self._part(month, month)
-        return usable(self._lake.read(part, ["ts", "open", "high", "low", "close", "volume", "source"]))
+    def version(self, reads: Sequence[Read], last: Month) -> str:
+        """Return what names the files of the bars in `reads`, each from its month to `last`, both included."""
+        spans = [(read["symbol"], Month.parse(read["since"])) for read in reads]
+        return self._part(
+            file
+            for (symbol, month), file in sorted(self._files.items())
+            if month <= last and any(symbol == one and since <= month for one, since in spans)
+        ).version
 
-    def _part(self, first: Month, last: Month) -> Snapshot:
-        files = tuple(file for file in self._snapshot.files if first <= _month_of(file) <= last)
-        return Snapshot(BARS_1M, files, None, None)
+    def usable(self, symbol: str, month: Month) -> pl.DataFrame:
+        """Return the month's bars that features may see, ascending; none where there is no such month."""
+        file = self._files.get((symbol, month))
+        part = self._part([file] if file is not None else [])
+        return usable(self._lake.read(part, [*BAR_COLUMNS, "source"]))
+
+    def _part(self, files: Iterable[PartitionInfo]) -> Snapshot:
+        return Snapshot(BARS_1M, tuple(files), None, None)
 
 
 class Store:
@@ -49,9 +62,9 @@ class Store:
 
     # bars ---------------------------------------------------------------------------------------------------------
 
-    def bars(self, symbol: str) -> PinnedBars:
-        """Return the bars of `symbol` as they are now; later writes do not change them."""
-        return PinnedBars(self._lake, self._lake.snapshot(BARS_1M, symbol=symbol))
+    def bars(self, *symbols: str) -> PinnedBars:
+        """Return the bars of `symbols` as they are now; later writes do not change them."""
+        return PinnedBars(self._lake, self._lake.snapshot(BARS_1M, symbol=sorted(set(symbols))))
 
     # features -----------------------------------------------------------------------------------------------------
 
@@ -79,6 +92,11 @@ class Store:
         with self._database.transaction() as conn:
             found = self._queries.rows(conn, "blocks", Block, feature_set=feature_set, symbol=symbol)
         return {block.month: block for block in found}
+
+    def fit(self, fingerprint: str) -> FitRow | None:
+        """Return what an estimation left behind, None when it was never made."""
+        with self._database.transaction() as conn:
+            return self._queries.row(conn, "fit", FitRow, fingerprint=fingerprint)
 
     def coverage(
         self, *, feature_set: str | None, symbol: str | None, limit: int, offset: int

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from feature_service.settings import Settings
 from feature_service.store import Store
-from feature_service.use_cases import Features
+from feature_service.use_cases import Builds, Features
 from shared.jobs.resources import Resources, open_resources
 
 
@@ -16,9 +16,11 @@ from shared.jobs.resources import Resources, open_resources
 class Wired:
     resources: Resources
     features: Features
+    builds: Builds
 
 
 @contextmanager
 def assemble(settings: Settings) -> Iterator[Wired]:
     with open_resources(settings, package="feature_service", schema="features") as resources:
-        yield Wired(resources=resources, features=Features(Store(resources.database, resources.lake), resources.queue))
+        store = Store(resources.database, resources.lake)
+        yield Wired(resources=resources, features=Features(store), builds=Builds(store, resources.queue))

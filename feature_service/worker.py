@@ -25,7 +25,7 @@ def handlers(settings: ServiceSettings) -> Iterator[Mapping[JobKind, Handler]]:
 
     own = OwnSettings(**settings.model_dump(exclude={"name"}))
     with assemble(own) as wired:
-        yield {JobKind.BUILD_FEATURES: partial(jobs.build_features, wired.features)}
+        yield {JobKind.BUILD_FEATURES: partial(jobs.build_features, wired.builds)}
 
 
 def main() -> None:

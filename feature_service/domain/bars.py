@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Self
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields, replace
+from typing import Self, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +21,10 @@ _DAY_US = 86_400_000_000
 #: 1970-01-01 was a Thursday; Monday is 0
 _EPOCH_WEEKDAY = 3
 
+#: what a scheduled estimation left behind: arrays by name
+Fitted = Mapping[str, FloatArray]
+_Made = TypeVar("_Made")
+
 
 @dataclass(frozen=True)
 class Bars:
@@ -31,6 +36,9 @@ class Bars:
     first : index of the first bar of the same session in these arrays
     minute : minutes since the session's open, 0 for its first minute
     weekday : 0 Monday ... 4 Friday
+    context : other symbols' bars by role ("volatility", "market"), never later than the last bar here; a role whose
+        symbols have no bars is absent
+    fits : what was estimated on the past alone, by the fit's name; absent where the past was too short
     """
 
     ts_us: Int64Array
@@ -42,13 +50,40 @@ class Bars:
     first: Int64Array
     minute: Int64Array
     weekday: Int64Array
+    context: Mapping[str, Bars] = field(default_factory=dict[str, "Bars"])
+    fits: Mapping[str, Fitted] = field(default_factory=dict[str, Fitted])
+    _made: dict[tuple[object, ...], object] = field(
+        default_factory=dict[tuple[object, ...], object], init=False, repr=False, compare=False
+    )
 
     def __len__(self) -> int:
         return len(self.ts_us)
 
     def head(self, rows: int) -> Self:
         """Return the first `rows` bars: what was known when the last of them closed."""
-        return type(self)(**{name: getattr(self, name)[:rows] for name in self.__dataclass_fields__})
+        last = self.ts_us[rows - 1] if rows else np.iinfo(np.int64).min
+        context = {
+            role: bars.head(int(np.searchsorted(bars.ts_us, last, side="right"))) for role, bars in self.context.items()
+        }
+        return replace(self, context=context, **{name: getattr(self, name)[:rows] for name in _columns()})
+
+    def once(self, make: Callable[..., _Made], *key: float | str) -> _Made:
+        """Return `make(self, *key)`, computed once for these bars: what several features share.
+
+        `make` is a function of a module, so that the same one is asked for each time.
+        """
+        name = (make, *key)
+        if name not in self._made:
+            self._made[name] = make(self, *key)
+        return cast("_Made", self._made[name])
+
+    def beside(self, context: Mapping[str, Bars], fits: Mapping[str, Fitted]) -> Self:
+        """Return these bars with other symbols' bars and the results of fits at hand."""
+        return replace(self, context=context, fits=fits)
+
+
+def _columns() -> list[str]:
+    return [one.name for one in fields(Bars) if one.name not in {"context", "fits", "_made"}]
 
 
 def usable(frame: pl.DataFrame) -> pl.DataFrame:
@@ -81,10 +116,12 @@ def bars_of(frame: pl.DataFrame) -> Bars:
     starts = np.ones(len(ts), dtype=bool)
     starts[1:] = session[1:] != session[:-1]
     volume = frame["volume"].cast(pl.Float64).fill_null(float("nan")).to_numpy()
-    prices = {name: frame[name].to_numpy() for name in ("open", "high", "low", "close")}
     return Bars(
         ts_us=ts,
-        **prices,
+        open=frame["open"].to_numpy(),
+        high=frame["high"].to_numpy(),
+        low=frame["low"].to_numpy(),
+        close=frame["close"].to_numpy(),
         volume=volume,
         first=np.maximum.accumulate(np.where(starts, rows, 0)) if len(ts) else rows,
         minute=minute,

@@ -2,20 +2,24 @@
 
 A block is one symbol, one set and one month (of `ts` in UTC, which no session crosses). It is computed from that
 month's usable bars and exactly `WARM_UP_BARS` usable bars before them, or all there are at the beginning of
-history. Nothing else takes part, so a full build, one more day and a longer range agree bit for bit, and months
-can be built in any order. 5,000 bars are enough for every recursive average of the sets to forget its seed: the
-slowest, an EMA of 26 bars, keeps (25/27)^5000 of it, which is 0 in float64.
+history. Of every other symbol that the set reads as context, the same: its bars of the month, up to the last of the
+block's own, and as many before it. What is estimated (`Fit`) saw bars before the month only. Nothing else takes part,
+and cumulative features begin at the first of the bars before, so a full build, one more day and a longer range agree
+bit for bit, and months can be built in any order. 5,000 bars are enough for every recursive average of the sets to
+forget its seed: the slowest, an EMA of 26 bars, keeps (25/27)^5000 of it, which is 0 in float64.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
 import polars as pl
 
-from feature_service.domain.bars import bars_of
+from feature_service.domain.bars import Fitted, bars_of
 from feature_service.domain.catalogue import CODE_VERSION, FeatureSet
+from feature_service.domain.feature import Fit
 from shared.contracts.identifiers import fingerprint
 
 WARM_UP_BARS = 5_000
@@ -67,8 +71,8 @@ def months_between(start: datetime, end: datetime) -> list[Month]:
     return months
 
 
-def block_fingerprint(features: FeatureSet, symbol: str, month: Month, bars_version: str) -> str:
-    """Return the name of the block made from the bars that `bars_version` names."""
+def block_fingerprint(features: FeatureSet, symbol: str, month: Month, data_version: str) -> str:
+    """Return the name of the block made from the bars and fits that `data_version` names."""
     return fingerprint(
         "feature_block",
         feature_set=features.id,
@@ -76,18 +80,49 @@ def block_fingerprint(features: FeatureSet, symbol: str, month: Month, bars_vers
         symbol=symbol,
         month=str(month),
         warm_up_bars=WARM_UP_BARS,
-        data_version=bars_version,
+        data_version=data_version,
     )
 
 
-def compute_block(features: FeatureSet, symbol: str, before: pl.DataFrame, bars: pl.DataFrame) -> pl.DataFrame:
+def fit_fingerprint(fit: Fit, data_version: str) -> str:
+    """Return the name of what `fit` leaves behind on the bars that `data_version` names."""
+    return fingerprint(
+        "feature_fit", name=fit.name, version=fit.version, params=fit.params, rows=fit.rows, data_version=data_version
+    )
+
+
+def compute_block(
+    features: FeatureSet,
+    symbol: str,
+    before: pl.DataFrame,
+    bars: pl.DataFrame,
+    context: Mapping[str, pl.DataFrame] | None = None,
+    fits: Mapping[str, Fitted] | None = None,
+) -> pl.DataFrame:
     """Return the month's rows: feature_set, symbol, ts and the set's columns, one row per usable bar.
 
     before : usable bars before the month, ascending; the last `WARM_UP_BARS` are taken
     bars : usable bars of the month, ascending
+    context : by role, another symbol's usable bars, ascending: the last `WARM_UP_BARS` before the month and those of
+        the month up to the last of `bars`
+    fits : by name, what was estimated on bars before the month
     """
     warm_up = before.tail(WARM_UP_BARS)
-    values = features.compute(bars_of(pl.concat([warm_up, bars]))).slice(len(warm_up))
-    return values.select(
-        pl.lit(features.id).alias("feature_set"), pl.lit(symbol).alias("symbol"), "ts", *features.columns
+    others = {role: bars_of(frame) for role, frame in (context or {}).items()}
+    own = bars_of(pl.concat([warm_up, bars])).beside(others, fits or {})
+    return (
+        features.compute(own)
+        .slice(len(warm_up))
+        .select(pl.lit(features.id).alias("feature_set"), pl.lit(symbol).alias("symbol"), "ts", *features.columns)
     )
+
+
+def estimate(fit: Fit, before: pl.DataFrame, context: Mapping[str, pl.DataFrame]) -> Fitted | None:
+    """Return what `fit` leaves behind for a month, or None with fewer bars before it than the fit wants.
+
+    before, context : usable bars before the month, own and by role, ascending; the last `fit.rows` of each are taken
+    """
+    if before.height < fit.minimum:
+        return None
+    others = {role: bars_of(frame.tail(fit.rows)) for role, frame in context.items()}
+    return fit.fitted(bars_of(before.tail(fit.rows)).beside(others, {}))

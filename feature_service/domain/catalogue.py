@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from feature_service.domain import calendar, returns, trend, volatility, volume
 from feature_service.domain.bars import Bars
-from feature_service.domain.feature import Feature
+from feature_service.domain.feature import Feature, Fit
 from shared.contracts.datasets import TS
 from shared.contracts.identifiers import fingerprint
 from shared.errors import InvalidInput, NotFound
@@ -29,7 +30,7 @@ class FeatureSet:
     @cached_property
     def id(self) -> str:
         """The name data are stored under: `core-1a2b3c4d`. A changed definition is another id, so old data stay."""
-        definition = [{"name": one.name, "params": one.params} for one in self.features]
+        definition = [one.definition for one in self.features]
         short = fingerprint("feature_set", name=self.name, code_version=CODE_VERSION, features=definition)[:8]
         return f"{self.name}-{short}"
 
@@ -42,6 +43,16 @@ class FeatureSet:
         """Bars after the beginning of history until every feature can be defined."""
         return max(one.warm_up for one in self.features)
 
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """The context roles that a feature or a fit of the set reads, sorted."""
+        return tuple(sorted({role for one in (*self.features, *self.fits) for role in one.context}))
+
+    @property
+    def fits(self) -> tuple[Fit, ...]:
+        """The estimations its features read, each once."""
+        return tuple({fit.name: fit for one in self.features for fit in one.fits}.values())
+
     def feature(self, name: str) -> Feature:
         """Return the feature called `name`. Raises NotFound."""
         for one in self.features:
@@ -50,33 +61,52 @@ class FeatureSet:
         raise NotFound(f"feature set {self.name!r} has no feature {name!r}: see GET /catalogue")
 
     def compute(self, bars: Bars) -> pl.DataFrame:
-        """Return `ts` and one Float32 column a feature, one row a bar. Raises InvalidInput on an infinite value."""
+        """Return `ts` and one column a feature as it is stored, one row a bar. Raises InvalidInput on infinities."""
         columns = {one.name: _checked(one, bars) for one in self.features}
         return pl.DataFrame({"ts": pl.Series(bars.ts_us).cast(TS), **columns})
 
 
-def _checked(feature: Feature, bars: Bars) -> np.ndarray[tuple[int], np.dtype[np.float32]]:
+def _checked(feature: Feature, bars: Bars) -> npt.NDArray[np.float32 | np.float64]:
     values = feature.values(bars) if len(bars) else np.empty(0)
-    infinite = np.flatnonzero(np.isinf(values))
-    if len(infinite):
+    if np.isinf(values).any():
         raise InvalidInput(
-            f"{feature.name} is infinite at row {int(infinite[0])} of {len(bars)} bars: "
+            f"{feature.name} is infinite at row {int(np.isinf(values).argmax())} of {len(bars)} bars: "
             "a price or volume there is not what a market prints; check the bars"
         )
-    return values.astype(np.float32)
+    return values.astype(np.float32 if feature.stored == "float32" else np.float64, copy=False)
 
 
-CORE = FeatureSet(
+#: every module that declares features. To add some: a file that ends in FEATURES, and its name here
+MODULES = (returns, volatility, trend, volume, calendar)
+
+FULL = FeatureSet("full", tuple(one for module in MODULES for one in module.FEATURES))
+
+
+def _named(name: str, columns: tuple[str, ...]) -> FeatureSet:
+    return FeatureSet(name, tuple(FULL.feature(column) for column in columns))
+
+
+#: enough to train on, and stationary: no prices, nothing from other symbols
+CORE = _named(
     "core",
     (
-        *returns.FEATURES,
-        *volatility.FEATURES,
-        *trend.FEATURES,
-        *volume.FEATURES,
-        *calendar.FEATURES,
+        *("log_return_1m", "log_return_5m", "log_return_15m", "log_return_30m", "log_return_60m", "overnight_gap"),
+        *("return_z_score_20", "return_z_15", "vol_adj_mom_20"),
+        *("realised_vol_30", "vol_ratio_60", "parkinson_vol_20", "atr_ratio_15"),
+        *("ema_9_dist", "ema_21_dist", "sma_50_dist", "sma_200_dist", "rsi_14", "macd_hist"),
+        *("bollinger_pct_b", "stochastic_k", "ibs"),
+        *("dist_vwap", "volume_rel_20", "volume_change", "amihud_illiquidity", "obv_slope_20"),
+        *("time_sin", "time_cos", "day_of_week_sin", "day_of_week_cos", "minutes_since_open"),
     ),
 )
-SETS = {CORE.name: CORE}
+
+
+def _group(name: str) -> FeatureSet:
+    return FeatureSet(name.replace(" ", "_"), tuple(one for one in FULL.features if one.group == name))
+
+
+#: the default, everything, and each group by its name
+SETS = {one.name: one for one in (CORE, FULL, *map(_group, dict.fromkeys(feature.group for feature in FULL.features)))}
 
 
 def feature_set(name: str) -> FeatureSet:

@@ -1,7 +1,8 @@
 -- name: blocks
 -- The blocks of a symbol and set, by month.
 select
-    feature_set, symbol, month, fingerprint, bars_version, bars_from, content_hash, rows, first_ts, last_ts, created_at
+    feature_set, symbol, month, fingerprint, bars_version, bars_from, content_hash, rows, first_ts, last_ts,
+    reads, bars_hash, created_at
 from features.block
 where feature_set = %(feature_set)s and symbol = %(symbol)s
 order by month
@@ -34,3 +35,9 @@ from (
         (%(feature_set)s::text is null or feature_set = %(feature_set)s)
         and (%(symbol)s::text is null or symbol = %(symbol)s)
 ) as pair
+
+-- name: fit
+-- What an estimation left behind.
+select fingerprint, name, symbol, month, numbers
+from features.fit
+where fingerprint = %(fingerprint)s

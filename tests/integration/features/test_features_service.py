@@ -43,7 +43,7 @@ def request(start=START, end=END, symbol="SPY"):
 
 
 def build(service, settings, wanted):
-    [job_id] = service.features.submit([wanted])
+    [job_id] = service.builds.submit([wanted])
     with handlers(settings) as known:
         run_pending(service.resources.queue, known)
     job = service.resources.queue.job(job_id)

@@ -7,8 +7,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query, Response
 
 from feature_service.domain.describe import thin
-from feature_service.schemas import BuildAccepted, BuildRequest, CoverageOut, FeatureOut, SetOut
-from feature_service.use_cases import Features
+from feature_service.schemas.features import BuildAccepted, BuildRequest, CoverageOut, FeatureOut, SetOut
+from feature_service.use_cases import Builds, Features
 from shared.contracts.messages import Instant
 from shared.web.pagination import Page, PageQuery
 from shared.web.service import provided
@@ -20,6 +20,7 @@ router = APIRouter()
 _CHART_POINTS = 2_000
 
 FeaturesDep = Annotated[Features, Depends(provided(Features))]
+BuildsDep = Annotated[Builds, Depends(provided(Builds))]
 
 
 @router.get("/catalogue")
@@ -46,10 +47,10 @@ def list_coverage(
 
 
 @router.post("/features/build", status_code=202)
-def submit_build(body: BuildRequest, features: FeaturesDep) -> BuildAccepted:
+def submit_build(body: BuildRequest, builds: BuildsDep) -> BuildAccepted:
     """Build a set for each symbol, one job a symbol; blocks that exist are reused."""
     requests = body.each()
-    return BuildAccepted.of(requests, features.submit(requests))
+    return BuildAccepted.of(requests, builds.submit(requests))
 
 
 @router.get("/features/{symbol}", response_class=Response)

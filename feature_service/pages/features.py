@@ -6,8 +6,8 @@ from typing import Annotated
 
 from fastapi import Depends, Request, Response
 
-from feature_service.schemas import BuildForm
-from feature_service.use_cases import Features
+from feature_service.schemas.features import BuildForm
+from feature_service.use_cases import Builds, Features
 from shared.errors import NotFound
 from shared.web.forms import Form, SubmittedForm, check_form, with_error
 from shared.web.pages import page_router, redirect_after_post, render
@@ -17,6 +17,7 @@ from shared.web.service import provided
 router = page_router()
 
 FeaturesDep = Annotated[Features, Depends(provided(Features))]
+BuildsDep = Annotated[Builds, Depends(provided(Builds))]
 
 
 @router.get("/")
@@ -26,11 +27,13 @@ def coverage_page(request: Request, features: FeaturesDep, paging: PageQuery, sy
 
 
 @router.post("/features/build")
-def submit_form(request: Request, features: FeaturesDep, submitted: SubmittedForm, paging: PageQuery) -> Response:
+def submit_form(
+    request: Request, builds: BuildsDep, features: FeaturesDep, submitted: SubmittedForm, paging: PageQuery
+) -> Response:
     form = check_form(BuildForm, submitted)
     if form.data is not None:
         try:
-            jobs = features.submit(form.data.request().each())
+            jobs = builds.submit(form.data.request().each())
         except NotFound as error:
             form = with_error(form, "symbols", str(error))
         else:
