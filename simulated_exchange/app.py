@@ -11,10 +11,13 @@ from fastapi import APIRouter, Depends, FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 
-from simulated_exchange import pages
+from shared.clock import SystemClock
+from simulated_exchange import pages, stream
 from simulated_exchange.limits import Gate, Refused
 from simulated_exchange.market import Market
+from simulated_exchange.replay import ReplayMarket
 from simulated_exchange.settings import ExchangeSettings
+from simulated_exchange.timeline import Timeline
 from simulated_exchange.universe import EDGE_MINUTES, FIRST_YEAR, LAST_YEAR, LISTINGS, PLANTED_EDGE
 
 ABOUT = f"""
@@ -79,7 +82,20 @@ router = APIRouter()
 @router.get("/healthz")
 def check_health(request: Request) -> dict[str, object]:
     state = request.app.state
-    return {"status": "ok", "pid": os.getpid(), "seed": state.settings.seed, "requests": state.gate.requests}
+    return {
+        "status": "ok",
+        "pid": os.getpid(),
+        "seed": state.settings.seed,
+        "requests": state.gate.requests,
+        "streams": state.streams,
+    }
+
+
+@router.get("/v2/clock")
+def tell_time(request: Request) -> dict[str, object]:
+    """Tell the exchange's time, as Alpaca's trading API does, and how fast it runs."""
+    timeline: Timeline = request.app.state.timeline
+    return {"timestamp": timeline.now().isoformat(), "speed": timeline.speed}
 
 
 @router.get("/v2/stocks/bars")
@@ -96,12 +112,19 @@ def list_bars_of_symbol(request: Request, symbol: str, headers: Headers, asked: 
     return _answer(f'{{"bars":{text},"next_page_token":{json.dumps(token)},"symbol":{name}}}', headers)
 
 
-def create_app(settings: ExchangeSettings | None = None) -> FastAPI:
-    """Return the exchange; nothing is generated before the first request for a symbol's year."""
+def create_app(settings: ExchangeSettings | None = None, replay: ReplayMarket | None = None) -> FastAPI:
+    """Return the exchange; nothing is generated before the first request for a symbol's year.
+
+    With `replay`, its bars are the market and its timeline the time.
+    """
     settings = settings or ExchangeSettings()
     app = FastAPI(title="Simulated exchange", description=ABOUT)
-    app.state.settings, app.state.gate, app.state.market = settings, Gate(settings), Market(settings.seed)
+    app.state.settings, app.state.gate, app.state.streams = settings, Gate(settings), 0
+    app.state.market = replay or Market(settings.seed)
+    app.state.market_symbols = list(replay.played if replay else LISTINGS)
+    app.state.timeline = replay.timeline if replay else Timeline.present(SystemClock())
     app.include_router(router)
+    app.include_router(stream.router)
     app.add_exception_handler(Refused, _refuse)
     return app
 

@@ -25,3 +25,8 @@ class ExchangeSettings(BaseSettings):
     storm_every: int = Field(default=0, ge=0, description="every n-th request opens a storm of 429; 0: never")
     storm_length: int = Field(default=3, ge=1, description="requests refused by one storm")
     slow_page_seconds: float = Field(default=0.0, ge=0, description="wait before each page")
+
+    stream_cut_seconds: float = Field(default=0.0, ge=0, description="each stream is dropped after so long; 0: never")
+    stream_revise_every: int = Field(
+        default=0, ge=0, description="each n-th minute's bar is streamed unfinished and updated later; 0: never"
+    )

@@ -1,0 +1,76 @@
+"""What a live feed says, and whoever can say it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+import polars as pl
+
+from ingestion_service.domain.sources import RAW_SCHEMA
+
+
+@dataclass(frozen=True, kw_only=True)
+class LiveBar:
+    """A closed minute; `ts` is its start in UTC. A later one of the same minute replaces it."""
+
+    symbol: str
+    ts: datetime
+    open: float | None
+    high: float | None
+    low: float | None
+    close: float | None
+    volume: float | None
+
+
+@dataclass(frozen=True)
+class Subscribed:
+    """From now on every closed minute comes; what ended before does not."""
+
+
+@dataclass(frozen=True)
+class Dropped:
+    """The connection is gone, and the feed tries to get another one."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class Refused:
+    """The provider does not let us in: asking again changes nothing."""
+
+    reason: str
+
+
+FeedEvent = LiveBar | Subscribed | Dropped | Refused
+
+
+class LiveFeed(Protocol):
+    """A connection that is kept up by itself. After each `Dropped` comes a `Subscribed` before the next bar."""
+
+    @property
+    def name(self) -> str:
+        """What is stored as the `source` of its bars."""
+        ...
+
+    def take(self, seconds: float) -> list[FeedEvent]:
+        """Return what was said since the last call, in order; wait up to `seconds` for the first of it."""
+        ...
+
+    def close(self) -> None:
+        """Leave. Safe to call twice."""
+        ...
+
+
+def raw_frames(bars: list[LiveBar]) -> dict[str, pl.DataFrame]:
+    """Return the bars by symbol in RAW_SCHEMA, in the order they came, for `validation.screen` to check."""
+    by_symbol: dict[str, list[LiveBar]] = {}
+    for bar in bars:
+        by_symbol.setdefault(bar.symbol, []).append(bar)
+    return {
+        symbol: pl.DataFrame(
+            {name: [getattr(bar, name) for bar in some] for name in RAW_SCHEMA}, schema=RAW_SCHEMA, strict=False
+        )
+        for symbol, some in by_symbol.items()
+    }

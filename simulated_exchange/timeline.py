@@ -1,0 +1,40 @@
+"""What time it is on the exchange: the machine's time, or a day that is played again, perhaps faster."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from shared.clock import Clock
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """Exchange time: `begins` at the machine's monotonic second `since`, and runs `speed` times as fast."""
+
+    clock: Clock
+    begins: datetime
+    since: float
+    speed: float = 1.0
+
+    @classmethod
+    def present(cls, clock: Clock) -> Timeline:
+        """Return the machine's own time."""
+        return cls(clock, clock.now(), clock.monotonic())
+
+    @classmethod
+    def replay(cls, clock: Clock, begins: datetime, speed: float) -> Timeline:
+        """Return a time that is `begins` now."""
+        return cls(clock, begins, clock.monotonic(), speed)
+
+    def now(self) -> datetime:
+        return self.begins + timedelta(seconds=(self.clock.monotonic() - self.since) * self.speed)
+
+    def wait_s(self, moment: datetime) -> float:
+        """Return the machine's seconds until `moment` of exchange time, 0 when it has passed."""
+        return max((moment - self.now()).total_seconds() / self.speed, 0.0)
+
+
+def minute_of(moment: datetime) -> datetime:
+    """Return the start of the minute."""
+    return moment.replace(second=0, microsecond=0)
