@@ -7,6 +7,9 @@ COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-h
 DATA ?=
 DEMO_ARGS ?=
 TESTS ?= tests
+# each has a Postgres of its own
+TEST_PROCESSES ?= 2
+TEST_ARGS ?=
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-locked setup-runtime up demo test test-slow check fmt lock bench docker-check clean
@@ -48,7 +51,7 @@ demo: setup-runtime  ## one complete run; DATA=folder takes real bars instead of
 	$(BIN)/barsmith demo $(if $(DATA),--data "$(DATA)") $(DEMO_ARGS)
 
 test: setup  ## all tests but the slow ones
-	$(BIN)/python -m pytest -m "not slow" $(TESTS)
+	$(BIN)/python -m pytest -m "not slow" -n $(TEST_PROCESSES) --dist loadfile $(TEST_ARGS) $(TESTS)
 
 test-slow: setup  ## the tests that take longer than a minute
 	$(BIN)/python -m pytest -m slow $(TESTS)
