@@ -33,20 +33,43 @@ class Heatmap:
 
 def heatmap(runs: Sequence[Run]) -> Heatmap:
     """Return the sweep's heatmap; where settings share threshold and holding time, the best of them."""
-    thresholds = sorted({run.threshold for run in runs})
-    holds = sorted({run.hold_bars for run in runs})
+    thresholds = sorted({run.setting.threshold for run in runs})
+    holds = sorted({run.setting.hold_bars for run in runs})
     best: dict[tuple[int, float], Run] = {}
     for run in runs:
-        known = best.get((run.hold_bars, run.threshold))
-        if known is None or (run.sharpe or float("-inf")) > (known.sharpe or float("-inf")):
-            best[run.hold_bars, run.threshold] = run
+        cell = run.setting.hold_bars, run.setting.threshold
+        known = best.get(cell)
+        if known is None or _sharpe(run) > _sharpe(known):
+            best[cell] = run
     grid = [[best.get((hold, threshold)) for threshold in thresholds] for hold in holds]
     return Heatmap(
         rows=[hold_text(hold) for hold in holds],
         columns=[f"{threshold:g}" for threshold in thresholds],
-        cells=charts.heatmap([[run.sharpe if run else None for run in row] for row in grid]),
-        titles=[[f"{run.trades} trades" if run else "not simulated" for run in row] for row in grid],
+        cells=charts.heatmap([[run.metrics.sharpe if run else None for run in row] for row in grid]),
+        titles=[[f"{run.metrics.trades} trades" if run else "not simulated" for run in row] for row in grid],
     )
+
+
+def _sharpe(run: Run) -> float:
+    return float("-inf") if run.metrics.sharpe is None else run.metrics.sharpe
+
+
+def runs_frame(runs: Sequence[Run]) -> pl.DataFrame:
+    """Return runs as a table, each parameter and figure in a column of its own; lists as text."""
+    rows = [
+        {
+            **run.model_dump(exclude={"setting", "metrics"}),
+            **run.setting.model_dump(mode="json"),
+            **run.metrics.model_dump(mode="json"),
+        }
+        for run in runs
+    ]
+    flat = [{name: _cell(value) for name, value in row.items()} for row in rows]
+    return pl.DataFrame(flat, infer_schema_length=None)
+
+
+def _cell(value: object) -> object:
+    return " ".join(map(str, value)) if isinstance(value, list | tuple) else value
 
 
 def hold_text(hold_bars: int) -> str:

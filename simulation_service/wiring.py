@@ -10,8 +10,8 @@ from pathlib import Path
 
 from shared.jobs.resources import Resources, open_resources
 from simulation_service.settings import Settings
-from simulation_service.store import Store
-from simulation_service.use_cases import Runs, Sweeps
+from simulation_service.store import Registry, Series
+from simulation_service.use_cases import Markets, Runs, SignalSeries, Sweeps
 
 
 @dataclass(frozen=True)
@@ -19,17 +19,20 @@ class Wired:
     resources: Resources
     sweeps: Sweeps
     runs: Runs
+    signals: SignalSeries
 
 
 @contextmanager
 def assemble(settings: Settings) -> Iterator[Wired]:
     keep_compiled_code(settings.home)
     with open_resources(settings, package="simulation_service", schema="simulation") as resources:
-        store = Store(resources.database, resources.lake)
+        series, registry = Series(resources.lake), Registry(resources.database)
+        markets = Markets(series, registry)
         yield Wired(
             resources=resources,
-            sweeps=Sweeps(store, resources.queue, threads=settings.threads),
-            runs=Runs(store),
+            sweeps=Sweeps(series, registry, markets, resources.queue, threads=settings.threads),
+            runs=Runs(series, registry, markets),
+            signals=SignalSeries(series, registry),
         )
 
 

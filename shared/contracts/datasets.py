@@ -57,6 +57,59 @@ BARS_1M = Dataset(
     ),
 )
 
+#: Bars that were made up for minutes nobody delivered, `source` "filled": a dataset of their own, so that whoever reads
+#: bars_1m never meets one, filling changes no data version, and dropping them is dropping files.
+BARS_FILLED = Dataset(
+    name="bars_filled",
+    writer="ingestion",
+    partition_by=("symbol", "month"),
+    key=("symbol", "ts"),
+    schema=BARS_1M.schema,
+)
+
+#: Rows that came in and are not bars, as they came.
+QUARANTINE = Dataset(
+    name="quarantine",
+    writer="ingestion",
+    partition_by=("symbol",),
+    key=("symbol", "id"),
+    schema=pl.Schema(
+        {
+            "symbol": pl.String,
+            "id": pl.String,  # names source and values: the same row again is not a second one
+            "ts": TS,  # null where the time could not be read
+            "open": pl.Float64,
+            "high": pl.Float64,
+            "low": pl.Float64,
+            "close": pl.Float64,
+            "volume": pl.Float64,
+            "said": pl.String,  # the row as its source wrote it, where the columns above lost something of it
+            "reason": pl.String,
+            "source": pl.String,
+            "received": TS,  # when it came first
+        }
+    ),
+)
+
+#: Splits, dividends and renames. Bars stay as they were traded; these are applied when they are read.
+CORPORATE_ACTIONS = Dataset(
+    name="corporate_actions",
+    writer="ingestion",
+    partition_by=("symbol",),
+    key=("symbol", "kind", "ex_date"),
+    schema=pl.Schema(
+        {
+            "symbol": pl.String,
+            "kind": pl.String,  # split, dividend or rename
+            "ex_date": pl.Date,  # the first session that trades with it
+            "value": pl.Float64,  # split: new shares for one old; dividend: cash a share; rename: null
+            "factor": pl.Float64,  # dividend: what earlier prices are multiplied by, null: from the close before
+            "former": pl.String,  # rename: the symbol until then; else null
+            "source": pl.String,
+        }
+    ),
+)
+
 #: Feature columns are added after `ts` as the set declares them (Float32 or Float64), so a file's schema is wider.
 FEATURES = Dataset(
     name="features",
@@ -103,4 +156,13 @@ EXPOSURES = Dataset(
     schema=pl.Schema({"sweep": pl.String, "setting": pl.Int32, "minute": pl.Int16, "mean_position": pl.Float64}),
 )
 
-ALL_DATASETS = (BARS_1M, FEATURES, PREDICTIONS, TRIALS, EXPOSURES)
+#: Series that users brought to be simulated like a model's predictions, named by their content.
+SIGNALS = Dataset(
+    name="signals",
+    writer="simulation",
+    partition_by=("signals",),
+    key=("signals", "ts"),
+    schema=pl.Schema({"signals": pl.String, "ts": TS, "value": pl.Float64}),  # ts: the bar at whose close it was known
+)
+
+ALL_DATASETS = (BARS_1M, BARS_FILLED, QUARANTINE, CORPORATE_ACTIONS, FEATURES, PREDICTIONS, TRIALS, EXPOSURES, SIGNALS)

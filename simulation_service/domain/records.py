@@ -1,39 +1,45 @@
-"""What the registry holds of a sweep and of a run, as stored."""
+"""What the registry holds: sweeps, their runs, and the series that users brought; as stored."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
-from shared.contracts.messages import Costs, Fill, Metrics, Setting, Window
+from pydantic import BaseModel, ConfigDict
+
+from shared.contracts.messages import Costs, Metrics, Setting, Sweep, Window
 from shared.errors import NotFound
 
+#: where a sweep's predictions come from: the frozen model after its training, its walk-forward folds, or a user
+Evidence = Literal["frozen", "folds", "own"]
 
-@dataclass(frozen=True, kw_only=True)
-class SweepRecord:
-    """A stored sweep; `evidence` says which predictions it used: 'frozen' or 'folds'."""
+
+class Record(BaseModel):
+    """A row, checked when it is read."""
+
+    model_config = ConfigDict(frozen=True)
+
+
+class SweepRecord(Record):
+    """A stored sweep without its runs. `settings` is how many it has."""
 
     fingerprint: str
     model: str
     symbol: str
     window_start: datetime
     window_end: datetime
-    starting_cash: float
-    fee_per_fill: float
-    fee_per_share: float
-    half_spread_bps: float
-    baseline_sweep: str | None
-    baseline_settings: list[int]
-    evidence: str
+    #: what was asked, a `contracts.messages.Sweep` without its settings
+    request: dict[str, Any]
+    evidence: Evidence
     data_version: str
     code_version: str
     bars: int
     sessions: int
-    job_id: int
+    #: None: simulated while the caller waited
+    job_id: int | None
     created_at: datetime
     settings: int
-    best_sharpe: float | None = None
+    best_sharpe: float | None
 
     @property
     def window(self) -> Window:
@@ -41,15 +47,31 @@ class SweepRecord:
 
     @property
     def costs(self) -> Costs:
-        return Costs(
-            fee_per_fill=self.fee_per_fill,
-            fee_per_share=self.fee_per_share,
-            half_spread_bps=self.half_spread_bps,
+        return Costs.model_validate(self.request["costs"])
+
+    @property
+    def starting_cash(self) -> float:
+        return float(self.request["starting_cash"])
+
+    @property
+    def baseline_sweep(self) -> str | None:
+        return self.request["baseline_sweep"]
+
+    @property
+    def baseline_settings(self) -> list[int]:
+        return list(self.request["baseline_settings"])
+
+    def asked(self, *settings: Setting) -> Sweep:
+        """Return what was asked, for these settings only; the baseline, which goes by setting, is left to the caller.
+
+        Raises pydantic's ValidationError when the request is of a version that cannot be read any more.
+        """
+        return Sweep.model_validate(
+            {**self.request, "settings": settings, "baseline_sweep": None, "baseline_settings": ()}
         )
 
 
-@dataclass(frozen=True, kw_only=True)
-class Run:
+class Run(Record):
     """A stored run: one setting of a sweep and what it earned."""
 
     id: str
@@ -57,41 +79,25 @@ class Run:
     index: int
     model: str
     symbol: str
-    evidence: str
+    evidence: Evidence
     window_start: datetime
     window_end: datetime
     created_at: datetime
-    threshold: float
-    side: str
-    hold_bars: int
-    delay_bars: int
-    fill: Fill
-    flat_at_close: bool
-    total_return: float
-    buy_hold_return: float
-    sharpe: float | None
-    max_drawdown: float
-    sqn: float | None
-    sqn100: float | None
-    profit_factor: float | None
-    trades: int
-    win_rate: float | None
-    hit_rate: float | None
-    exposure: float
-    costs_paid: float
-    final_equity: float
-    timing_alpha_t: float | None
+    setting: Setting
+    metrics: Metrics
 
-    @property
-    def setting(self) -> Setting:
-        return Setting(**self._only(Setting))
 
-    @property
-    def metrics(self) -> Metrics:
-        return Metrics(**self._only(Metrics))
+class SignalsRecord(Record):
+    """A series that a user brought: what it says and over which bars. Times are starts of bars."""
 
-    def _only(self, message: type[Setting] | type[Metrics]) -> dict[str, Any]:
-        return {name: value for name, value in asdict(self).items() if name in message.model_fields}
+    fingerprint: str
+    symbol: str
+    kind: Literal["prediction", "position"]
+    name: str
+    rows: int
+    first_ts: datetime
+    last_ts: datetime
+    created_at: datetime
 
 
 def split_run_id(run_id: str) -> tuple[str, int]:

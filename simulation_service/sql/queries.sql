@@ -1,18 +1,11 @@
 -- name: sweep
 -- One sweep by its fingerprint, without its runs.
-select
-    sweep.*,
-    (select count(*) from simulation.run where run.sweep = sweep.fingerprint)::integer as settings
-from simulation.sweep as sweep
-where fingerprint = %(fingerprint)s
+select * from simulation.listed_sweep where fingerprint = %(fingerprint)s
 
 -- name: sweeps
 -- A page of sweeps, newest first, each with its best Sharpe.
-select
-    sweep.*,
-    (select count(*) from simulation.run where run.sweep = sweep.fingerprint)::integer as settings,
-    (select max(sharpe) from simulation.run where run.sweep = sweep.fingerprint) as best_sharpe
-from simulation.sweep as sweep
+select *
+from simulation.listed_sweep
 where
     (%(symbol)s::text is null or symbol = %(symbol)s)
     and (%(model)s::text is null or model = %(model)s)
@@ -27,88 +20,74 @@ where
     (%(symbol)s::text is null or symbol = %(symbol)s)
     and (%(model)s::text is null or model = %(model)s)
 
+-- name: keep_sweep
+-- Store a sweep that was simulated while its caller waited.
+select simulation.keep_sweep(null, %(result)s::jsonb)
+
 -- name: sweep_runs
 -- All runs of a sweep in the order of its settings.
-select
-    run.sweep || '-' || run.index as id,
-    run.*,
-    sweep.model,
-    sweep.symbol,
-    sweep.evidence,
-    sweep.window_start,
-    sweep.window_end,
-    sweep.created_at
-from simulation.run
-inner join simulation.sweep on run.sweep = sweep.fingerprint
-where run.sweep = %(sweep)s
-order by run.index
+select * from simulation.listed_run where sweep = %(sweep)s order by index
 
 -- name: run
 -- One run by its sweep and index.
-select
-    run.sweep || '-' || run.index as id,
-    run.*,
-    sweep.model,
-    sweep.symbol,
-    sweep.evidence,
-    sweep.window_start,
-    sweep.window_end,
-    sweep.created_at
-from simulation.run
-inner join simulation.sweep on run.sweep = sweep.fingerprint
-where run.sweep = %(sweep)s and run.index = %(index)s
+select * from simulation.listed_run where sweep = %(sweep)s and index = %(index)s
 
 -- name: runs
--- A page of runs, filtered, sorted by one number (missing ones last), ties in a fixed order.
-select
-    run.sweep || '-' || run.index as id,
-    run.*,
-    sweep.model,
-    sweep.symbol,
-    sweep.evidence,
-    sweep.window_start,
-    sweep.window_end,
-    sweep.created_at
-from simulation.run
-inner join simulation.sweep on run.sweep = sweep.fingerprint
+-- A page of runs, filtered, sorted by one figure or parameter (missing ones last), ties in a fixed order.
+select listed.*
+from
+    simulation.listed_run as listed,
+    lateral (
+        select case
+            when %(sort)s = 'created_at' then to_jsonb(extract(epoch from listed.created_at))
+            else nullif(coalesce(listed.metrics -> %(sort)s, listed.setting -> %(sort)s), 'null')
+        end as figure
+    ) as sorted
 where
-    (%(symbol)s::text is null or sweep.symbol = %(symbol)s)
-    and (%(model)s::text is null or sweep.model = %(model)s)
-    and (%(sweep)s::text is null or run.sweep = %(sweep)s)
-    and run.trades >= %(min_trades)s
+    (%(symbol)s::text is null or symbol = %(symbol)s)
+    and (%(model)s::text is null or model = %(model)s)
+    and (%(sweep)s::text is null or sweep = %(sweep)s)
+    and (%(evidence)s::text is null or evidence = %(evidence)s)
+    and (metrics ->> 'trades')::integer >= %(min_trades)s
+    and (%(min_sharpe)s::double precision is null or (metrics ->> 'sharpe')::double precision >= %(min_sharpe)s)
 order by
-    %(sign)s * case %(sort)s
-        when 'created_at' then extract(epoch from sweep.created_at)::double precision
-        when 'threshold' then run.threshold
-        when 'hold_bars' then run.hold_bars
-        when 'delay_bars' then run.delay_bars
-        when 'total_return' then run.total_return
-        when 'buy_hold_return' then run.buy_hold_return
-        when 'sharpe' then run.sharpe
-        when 'max_drawdown' then run.max_drawdown
-        when 'sqn' then run.sqn
-        when 'sqn100' then run.sqn100
-        when 'profit_factor' then run.profit_factor
-        when 'trades' then run.trades
-        when 'win_rate' then run.win_rate
-        when 'hit_rate' then run.hit_rate
-        when 'exposure' then run.exposure
-        when 'costs_paid' then run.costs_paid
-        when 'final_equity' then run.final_equity
-        when 'timing_alpha_t' then run.timing_alpha_t
-    end asc nulls last,
-    sweep.created_at desc,
-    run.sweep,
-    run.index
+    case when %(descending)s then figure end desc nulls last,
+    case when not %(descending)s then figure end asc nulls last,
+    created_at desc,
+    sweep,
+    index
 limit %(limit)s offset %(offset)s
 
 -- name: count_runs
 -- How many runs the same filters leave.
 select count(*)
-from simulation.run
-inner join simulation.sweep on run.sweep = sweep.fingerprint
+from simulation.listed_run
 where
-    (%(symbol)s::text is null or sweep.symbol = %(symbol)s)
-    and (%(model)s::text is null or sweep.model = %(model)s)
-    and (%(sweep)s::text is null or run.sweep = %(sweep)s)
-    and run.trades >= %(min_trades)s
+    (%(symbol)s::text is null or symbol = %(symbol)s)
+    and (%(model)s::text is null or model = %(model)s)
+    and (%(sweep)s::text is null or sweep = %(sweep)s)
+    and (%(evidence)s::text is null or evidence = %(evidence)s)
+    and (metrics ->> 'trades')::integer >= %(min_trades)s
+    and (%(min_sharpe)s::double precision is null or (metrics ->> 'sharpe')::double precision >= %(min_sharpe)s)
+
+-- name: keep_signals
+-- Store what names a series that a user brought; the same one again keeps the first row.
+insert into simulation.signals (fingerprint, symbol, kind, name, rows, first_ts, last_ts)
+values (%(fingerprint)s, %(symbol)s, %(kind)s, %(name)s, %(rows)s, %(first_ts)s, %(last_ts)s)
+on conflict (fingerprint) do nothing
+
+-- name: signals
+-- One series that a user brought.
+select * from simulation.signals where fingerprint = %(fingerprint)s
+
+-- name: list_signals
+-- A page of them, newest first.
+select *
+from simulation.signals
+where (%(symbol)s::text is null or symbol = %(symbol)s)
+order by created_at desc, fingerprint
+limit %(limit)s offset %(offset)s
+
+-- name: count_signals
+-- How many there are.
+select count(*) from simulation.signals where (%(symbol)s::text is null or symbol = %(symbol)s)

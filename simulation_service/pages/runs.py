@@ -53,7 +53,7 @@ def run_page(request: Request, runs: RunsDep, run_id: str, paging: PageQuery) ->
         "run.html",
         run=run,
         sweep=sweep,
-        hold=hold_text(run.hold_bars),
+        hold=hold_text(run.setting.hold_bars),
         problem=problem,
         trades=paging.of(trades, total),
     )

@@ -1,0 +1,17 @@
+"""What the service is asked, and what it answers."""
+
+from simulation_service.schemas.forms import SimulateForm
+from simulation_service.schemas.runs import RunDetailOut, RunOut, run_filter
+from simulation_service.schemas.sweeps import Batch, BatchAccepted, Simulation, SweepOut, SweepSummary
+
+__all__ = [
+    "Batch",
+    "BatchAccepted",
+    "RunDetailOut",
+    "RunOut",
+    "SimulateForm",
+    "Simulation",
+    "SweepOut",
+    "SweepSummary",
+    "run_filter",
+]

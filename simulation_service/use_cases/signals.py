@@ -1,0 +1,58 @@
+"""Signals: series that users bring, to be simulated like a model's predictions."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from shared.contracts.identifiers import check_symbol
+from shared.errors import NotFound
+from simulation_service.domain.records import SignalsRecord
+from simulation_service.domain.signals import read_signals
+from simulation_service.store import Registry, Series
+
+
+class SignalSeries:
+    """Series that users brought, each named by its content, kind and symbol."""
+
+    def __init__(self, series: Series, registry: Registry) -> None:
+        self._series = series
+        self._registry = registry
+
+    def keep(self, content: bytes, *, symbol: str, name: str = "") -> SignalsRecord:
+        """Read a CSV or Parquet file, keep what it says, and return its record; the same again is the same record.
+
+        Raises InvalidInput that says what is wrong with the file.
+        """
+        symbol = check_symbol(symbol)
+        found = read_signals(content)
+        fingerprint = found.fingerprint(symbol)
+        if self._registry.signals(fingerprint) is None:
+            # the rows first: a name in the registry always has its rows
+            self._series.save_signals(fingerprint, found.frame)
+            stamps = found.frame["ts"]
+            self._registry.keep_signals(
+                fingerprint=fingerprint,
+                symbol=symbol,
+                kind=found.kind,
+                name=name.strip()[:120] or fingerprint[:10],
+                rows=found.frame.height,
+                first_ts=stamps[0],
+                last_ts=stamps[-1],
+            )
+        return self.one(fingerprint)
+
+    def one(self, fingerprint: str) -> SignalsRecord:
+        """Return one series' record. Raises NotFound."""
+        record = self._registry.signals(fingerprint)
+        if record is None:
+            raise NotFound(f"there are no signals {fingerprint}")
+        return record
+
+    def rows(self, fingerprint: str) -> pl.DataFrame:
+        """Return what a series says: ts, and prediction or position. Raises NotFound."""
+        record = self.one(fingerprint)
+        return self._series.signals(fingerprint).rename({"value": record.kind})
+
+    def page(self, *, symbol: str | None, limit: int, offset: int) -> tuple[list[SignalsRecord], int]:
+        """Return a page of them, newest first, and how many there are."""
+        return self._registry.all_signals(symbol=symbol, limit=limit, offset=offset)
