@@ -12,20 +12,39 @@ from shared.settings import EXCHANGE_PORT, ServiceSettings
 _DATA_HOST = "https://data.alpaca.markets"
 _TRADING_HOSTS = ("api.alpaca.markets", "paper-api.alpaca.markets")
 
+#: The chain of real providers, in the order in which they are asked.
+CHAIN = ("alpaca", "massive", "yahoo")
+SIMULATED = "simulated"
+#: They open nothing else.
+_SIMULATED_KEYS = ("simulated", "simulated-secret")
+
+IEX_CLOSED = (
+    "IEX Cloud closed in August 2024 and IEX_TOKEN opens nothing any more: "
+    "IEX's own data come through Alpaca with ALPACA_FEED=iex; unset IEX_TOKEN"
+)
+
 
 class Settings(ServiceSettings):
-    """The provider defaults to the simulated exchange, whose credentials open nothing else."""
+    """Who provides market data. By default the simulated exchange, whose credentials open nothing else."""
 
     name: str = "ingestion"
     alpaca_base_url: str = Field(default=f"http://127.0.0.1:{EXCHANGE_PORT}", validation_alias="ALPACA_API_BASE_URL")
     alpaca_key_id: SecretStr = Field(
-        default=SecretStr("simulated"), validation_alias=AliasChoices("ALPACA_KEY_ID", "ALPACA_API_KEY_ID")
+        default=SecretStr(""), validation_alias=AliasChoices("ALPACA_KEY_ID", "ALPACA_API_KEY_ID")
     )
     alpaca_secret_key: SecretStr = Field(
-        default=SecretStr("simulated-secret"),
-        validation_alias=AliasChoices("ALPACA_SECRET_KEY", "ALPACA_API_SECRET_KEY"),
+        default=SecretStr(""), validation_alias=AliasChoices("ALPACA_SECRET_KEY", "ALPACA_API_SECRET_KEY")
     )
     alpaca_feed: str = Field(default="iex", validation_alias="ALPACA_FEED")
+    massive_api_key: SecretStr = Field(
+        default=SecretStr(""), validation_alias=AliasChoices("MASSIVE_API_KEY", "POLYGON_API_KEY")
+    )
+    massive_base_url: str = Field(default="https://api.massive.com", validation_alias="MASSIVE_API_BASE_URL")
+    yahoo_base_url: str = Field(
+        default="", validation_alias="YAHOO_BASE_URL", description="a server that stands in for Yahoo's; empty: Yahoo"
+    )
+    iex_token: SecretStr = Field(default=SecretStr(""), validation_alias="IEX_TOKEN")
+    providers: str = Field(default="", description="who is asked, in order, separated by commas; empty: see `chain`")
 
     @field_validator("alpaca_base_url")
     @classmethod
@@ -34,7 +53,23 @@ class Settings(ServiceSettings):
         return _DATA_HOST if urlsplit(url).hostname in _TRADING_HOSTS else url
 
     @property
-    def provider(self) -> str:
+    def alpaca_provider(self) -> str:
         """What answers at `alpaca_base_url`, and so the `source` of its bars: never call synthetic bars Alpaca's."""
         host = urlsplit(self.alpaca_base_url).hostname or ""
-        return "alpaca" if host.endswith(".alpaca.markets") else "simulated"
+        return "alpaca" if host.endswith(".alpaca.markets") else SIMULATED
+
+    @property
+    def alpaca_keys(self) -> tuple[str, str]:
+        """Key id and secret; those of the simulated exchange when none are set and it is what is asked."""
+        keys = self.alpaca_key_id.get_secret_value(), self.alpaca_secret_key.get_secret_value()
+        return _SIMULATED_KEYS if not any(keys) and self.alpaca_provider == SIMULATED else keys
+
+    @property
+    def chain(self) -> tuple[str, ...]:
+        """The providers that are asked when a request names none, in order.
+
+        What BARSMITH_PROVIDERS says; else the simulated exchange where ALPACA_API_BASE_URL leads to it, and the real
+        providers where it leads to Alpaca.
+        """
+        named = tuple(name.strip().lower() for name in self.providers.split(",") if name.strip())
+        return named or ((SIMULATED,) if self.alpaca_provider == SIMULATED else CHAIN)

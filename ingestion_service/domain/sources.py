@@ -7,7 +7,9 @@ from typing import Protocol
 
 import polars as pl
 
+from ingestion_service.domain.drift import Drift
 from shared.contracts.datasets import TS
+from shared.errors import InvalidInput
 
 #: A source's answer, before any check: what it says, in our columns. Any value may be null or nonsense.
 RAW_SCHEMA = pl.Schema(
@@ -25,12 +27,24 @@ RAW_SCHEMA = pl.Schema(
 EARLIEST, LATEST = datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC)
 
 
+class Refused(InvalidInput):
+    """The source refuses our credentials. It is not to be asked again before they are corrected."""
+
+
+class NotOffered(InvalidInput):
+    """The source has no such data, or does not sell it to us; another source may have it."""
+
+
 class MarketDataSource(Protocol):
     """Answers with minute bars. Every implementation passes tests/contracts/test_market_sources.py."""
 
     @property
     def name(self) -> str:
         """What is stored as the `source` of every bar that came from here."""
+        ...
+
+    def earliest(self) -> datetime:
+        """Return the first moment the source can have minute bars of, whatever the symbol; EARLIEST without a bound."""
         ...
 
     def bars(self, symbol: str, start: datetime, end: datetime) -> pl.DataFrame:
@@ -41,9 +55,17 @@ class MarketDataSource(Protocol):
 
         Raises
         ------
+        Refused
+            The source refuses the credentials.
+        NotOffered
+            It says that it does not have or sell this.
         InvalidInput
-            The source refuses the question, or its data cannot be read at all; asking again changes nothing.
+            It refuses the question, or its data cannot be read at all; asking again changes nothing.
         Unavailable
             It does not answer now.
         """
+        ...
+
+    def drift(self) -> list[Drift]:
+        """Return how answers since the last call differed from the source's documents; then forget it."""
         ...

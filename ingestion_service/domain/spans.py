@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from typing import cast
+
+import polars as pl
 
 
 @dataclass(frozen=True)
@@ -18,6 +21,13 @@ class Span:
     def month(self) -> str:
         """The calendar month of the start, e.g. "2024-05"."""
         return self.start.strftime("%Y-%m")
+
+
+def span_of(stamps: pl.Series) -> Span:
+    """Return the span from the first to the last of `stamps` (TS, nulls ignored), an empty one when there is none."""
+    first, last = (cast("datetime | None", bound) for bound in (stamps.min(), stamps.max()))
+    nowhere = datetime(1970, 1, 1, tzinfo=UTC)
+    return Span(first or nowhere, (last or nowhere) + timedelta(microseconds=1))
 
 
 def by_month(spans: Iterable[Span]) -> list[Span]:
@@ -63,3 +73,15 @@ class FailedAsk:
     asks: int
     first_at: datetime
     last_at: datetime
+
+
+def minus(span: Span, taken: Iterable[Span]) -> list[Span]:
+    """Return what is left of `span` without `taken`, in order."""
+    left, start = list[Span](), span.start
+    for piece in sorted(taken, key=lambda piece: piece.start):
+        if piece.start > start:
+            left.append(Span(start, min(piece.start, span.end)))
+        start = max(start, piece.end)
+        if start >= span.end:
+            return left
+    return [*left, Span(start, span.end)]

@@ -5,139 +5,145 @@ Importing this module imports alpaca-py, and pandas with it: do so where bars ar
 
 from __future__ import annotations
 
-import logging
-import random
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
 import polars as pl
 import requests
+from alpaca.common.rest import RESTClient
 from alpaca.data.enums import Adjustment, DataFeed
+from alpaca.data.historical.crypto import CryptoHistoricalDataClient
 from alpaca.data.historical.stock import StockHistoricalDataClient
-from alpaca.data.requests import StockBarsRequest
+from alpaca.data.requests import CryptoBarsRequest, StockBarsRequest
 from alpaca.data.timeframe import TimeFrame, TimeFrameUnit
 
-from ingestion_service.domain.sources import RAW_SCHEMA
-from ingestion_service.store.retry import RetryPolicy
-from shared.clock import Clock
-from shared.errors import InvalidInput, Unavailable
-
-_log = logging.getLogger(__name__)
+from ingestion_service.domain.drift import Drift, FieldWatch, documented
+from ingestion_service.domain.sources import EARLIEST, RAW_SCHEMA, NotOffered
+from ingestion_service.domain.symbols import crypto_pair
+from ingestion_service.store.patience import NoAnswer, Patience, Reply
+from shared.errors import InvalidInput
 
 #: Seconds to connect, and between two bytes of an answer.
 _TIMEOUT = (5.0, 60.0)
 _FIELDS = {"open": "o", "high": "h", "low": "l", "close": "c", "volume": "v"}
+_DOCUMENTED = documented(numbers=[*_FIELDS.values(), "n", "vw"], texts=["t"])
+_BROKEN = (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError)
 
 
 class AlpacaSource:
-    """Minute bars of US stocks, raw (unadjusted), page by page; a page that fails is asked for again, not the lot."""
+    """Minute bars of US stocks, raw (unadjusted), and of crypto pairs, page by page.
+
+    A page that fails is asked for again, not the lot. Crypto needs no key; without one, stocks are not offered.
+    """
 
     def __init__(
-        self,
-        *,
-        name: str,
-        base_url: str,
-        key_id: str,
-        secret_key: str,
-        feed: str,
-        clock: Clock,
-        policy: RetryPolicy | None = None,
-        pause: Callable[[float], None] = time.sleep,
+        self, *, name: str, base_url: str, key_id: str, secret_key: str, feed: str, patience: Patience
     ) -> None:
         self._name = name
         self._feed = _feed(feed)
-        self._client = _PatientClient(key_id, secret_key, base_url, clock, policy or RetryPolicy(), pause)
+        self._base_url, self._keys = base_url, (key_id, secret_key) if key_id and secret_key else None
+        self._patience = patience
+        self._watch = FieldWatch(name, _DOCUMENTED)
+        self._stocks: _Stocks | None = None
+        self._crypto: _Crypto | None = None
 
     @property
     def name(self) -> str:
         return self._name
 
+    def earliest(self) -> datetime:
+        return EARLIEST
+
+    def drift(self) -> list[Drift]:
+        return self._watch.take()
+
     def bars(self, symbol: str, start: datetime, end: datetime) -> pl.DataFrame:
-        asked = StockBarsRequest(
-            symbol_or_symbols=[symbol],
-            timeframe=TimeFrame(1, TimeFrameUnit("Min")),
-            start=start,
-            end=end - timedelta(microseconds=1),  # theirs is inclusive
-            adjustment=Adjustment.RAW,
-            feed=self._feed,
-        )
-        answer = self._client.get_stock_bars(asked)
-        rows: list[dict[str, Any]] = (answer.get(symbol) or []) if isinstance(answer, dict) else []
+        return self.bars_of([symbol], start, end)[symbol]
+
+    def bars_of(self, symbols: Sequence[str], start: datetime, end: datetime) -> dict[str, pl.DataFrame]:
+        """Return `bars` of each symbol, asked for together: stocks share their pages, and so do coins."""
+        pairs = {symbol: "/".join(pair) for symbol in symbols if (pair := crypto_pair(symbol))}
+        stocks = [symbol for symbol in symbols if symbol not in pairs]
+        found: dict[str, Sequence[Mapping[str, Any]]] = {}
+        span = {"timeframe": TimeFrame(1, TimeFrameUnit("Min")), "start": start, "end": _inclusive(end)}
+        if stocks:
+            asked = StockBarsRequest(symbol_or_symbols=stocks, adjustment=Adjustment.RAW, feed=self._feed, **span)
+            found |= _by_symbol(self._stock_client().get_stock_bars(asked))
+        if pairs:
+            coins = _by_symbol(
+                self._crypto_client().get_crypto_bars(CryptoBarsRequest(symbol_or_symbols=[*pairs.values()], **span))
+            )
+            found |= {symbol: coins.get(theirs, []) for symbol, theirs in pairs.items()}
+        return {symbol: self._framed(found.get(symbol) or []) for symbol in symbols}
+
+    def _stock_client(self) -> _Stocks:
+        if self._keys is None:
+            raise NotOffered(f"{self._name} has stocks only for those with a key: set ALPACA_KEY_ID, ALPACA_SECRET_KEY")
+        if self._stocks is None:
+            self._stocks = _Stocks(*self._keys, raw_data=True, url_override=self._base_url)
+            _prepare(self._stocks, self._base_url, self._patience)
+        return self._stocks
+
+    def _crypto_client(self) -> _Crypto:
+        if self._crypto is None:
+            self._crypto = _Crypto(*(self._keys or (None, None)), raw_data=True, url_override=self._base_url)
+            _prepare(self._crypto, self._base_url, self._patience)
+        return self._crypto
+
+    def _framed(self, rows: Sequence[Mapping[str, Any]]) -> pl.DataFrame:
+        self._watch.look(rows)
         return _frame(rows)
 
 
-class _PatientClient(StockHistoricalDataClient):
-    """alpaca-py's client with our patience: its own waits three seconds whatever the server says."""
+class _Patient(RESTClient):
+    """alpaca-py's clients with our patience: their own waits three seconds whatever the server says."""
 
-    def __init__(
-        self,
-        key_id: str,
-        secret_key: str,
-        base_url: str,
-        clock: Clock,
-        policy: RetryPolicy,
-        pause: Callable[[float], None],
-    ) -> None:
-        super().__init__(key_id, secret_key, raw_data=True, url_override=base_url)
-        self._base = base_url
-        self._clock, self._policy, self._pause = clock, policy, pause
-        self._chance = random.Random()
-        # an HTTP proxy of the environment is not for what runs on this machine
-        self._session.trust_env = urlsplit(base_url).hostname not in ("127.0.0.1", "localhost", "::1")
+    patience: Patience
 
     def _one_request(self, method: str, url: str, opts: dict[str, Any], retry: int) -> dict[str, Any]:
         """Do one request of alpaca-py's, as often as the policy allows. Its own count `retry` is not used."""
         del retry
-        trouble = ""
-        for attempt in range(1, self._policy.attempts + 1):
-            headers: Mapping[str, str] = {}
+
+        def once() -> Reply[Any]:
             try:
                 response = self._session.request(method, url, timeout=_TIMEOUT, **opts)
-                if response.ok:
-                    return response.json()
-                trouble, headers = self._trouble(response), response.headers
-            except (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError) as error:
-                trouble = f"no answer ({type(error).__name__})"
-            except requests.exceptions.JSONDecodeError:
-                trouble = "an answer that is not JSON"
-            if attempt < self._policy.attempts:
-                wait = self._policy.wait_s(attempt, headers, self._clock.now(), self._chance)
-                _log.info(
-                    "provider asked again later",
-                    extra={
-                        "action": "provider_retry",
-                        "trouble": trouble,
-                        "attempt": attempt,
-                        "wait_s": round(wait, 2),
-                    },
-                )
-                self._pause(wait)
-        raise Unavailable(
-            f"{self._base}: {trouble}, {self._policy.attempts} times in a row: check ALPACA_API_BASE_URL "
-            "and that what it names runs; what was fetched so far is kept"
-        )
+                value = response.json() if response.ok else None
+            except requests.exceptions.JSONDecodeError as error:
+                raise NoAnswer("an answer that is not JSON") from error
+            except _BROKEN as error:
+                raise NoAnswer(f"no answer ({type(error).__name__})") from error
+            return Reply(response.status_code, response.headers, value, lambda: _message(response))
 
-    def _trouble(self, response: requests.Response) -> str:
-        """Return what is wrong when asking again may help; raise InvalidInput when it cannot."""
-        said = _message(response)
-        if response.status_code in (401, 403):
-            raise InvalidInput(
-                f"{self._base} refused the credentials or the feed ({response.status_code}: {said}): "
-                "check ALPACA_KEY_ID, ALPACA_SECRET_KEY and ALPACA_FEED"
-            )
-        if not self._policy.retries(response.status_code):
-            raise InvalidInput(f"{self._base} refused the request ({response.status_code}: {said})")
-        return f"{response.status_code} {said}"
+        return self.patience.ask(once).value
+
+
+class _Stocks(_Patient, StockHistoricalDataClient): ...
+
+
+class _Crypto(_Patient, CryptoHistoricalDataClient): ...
+
+
+def _prepare(client: _Patient, base_url: str, patience: Patience) -> None:
+    client.patience = patience
+    # an HTTP proxy of the environment is not for what runs on this machine
+    client._session.trust_env = urlsplit(base_url).hostname not in ("127.0.0.1", "localhost", "::1")  # noqa: SLF001
+
+
+def _inclusive(end: datetime) -> datetime:
+    return end - timedelta(microseconds=1)  # theirs is
+
+
+def _by_symbol(answer: object) -> dict[str, Any]:
+    return answer if isinstance(answer, dict) else {}
 
 
 def _message(response: requests.Response) -> str:
     try:
-        return str(response.json()["message"])[:200]
+        return str(response.json()["message"])
     except (ValueError, KeyError, TypeError):
-        return response.text[:200] or response.reason
+        return response.text or str(response.reason)
 
 
 def _feed(text: str) -> DataFeed:
@@ -147,7 +153,7 @@ def _feed(text: str) -> DataFeed:
         raise InvalidInput(f"ALPACA_FEED={text!r}: use one of {', '.join(feed.value for feed in DataFeed)}") from error
 
 
-def _frame(rows: list[dict[str, Any]]) -> pl.DataFrame:
+def _frame(rows: Sequence[Mapping[str, Any]]) -> pl.DataFrame:
     """Return raw JSON bars as columns; a field that is absent or of another type is null, for the checks to find."""
     columns = {ours: pl.Series([row.get(theirs) for row in rows], strict=False) for ours, theirs in _FIELDS.items()}
     stamps = pl.Series([row.get("t") for row in rows], dtype=pl.String, strict=False)

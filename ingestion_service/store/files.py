@@ -11,7 +11,8 @@ from pathlib import Path
 import polars as pl
 
 from ingestion_service.domain.columns import match_columns, read_times
-from ingestion_service.domain.sources import RAW_SCHEMA
+from ingestion_service.domain.drift import Drift
+from ingestion_service.domain.sources import EARLIEST, RAW_SCHEMA
 from shared.contracts.identifiers import check_symbol
 from shared.errors import InvalidInput
 
@@ -57,13 +58,23 @@ class FileSource:
         """Return the symbols the file holds, sorted."""
         return sorted(self._rows["symbol"].unique().to_list())
 
+    def earliest(self) -> datetime:
+        return EARLIEST
+
+    def drift(self) -> list[Drift]:
+        return []  # nobody documented their fields
+
     def bars(self, symbol: str, start: datetime, end: datetime) -> pl.DataFrame:
-        wanted = (pl.col("symbol") == symbol) & (pl.col("ts").is_null() | pl.col("ts").is_between(start, end, "left"))
-        return self._rows.filter(wanted).select(RAW_SCHEMA.names())
+        wanted = pl.col("ts").is_null() | pl.col("ts").is_between(start, end, "left")
+        return self.rows(symbol).filter(wanted).select(RAW_SCHEMA.names())
+
+    def rows(self, symbol: str) -> pl.DataFrame:
+        """Return all rows of `symbol` in RAW_SCHEMA, and `said`: the file's own row where a cell could not be read."""
+        return self._rows.filter(pl.col("symbol") == symbol).drop("symbol")
 
     @cached_property
     def _rows(self) -> pl.DataFrame:
-        """The whole file in RAW_SCHEMA and with a symbol, in the file's order."""
+        """The whole file in RAW_SCHEMA with `said` and a symbol, in the file's order."""
         raw = self._read()
         matched = match_columns(raw.columns, self.columns, str(self.path))
         if raw.is_empty():
@@ -77,7 +88,9 @@ class FileSource:
             ),
             self._symbols(raw, matched.get("symbol")),
         )
-        return rows if "volume" in matched else rows.with_columns(volume=pl.lit(None, dtype=pl.Float64))
+        if "volume" not in matched:
+            rows = rows.with_columns(volume=pl.lit(None, dtype=pl.Float64))
+        return rows.with_columns(_said(raw, rows, matched))
 
     def _times(self, values: pl.Series) -> pl.Series:
         try:
@@ -110,6 +123,15 @@ class FileSource:
         except (pl.exceptions.PolarsError, OSError, UnicodeError) as error:
             first = str(error).strip().splitlines()[0]
             raise InvalidInput(f"{self.path}: cannot be read as {_suffix(self.path)}: {first}") from error
+
+
+def _said(raw: pl.DataFrame, rows: pl.DataFrame, matched: Mapping[str, str]) -> pl.Series:
+    """Return as JSON what the file says in rows of which a cell could not be read, null for all other rows."""
+    lost = pl.any_horizontal(
+        [rows[ours].is_null() & raw[theirs].is_not_null() for ours, theirs in matched.items() if ours in RAW_SCHEMA]
+    )
+    texts = raw.select(pl.when(lost).then(pl.struct(pl.all().cast(pl.String)).struct.json_encode()))
+    return texts.to_series().alias("said")
 
 
 def _reason(error: Exception) -> str:

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
+#: With less than this share of the requests left, what is left is spread over the rest of the window.
+_TIGHT = 0.1
+
 
 @dataclass(frozen=True, kw_only=True)
 class RetryPolicy:
@@ -32,17 +35,46 @@ class RetryPolicy:
         return chance.uniform(0.5, 1.0) * min(self.first_wait_s * 2 ** (attempt - 1), self.longest_wait_s)
 
 
+#: For providers whose limit is a handful of requests a minute and who do not say when to come back.
+SLOW = RetryPolicy(attempts=8, first_wait_s=2.0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Budget:
+    """What the headers of an answer say is left of the window's requests; -1: they say nothing."""
+
+    limit: int = -1
+    left: int = -1
+    resets_at: float = 0.0
+
+    @classmethod
+    def read(cls, headers: Mapping[str, str]) -> Budget:
+        lower = {name.lower(): value for name, value in headers.items()}
+        try:
+            return cls(
+                limit=int(lower["x-ratelimit-limit"]),
+                left=int(lower["x-ratelimit-remaining"]),
+                resets_at=float(lower["x-ratelimit-reset"]),
+            )
+        except (KeyError, ValueError):
+            return cls()
+
+    def wait_s(self, now: datetime, longest_s: float) -> float:
+        """Return how long to wait before the next request, so that it is not refused: 0 while there is room."""
+        window_s = min(self.resets_at - now.timestamp(), longest_s)
+        if self.left < 0 or window_s <= 0 or self.left > _TIGHT * self.limit:
+            return 0.0
+        # the last request is never spent: another worker may have spent it
+        return window_s if self.left == 0 else window_s / (self.left + 1)
+
+
 def _told_s(headers: Mapping[str, str], now: datetime) -> float | None:
-    after = headers.get("Retry-After")
+    lower = {name.lower(): value for name, value in headers.items()}
+    after = lower.get("retry-after")
     if after:
         return _after_s(after, now)
-    reset = headers.get("X-RateLimit-Reset")
-    if reset and headers.get("X-RateLimit-Remaining") == "0":
-        try:
-            return float(reset) - now.timestamp()
-        except ValueError:
-            return None
-    return None
+    budget = Budget.read(lower)
+    return budget.resets_at - now.timestamp() if budget.left == 0 else None
 
 
 def _after_s(text: str, now: datetime) -> float | None:

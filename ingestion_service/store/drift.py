@@ -1,0 +1,27 @@
+"""How providers' answers drifted from their documents."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+
+from ingestion_service.domain.drift import Drift, SeenDrift
+from shared.storage.postgres import Database
+from shared.storage.queries import Queries
+
+
+class DriftStore:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._queries = Queries.of("ingestion_service")
+
+    def record(self, found: Sequence[Drift]) -> None:
+        """Keep what was found; what is known already is counted and its last sight moved."""
+        if found:
+            with self._database.transaction() as conn:
+                self._queries.run_many(conn, "record_drift", [asdict(drift) for drift in found])
+
+    def all(self) -> list[SeenDrift]:
+        """Return all drift, newest first."""
+        with self._database.transaction() as conn:
+            return self._queries.rows(conn, "drift", SeenDrift)

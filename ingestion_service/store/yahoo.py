@@ -1,0 +1,162 @@
+"""Bars from Yahoo through yfinance: minutes of the last 30 days, in windows of at most 7 days.
+
+Yahoo's prices are adjusted for splits, so bars from before a split inside those 30 days come adjusted; no dividend
+touches them. Importing this module imports yfinance and pandas: do so where bars are fetched and nowhere else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit, urlunsplit
+
+import polars as pl
+import yfinance
+from curl_cffi import requests as curl
+from yfinance.data import YfData
+from yfinance.exceptions import YFException, YFPricesMissingError, YFRateLimitError, YFTzMissingError
+
+from ingestion_service.domain.drift import Drift, Field, FieldWatch
+from ingestion_service.domain.sources import RAW_SCHEMA, NotOffered
+from ingestion_service.domain.symbols import is_index, yahoo_ticker
+from ingestion_service.store.patience import NoAnswer, Patience, Reply
+from shared.clock import Clock
+from shared.contracts.datasets import TS
+from shared.errors import Unavailable
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+#: Minutes are kept for 30 days; a little less is asked for, so that the oldest are not gone when the answer is made.
+REACH = timedelta(days=29, hours=12)
+#: The longest span of minutes one request may ask for is 8 days.
+_WINDOW = timedelta(days=7)
+#: The one path whose answers are bars; the others fetch cookies, and their refusals are the library's business.
+_CHART = "/v8/finance/chart/"
+_COLUMNS = {"open": "Open", "high": "High", "low": "Low", "close": "Close", "volume": "Volume"}
+_DOCUMENTED = {"timestamp": Field(type="array", optional=True), "meta": Field(type="object")} | {
+    "indicators": Field(type="object"),
+    "events": Field(type="object", optional=True),
+}
+_QUOTE = {name.lower(): Field(type="array") for name in _COLUMNS.values()}
+
+
+class YahooSource:
+    """Minute bars of stocks, indices and crypto pairs, extended hours included."""
+
+    name = "yahoo"
+
+    def __init__(self, *, base_url: str, cache: Path, clock: Clock, patience: Patience) -> None:
+        """Keep yfinance's small caches (time zones, cookies) in the folder `cache`."""
+        self._clock = clock
+        self._charts = FieldWatch(self.name, _DOCUMENTED)
+        self._quotes = FieldWatch(self.name, _QUOTE)
+        self._session = _Session(base_url, patience, self._look)
+        cache.mkdir(parents=True, exist_ok=True)
+        yfinance.set_tz_cache_location(str(cache))
+        # errors as exceptions: by default it logs them and answers with no rows
+        yfinance.config.debug.hide_exceptions = False
+
+    def earliest(self) -> datetime:
+        return self._clock.now() - REACH
+
+    def drift(self) -> list[Drift]:
+        return [*self._charts.take(), *self._quotes.take()]
+
+    def bars(self, symbol: str, start: datetime, end: datetime) -> pl.DataFrame:
+        ticker = yfinance.Ticker(yahoo_ticker(symbol), session=self._session)
+        # it keeps the answers to questions about the past for as long as the process lives, also when asked again
+        YfData.cache_get.cache_clear()
+        frames = [self._window(ticker, begin, until) for begin, until in _windows(max(start, self.earliest()), end)]
+        found = pl.concat(frames) if frames else RAW_SCHEMA.to_frame()
+        found = found.filter(pl.col("ts").is_between(start, end, closed="left"))
+        # where they have no volume they say 0
+        return found.with_columns(volume=pl.lit(None, dtype=pl.Float64)) if is_index(symbol) else found
+
+    def _window(self, ticker: yfinance.Ticker, start: datetime, end: datetime) -> pl.DataFrame:
+        try:
+            return _frame(
+                ticker.history(
+                    start=start, end=end, interval="1m", prepost=True, auto_adjust=False, actions=False, timeout=60
+                )
+            )
+        except YFTzMissingError as error:
+            raise NotOffered(f"yahoo does not know {ticker.ticker} ({error})") from error
+        except YFPricesMissingError as error:
+            if error.yahoo_reason:
+                raise NotOffered(f"yahoo has no bars of {ticker.ticker}: {error.yahoo_reason}") from error
+            return RAW_SCHEMA.to_frame()
+        except YFRateLimitError as error:
+            raise Unavailable("yahoo: too many requests: try again later") from error
+        except (YFException, KeyError, TypeError, ValueError) as error:
+            # what the library does when an answer is not what it expects
+            raise Unavailable(f"yahoo: its answer could not be read ({type(error).__name__}: {error})") from error
+
+    def _look(self, answer: Any) -> None:  # noqa: ANN401 - JSON
+        try:
+            results = answer["chart"]["result"] or []
+            self._charts.look(results)
+            self._quotes.look([quote for result in results for quote in result["indicators"]["quote"] if quote])
+        except (KeyError, TypeError, IndexError):
+            self._charts.look([{}])
+
+
+class _Session(curl.Session):
+    """The session yfinance is handed: its own kind, asking `base_url` for what goes to Yahoo, with our patience."""
+
+    def __init__(self, base_url: str, patience: Patience, look: Any) -> None:  # noqa: ANN401 - a callable of JSON
+        self._base, self._patience, self._look = urlsplit(base_url), patience, look
+        # an HTTP proxy of the environment is not for what runs on this machine
+        local = self._base.hostname in ("127.0.0.1", "localhost", "::1")
+        super().__init__(impersonate="chrome", trust_env=not local)
+
+    def request(self, method: Any, url: str, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - curl_cffi's types
+        parts = urlsplit(url)
+        if not parts.path.startswith(_CHART):
+            return self._request(method, url, *args, **kwargs)
+
+        def once() -> Reply[Any]:
+            try:
+                answer = self._request(method, url, *args, **kwargs)
+                if answer.status_code < 400:
+                    self._look(answer.json())
+            except curl.exceptions.RequestException as error:
+                raise NoAnswer(f"no answer ({type(error).__name__})") from error
+            except ValueError as error:
+                raise NoAnswer("an answer that is not JSON") from error
+            # what it does not know it answers with 404 or 422 and a reason, which the library reads
+            status = 200 if answer.status_code in (400, 404, 422) else answer.status_code
+            return Reply(status, {k: v or "" for k, v in answer.headers.items()}, answer, lambda: answer.text)
+
+        return self._patience.ask(once).value
+
+    def _request(self, method: Any, url: str, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - curl_cffi's types
+        parts = urlsplit(url)
+        if (parts.hostname or "").endswith("yahoo.com") and self._base.netloc:
+            url = urlunsplit((self._base.scheme, self._base.netloc, parts.path, parts.query, ""))
+        return super().request(method, url, *args, **kwargs)
+
+
+def _windows(start: datetime, end: datetime) -> Iterator[tuple[datetime, datetime]]:
+    while start < end:
+        until = min(start + _WINDOW, end)
+        yield start, until
+        start = until
+
+
+def _frame(history: pd.DataFrame) -> pl.DataFrame:
+    if history.empty:
+        return RAW_SCHEMA.to_frame()
+    stamps = history.index.tz_convert("UTC").as_unit("us").asi8  # pyright: ignore[reportAttributeAccessIssue] - a DatetimeIndex
+    return pl.DataFrame(
+        {
+            "ts": pl.Series(stamps).cast(TS),
+            **{
+                ours: pl.Series(history[theirs].to_numpy(dtype=float), nan_to_null=True)
+                for ours, theirs in _COLUMNS.items()
+            },
+        },
+        schema=RAW_SCHEMA,
+    )

@@ -1,0 +1,189 @@
+"""Asking a line of providers for one symbol's bars, month by month, until one has them.
+
+1. A month is asked for only where no provider of the line has given bars, and not all of them have answered.
+2. The providers are asked in order. One that has nothing there, or does not answer, hands over to the next.
+   An answer without a bar is believed, and nobody else asked, where the market was closed, or where that provider has
+   bars of the symbol close by: then nobody traded.
+3. The bars and the note that the provider answered are stored in one transaction. A job that was killed goes on with
+   the month it had not finished.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from datetime import datetime, timedelta
+
+import polars as pl
+
+from ingestion_service.domain.requests import IngestBars
+from ingestion_service.domain.sources import MarketDataSource, NotOffered, Refused
+from ingestion_service.domain.spans import Span, by_month, minus
+from ingestion_service.domain.symbols import crypto_pair
+from ingestion_service.domain.validation import screen
+from ingestion_service.store.bars import BarStore
+from ingestion_service.store.providers import Line
+from ingestion_service.use_cases.tally import Answers, Tally, all_said
+from shared.contracts.sessions import sessions_between
+from shared.errors import InvalidInput, NotFound, Unavailable
+from shared.jobs.context import JobContext
+
+#: A provider may still revise its newest minutes (late trades; free feeds lag by 15 minutes): not settled before this.
+SETTLE = timedelta(minutes=20)
+#: A provider with bars of the symbol this close to a span knows the symbol: what it does not have, nobody traded.
+_CLOSE_BY = timedelta(days=35)
+
+_KINDS: tuple[tuple[type[Exception], str], ...] = (
+    (Refused, "refused"),
+    (NotOffered, "not_offered"),
+    (InvalidInput, "bad"),
+    (Unavailable, "unavailable"),
+)
+
+
+@dataclass
+class Fetch:
+    """One job of fetching. `now` is the clock's."""
+
+    store: BarStore
+    now: Callable[[], datetime]
+    line: Line
+    request: IngestBars
+    ctx: JobContext
+    tally: Tally = field(default_factory=Tally)
+    answers: dict[str, Answers] = field(default_factory=dict)
+
+    def run(self) -> dict[str, object]:
+        """Fetch, check and store what is missing of the request.
+
+        Raises NotFound when nobody has bars, Refused at once when credentials are, Unavailable and InvalidInput when a
+        span stayed open because somebody was silent or answered nonsense; each says who was asked and what they said.
+        """
+        self.answers = {name: Answers() for name in self.line.names}
+        request = self.request
+        asked = Span(request.start_utc, request.end_utc)
+        months = by_month(
+            [asked] if request.refresh else self.store.asks.missing_spans(request.symbol, self.line.names, asked)
+        )
+        for done, month in enumerate(months):
+            self.ctx.advanced(done / len(months), f"{request.symbol} {month.month}: {self.tally.stored:,} bars so far")
+            self._take_month(month)
+        self._check_found(asked)
+        givers = [name for name, answer in self.answers.items() if answer.with_bars]
+        return {
+            **asdict(self.tally),
+            "symbol": request.symbol,
+            "provider": ",".join(givers) or request.provider,
+            "providers": {name: answer.said() for name, answer in self.answers.items()}
+            | {name: f"passed over: {why}" for name, why in self.line.passed_over.items()},
+            "months": len(months),
+            "reused": not months,
+        }
+
+    def _take_month(self, month: Span) -> None:
+        left, errors = [month], list[Exception]()
+        for source in self.line.sources:
+            left = [rest for piece in left for rest in self._asked(source, piece, errors)]
+            if not left:
+                return
+        open_errors = [error for error in errors if not isinstance(error, NotOffered)]
+        if open_errors:
+            said = all_said(self.answers, self.line.passed_over)
+            kind = Unavailable if any(isinstance(error, Unavailable) for error in open_errors) else InvalidInput
+            raise kind(
+                str(open_errors[0])
+                if len(self.line.sources) == 1
+                else f"{self.request.symbol} {month.month} is still open. {said}"
+            ) from open_errors[0]
+
+    def _asked(self, source: MarketDataSource, piece: Span, errors: list[Exception]) -> list[Span]:
+        """Ask `source` for what it has not answered of `piece`; return what the next one is to be asked for."""
+        symbol, said = self.request.symbol, self.answers[source.name]
+        parts = [piece] if self.request.refresh else self.store.asks.missing_spans(symbol, [source.name], piece)
+        taken: list[Span] = []
+        for part in parts:
+            within = Span(max(part.start, source.earliest()), part.end)
+            if within.start >= within.end:
+                said.refusals.append(f"has no minutes from before {within.start:%Y-%m-%d}")
+                continue
+            try:
+                if self._take(source, within):
+                    taken.append(within)
+            except (InvalidInput, Unavailable) as error:
+                kind = next(name for type_, name in _KINDS if isinstance(error, type_))
+                self.store.asks.record_failure(symbol, source.name, within, kind=kind, reason=str(error))
+                if isinstance(error, Refused):
+                    raise
+                said.refusals.append(str(error))
+                errors.append(error)
+            finally:
+                self.store.drift.record(source.drift())
+        return minus(piece, taken)
+
+    def _take(self, source: MarketDataSource, span: Span) -> bool:
+        """Ask `source` for `span` and store its answer. Return whether nobody else needs to be asked."""
+        symbol, said = self.request.symbol, self.answers[source.name]
+        settled_until = min(span.end, self.now() - SETTLE)  # read before asking: what comes later is not in it
+        settled = Span(span.start, settled_until) if settled_until > span.start else None
+        raw = source.bars(symbol, span.start, span.end)
+        final = not raw.is_empty() or self._believed(source, span)
+        self._keep(raw, source, span, settled, final=final)
+        if raw.is_empty():
+            said.empty += 1
+        else:
+            said.with_bars += 1
+        return final
+
+    def _keep(
+        self, raw: pl.DataFrame, source: MarketDataSource, span: Span, settled: Span | None, *, final: bool
+    ) -> None:
+        symbol = self.request.symbol
+        screened = screen(raw, symbol, source.name, self.store.around(symbol, span))
+        if screened.rows and screened.bars.is_empty():
+            raise InvalidInput(
+                f"{source.name} answered {symbol} {span.month} with {screened.rows} rows, all of them bad: "
+                f"{screened.why()}"
+            )
+        answered = [settled] if settled else []
+        commit = self.store.save(
+            screened, symbol, source.name, answered, self.now(), self.ctx.still_mine, empty=not final
+        )
+        self.tally.add(screened, where=f"{symbol} {span.month}")
+        self.tally.new_rows += commit.rows_added
+        self.answers[source.name].bars += screened.bars.height
+
+    def _believed(self, source: MarketDataSource, span: Span) -> bool:
+        """Whether an answer without a bar means that nobody traded, not that this provider does not know."""
+        symbol = self.request.symbol
+        if len(self.line.sources) == 1:
+            return False
+        if not crypto_pair(symbol) and _closed(span):
+            return True
+        return any(
+            known.provider == source.name
+            and not known.empty
+            and known.start < span.end + _CLOSE_BY
+            and known.end > span.start - _CLOSE_BY
+            for known in self.store.answered_spans(symbol)
+        )
+
+    def _check_found(self, asked: Span) -> None:
+        answered = any(answer.with_bars or answer.empty for answer in self.answers.values())
+        refused = any(answer.refusals for answer in self.answers.values())
+        if self.tally.rows or (self.store.stocks(self.request.symbol) and (answered or not refused)):
+            return
+        names = list(self.line.names)
+        who = names[0] + " has" if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]} have"
+        span = f"{asked.start:%Y-%m-%d} to {asked.end:%Y-%m-%d}"
+        raise NotFound(
+            f"{who} no bars of {self.request.symbol} from {span}: "
+            f"{all_said(self.answers, self.line.passed_over)}. "
+            "Check the symbol; ask again with refresh=true if it should have some by now"
+        )
+
+
+def _closed(span: Span) -> bool:
+    """Whether no regular session has a minute in `span`."""
+    start, end = (int(moment.timestamp() * 1_000_000) for moment in (span.start, span.end))
+    near = sessions_between(start - 86_400_000_000, end)
+    return not bool(((near.open_us < end) & (near.close_us > start)).any())
