@@ -23,4 +23,5 @@ class Wired:
 def assemble(settings: Settings) -> Iterator[Wired]:
     with open_resources(settings, package="feature_service", schema="features") as resources:
         store = Store(resources.database, resources.lake)
-        yield Wired(resources=resources, features=Features(store), builds=Builds(store, resources.queue))
+        builds = Builds(store, resources.queue, settings.roles)
+        yield Wired(resources=resources, features=Features(store), builds=builds)

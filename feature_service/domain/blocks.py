@@ -54,6 +54,10 @@ class Month:
     def next(self) -> Month:
         return Month(self.year + self.month // 12, self.month % 12 + 1)
 
+    @property
+    def previous(self) -> Month:
+        return Month(self.year - (self.month == 1), (self.month - 2) % 12 + 1)
+
     def __str__(self) -> str:
         return f"{self.year:04d}-{self.month:02d}"
 
@@ -87,7 +91,13 @@ def block_fingerprint(features: FeatureSet, symbol: str, month: Month, data_vers
 def fit_fingerprint(fit: Fit, data_version: str) -> str:
     """Return the name of what `fit` leaves behind on the bars that `data_version` names."""
     return fingerprint(
-        "feature_fit", name=fit.name, version=fit.version, params=fit.params, rows=fit.rows, data_version=data_version
+        "feature_fit",
+        name=fit.name,
+        of=fit.of,
+        version=fit.version,
+        params=fit.params,
+        rows=fit.rows,
+        data_version=data_version,
     )
 
 
@@ -122,7 +132,8 @@ def estimate(fit: Fit, before: pl.DataFrame, context: Mapping[str, pl.DataFrame]
 
     before, context : usable bars before the month, own and by role, ascending; the last `fit.rows` of each are taken
     """
+    before = context.get(fit.of, before.clear()) if fit.of else before
     if before.height < fit.minimum:
         return None
-    others = {role: bars_of(frame.tail(fit.rows)) for role, frame in context.items()}
+    others = {role: bars_of(frame.tail(fit.rows)) for role, frame in context.items() if role in fit.context}
     return fit.fitted(bars_of(before.tail(fit.rows)).beside(others, {}))

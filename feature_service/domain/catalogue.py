@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from feature_service.domain import calendar, returns, trend, volatility, volume
+from feature_service.domain import calendar, context, regimes, returns, trend, volatility, volume
 from feature_service.domain.bars import Bars
 from feature_service.domain.feature import Feature, Fit
 from shared.contracts.datasets import TS
@@ -46,7 +46,8 @@ class FeatureSet:
     @property
     def roles(self) -> tuple[str, ...]:
         """The context roles that a feature or a fit of the set reads, sorted."""
-        return tuple(sorted({role for one in (*self.features, *self.fits) for role in one.context}))
+        read = [one.context for one in self.features] + [one.roles for one in self.fits]
+        return tuple(sorted({role for roles in read for role in roles}))
 
     @property
     def fits(self) -> tuple[Fit, ...]:
@@ -77,7 +78,7 @@ def _checked(feature: Feature, bars: Bars) -> npt.NDArray[np.float32 | np.float6
 
 
 #: every module that declares features. To add some: a file that ends in FEATURES, and its name here
-MODULES = (returns, volatility, trend, volume, calendar)
+MODULES = (returns, volatility, trend, volume, calendar, context, regimes)
 
 FULL = FeatureSet("full", tuple(one for module in MODULES for one in module.FEATURES))
 

@@ -28,9 +28,6 @@ from typing import Literal
 from feature_service.domain.bars import Bars, Fitted, FloatArray
 from shared.contracts.identifiers import fingerprint
 
-#: other symbols whose bars features may read, by role: of each, the first that has bars around the block is taken
-ROLES: Mapping[str, tuple[str, ...]] = {"volatility": ("VIXY", "VXX", "VXXB", "VIX"), "market": ("QQQ",)}
-
 
 @dataclass(frozen=True, kw_only=True)
 class Fit:
@@ -39,6 +36,7 @@ class Fit:
     rows : the most usable bars before the month that the estimation sees; of every context role too
     minimum : with fewer bars than this before the month there is no result
     estimate : `estimate(bars, **params)` returns arrays by name; deterministic
+    of : the context role whose bars it is estimated on, one result for all symbols; empty: the symbol's own bars
     version : raised by hand when the numbers change with the declaration unchanged
     """
 
@@ -47,8 +45,14 @@ class Fit:
     minimum: int
     estimate: Callable[..., Fitted]
     params: Mapping[str, int | float] = field(default_factory=dict[str, int | float])
+    of: str = ""
     context: tuple[str, ...] = ()
     version: int = 1
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """Return the roles of all bars it sees that are not the symbol's own."""
+        return (*((self.of,) if self.of else ()), *self.context)
 
     def fitted(self, bars: Bars) -> Fitted:
         """Return what the estimation leaves behind; -0.0 becomes 0.0, as it does when it is kept as JSON."""
@@ -66,6 +70,7 @@ class Feature:
     context : roles of other symbols it reads from `bars.context`
     fits : estimations it reads from `bars.fits`
     stored : the type its column is stored as
+    cumulative : whether its level depends on where the block's warm-up begins, as only that of a running sum may
     version : raised by hand when its numbers change with the declaration unchanged
     """
 
@@ -80,6 +85,7 @@ class Feature:
     context: tuple[str, ...] = ()
     fits: tuple[Fit, ...] = ()
     stored: Literal["float32", "float64"] = "float32"
+    cumulative: bool = False
     version: int = 1
 
     @property
@@ -91,10 +97,11 @@ class Feature:
         if self.stored != "float32":
             named["stored"] = self.stored
         if self.context:
-            named["context"] = {role: ROLES[role] for role in self.context}
+            named["context"] = self.context
         if self.fits:
             named["fits"] = [
-                {"name": fit.name, "params": fit.params, "rows": fit.rows, "version": fit.version} for fit in self.fits
+                {"name": fit.name, "of": fit.of, "params": fit.params, "rows": fit.rows, "version": fit.version}
+                for fit in self.fits
             ]
         return named
 

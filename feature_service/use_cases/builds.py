@@ -19,10 +19,10 @@ from feature_service.domain.blocks import (
     months_between,
 )
 from feature_service.domain.catalogue import FeatureSet, feature_set
-from feature_service.domain.feature import ROLES, Feature, Fit
-from feature_service.domain.records import Block, FitRow
+from feature_service.domain.feature import Feature, Fit
+from feature_service.domain.records import Block, FitRow, Read
 from feature_service.store import Store
-from feature_service.use_cases.gathering import Gathered, MonthlyBars
+from feature_service.use_cases.gathering import Gathered, MonthlyBars, Roles
 from shared.contracts.identifiers import fingerprint
 from shared.contracts.kinds import JobKind
 from shared.contracts.messages import BuildFeatures
@@ -37,9 +37,10 @@ from shared.storage.postgres import Connection
 class Builds:
     """Blocks in the making."""
 
-    def __init__(self, store: Store, queue: Queue) -> None:
+    def __init__(self, store: Store, queue: Queue, roles: Roles) -> None:
         self._store = store
         self._queue = queue
+        self._roles = roles
 
     def submit(self, requests: Sequence[BuildFeatures]) -> list[int]:
         """Enqueue one build a request and return the jobs' ids.
@@ -61,15 +62,16 @@ class Builds:
         symbol has no bars in the window.
         """
         features, symbol = feature_set(request.feature_set), request.symbol
-        others = [one for role in features.roles for one in ROLES[role]]
-        making = _Making(features, symbol, MonthlyBars(self._store.bars(symbol, *others)), still_mine)
+        others = [one for role in features.roles for one in self._roles[role]]
+        bars = MonthlyBars(self._store.bars(symbol, *others), self._roles)
+        making = _Making(features, symbol, bars, still_mine)
         pinned = making.bars.pinned
         months = _wanted_months(request, pinned.months(symbol))
         present = self._present(features, symbol)
         for done, month in enumerate(months):
             progress.advanced(done / len(months), f"{symbol} {month}")
             block = present.get(str(month))
-            if block is None or block.bars_version != pinned.version(block.reads, month):
+            if block is None or block.bars_version != making.version(block.reads, month):
                 self._make(making, month, block)
         return {
             "feature_set": features.id,
@@ -95,7 +97,7 @@ class Builds:
             return
         names = {fit.name: fit_fingerprint(fit, _past_hash(fit, gathered)) for fit in features.fits}
         bars_hash = fingerprint("block_reads", bars=gathered.bars_hash, fits=names)
-        version = making.bars.pinned.version(gathered.reads, month)
+        version = making.version(gathered.reads, month)
         seen = {
             "bars_version": version,
             "bars_from": Month.parse(gathered.reads[0]["since"]).start,
@@ -132,9 +134,7 @@ class Builds:
         """Return what an estimation left behind, made now only if nobody made it before."""
         row = self._store.fit(name)
         if row is None:
-            numbers = estimate(
-                fit, gathered.past, {role: gathered.past_context[role] for role in gathered.past_context}
-            )
+            numbers = estimate(fit, gathered.past, gathered.past_context)
             kept = None if numbers is None else {one: values.tolist() for one, values in numbers.items()}
             row = FitRow(fingerprint=name, name=fit.name, symbol=making.symbol, month=str(month), numbers=kept)
             making.fits.append(row)
@@ -153,10 +153,17 @@ class _Making:
     confirmed: list[Block] = field(default_factory=list[Block])
     fits: list[FitRow] = field(default_factory=list[FitRow])
 
+    def version(self, reads: Sequence[Read], month: Month) -> str:
+        """Return what names the files of `reads`, and who may play the roles that the set reads."""
+        files = self.bars.pinned.version(reads, month)
+        players = {role: list(self.bars.roles[role]) for role in self.features.roles}
+        return fingerprint("files_read", files=files, players=players) if players else files
+
 
 def _past_hash(fit: Fit, gathered: Gathered) -> str:
+    own = None if fit.of else content_hash(gathered.past.tail(fit.rows))
     context = {role: content_hash(frame.tail(fit.rows)) for role, frame in gathered.past_of(fit).items()}
-    return fingerprint("past_read", bars=content_hash(gathered.past.tail(fit.rows)), context=context)
+    return fingerprint("past_read", bars=own, context=context)
 
 
 def _wanted_months(request: BuildFeatures, have: Sequence[Month]) -> list[Month]:

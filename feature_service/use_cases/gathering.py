@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 
 import polars as pl
 
 from feature_service.domain.blocks import BEGINNING, WARM_UP_BARS, Month
 from feature_service.domain.catalogue import FeatureSet
-from feature_service.domain.feature import ROLES, Fit
+from feature_service.domain.feature import Fit
 from feature_service.domain.records import Read
 from feature_service.store import BAR_COLUMNS, PinnedBars
 from shared.contracts.identifiers import fingerprint
 from shared.storage.lake.frames import content_hash
+
+#: of each context role, the symbols that may play it, the best first
+Roles = Mapping[str, Sequence[str]]
+
+#: a symbol without a bar in so many days before a month does not play its role in it
+_ALIVE = timedelta(days=7)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +39,7 @@ class Gathered:
 
     def past_of(self, fit: Fit) -> dict[str, pl.DataFrame]:
         """Return the bars before the month of those roles that `fit` reads."""
-        return {role: frame for role, frame in self.past_context.items() if role in fit.context}
+        return {role: frame for role, frame in self.past_context.items() if role in fit.roles}
 
 
 @dataclass
@@ -39,6 +47,7 @@ class MonthlyBars:
     """Usable bars by symbol and month, each read once while months are built one after the other."""
 
     pinned: PinnedBars
+    roles: Roles
     kept: dict[tuple[str, Month], pl.DataFrame] = field(default_factory=dict[tuple[str, Month], pl.DataFrame])
 
     def of(self, symbol: str, month: Month) -> pl.DataFrame:
@@ -66,21 +75,23 @@ class MonthlyBars:
 
     def gather(self, features: FeatureSet, symbol: str, month: Month) -> Gathered:
         """Return what a block of `symbol` and `month` is made of."""
-        rows = max([WARM_UP_BARS, *(fit.rows for fit in features.fits)])
+        rows = max([WARM_UP_BARS, *(fit.rows for fit in features.fits if not fit.of)])
         bars = self.of(symbol, month)
         past, oldest = self.before(symbol, month, rows)
         reads = [Read(symbol=symbol, since=str(oldest))]
         now, then = dict[str, pl.DataFrame](), dict[str, pl.DataFrame]()
         chosen = dict[str, str]()
         for role in features.roles if bars.height else ():
-            for candidate in ROLES[role]:
-                older, since = self.before(candidate, month, rows)
-                reads.append(Read(symbol=candidate, since=str(since)))
-                of_month = self.of(candidate, month).filter(pl.col("ts") <= bars["ts"][-1])
-                if older.height + of_month.height:
-                    chosen[role], then[role] = candidate, older
-                    now[role] = pl.concat([older.tail(WARM_UP_BARS), of_month])
-                    break
+            # an eighth day may lie in the month before: whoever appears there or in the month changes the choice
+            reads += [Read(symbol=one, since=str(month.previous)) for one in self.roles[role]]
+            if (player := self._player(role, month)) is None:
+                continue
+            needed = max([WARM_UP_BARS, *(fit.rows for fit in features.fits if role in fit.roles)])
+            chosen[role] = player
+            then[role], since = self.before(player, month, needed)
+            reads.append(Read(symbol=player, since=str(since)))
+            of_month = self.of(player, month).filter(pl.col("ts") <= bars["ts"][-1])
+            now[role] = pl.concat([then[role].tail(WARM_UP_BARS), of_month])
         before = past.tail(WARM_UP_BARS)
         return Gathered(
             before=before,
@@ -96,3 +107,18 @@ class MonthlyBars:
                 context={role: [chosen[role], content_hash(frame)] for role, frame in now.items()},
             ),
         )
+
+    def _player(self, role: str, month: Month) -> str | None:
+        """Return the symbol that plays `role` in `month`, None when there is none.
+
+        The first of the role's that traded in the week before; in the beginning, the first to trade at all. So the
+        choice follows from what was known then, and bars that arrive later in the month do not change it.
+        """
+        began = list[tuple[datetime, int, str]]()
+        for place, candidate in enumerate(self.roles[role]):
+            older = self.of(candidate, month.previous)
+            if older.height and older["ts"][-1] >= month.start - _ALIVE:
+                return candidate
+            if (now := self.of(candidate, month)).height:
+                began.append((now["ts"][0], place, candidate))
+        return min(began)[2] if began else None
