@@ -10,9 +10,14 @@ from datetime import UTC, date, datetime, time
 from enum import StrEnum
 from typing import Annotated, Literal, Self, TypeVar
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, model_validator
 
+from shared.contracts.backtests import Costs, Setting
+from shared.contracts.backtests import Fill as Fill  # noqa: PLC0414 - offered on
+from shared.contracts.backtests import Metrics as Metrics  # noqa: PLC0414 - offered on
+from shared.contracts.backtests import Signal as Signal  # noqa: PLC0414 - offered on
 from shared.contracts.identifiers import check_symbol
+from shared.contracts.message import Message
 from shared.errors import InvalidInput
 
 
@@ -44,12 +49,6 @@ Fingerprint = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 def midnight(day: date) -> datetime:
     """Return the first instant of `day` in UTC: where a window that people give in days begins or ends."""
     return datetime.combine(day, time(), UTC)
-
-
-class Message(BaseModel):
-    """Base of everything that crosses a service's border through the queue."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Window(Message):
@@ -151,31 +150,6 @@ class Predict(Message):
 # simulation --------------------------------------------------------------------------------------------------------
 
 
-class Fill(StrEnum):
-    OPEN = "open"
-    MIDPOINT = "midpoint"  # (high + low) / 2 of the fill bar
-    CLOSE = "close"
-
-
-class Costs(Message):
-    """What a fill costs."""
-
-    fee_per_fill: float = Field(default=0.02, ge=0)  # currency a fill, so twice that a round trip
-    fee_per_share: float = Field(default=0.0, ge=0)
-    half_spread_bps: float = Field(default=0.5, ge=0)  # paid on every fill, in basis points of the price
-
-
-class Setting(Message):
-    """One cell of a sweep's grid: when to be in the market, and how orders fill."""
-
-    threshold: float = Field(ge=0)  # in the target's own unit; long while prediction > threshold
-    side: Literal["long_flat", "long_short"] = "long_flat"
-    hold_bars: int = Field(default=0, ge=0)  # leave after so many bars; 0: while the signal lasts
-    delay_bars: int = Field(default=1, ge=1, le=60)  # fill bar - signal bar; never the signal bar itself
-    fill: Fill = Fill.OPEN
-    flat_at_close: bool = True
-
-
 class Sweep(Message):
     """Simulate a model's stored predictions for `symbol` over `window` under each of `settings`."""
 
@@ -197,25 +171,3 @@ class Sweep(Message):
                 f"{len(self.settings)} settings but {len(self.baseline_settings)} baseline_settings: give one each"
             )
         return self
-
-
-class Metrics(Message):
-    """What one simulated setting earned; each defined in simulation_service/domain/metrics.py.
-
-    None where it is undefined (no trades, no variance, no losses), never 0 in its stead.
-    """
-
-    total_return: float
-    buy_hold_return: float
-    sharpe: float | None  # annualised, daily, flat days included
-    max_drawdown: float  # <= 0, fraction of the running peak
-    sqn: float | None  # sqrt(N) mean / sd of trade returns
-    sqn100: float | None  # the same with N capped at 100
-    profit_factor: float | None
-    trades: int
-    win_rate: float | None
-    hit_rate: float | None  # share of bars in the market whose next bar went the position's way
-    exposure: float  # share of bars in the market
-    costs_paid: float
-    final_equity: float
-    timing_alpha_t: float | None  # t-statistic of the daily timing alpha
