@@ -52,7 +52,7 @@ class Budget:
         lower = {name.lower(): value for name, value in headers.items()}
         try:
             return cls(
-                limit=int(lower["x-ratelimit-limit"]),
+                limit=int(lower.get("x-ratelimit-limit", "0")),
                 left=int(lower["x-ratelimit-remaining"]),
                 resets_at=float(lower["x-ratelimit-reset"]),
             )

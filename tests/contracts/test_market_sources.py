@@ -13,6 +13,7 @@ from polars.testing import assert_frame_equal
 from ingestion_service.domain.sources import EARLIEST, LATEST, RAW_SCHEMA, MarketDataSource
 from ingestion_service.domain.validation import screen
 from ingestion_service.store.files import FileSource
+from ingestion_service.store.patience import Patience
 from shared.clock import SystemClock
 from shared.errors import InvalidInput, Unavailable
 from shared.testing.ports import free_port
@@ -42,8 +43,7 @@ def alpaca(
         key_id=key,
         secret_key="simulated-secret",
         feed="iex",
-        clock=SystemClock(),
-        pause=pause,
+        patience=Patience(url, "ALPACA_KEY_ID", SystemClock(), pause=pause),
     )
 
 

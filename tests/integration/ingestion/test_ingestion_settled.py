@@ -9,10 +9,12 @@ from uuid import uuid4
 import polars as pl
 import pytest
 
+from ingestion_service.domain.drift import Drift
 from ingestion_service.domain.requests import IngestBars
-from ingestion_service.domain.sources import RAW_SCHEMA
+from ingestion_service.domain.sources import EARLIEST, RAW_SCHEMA
 from ingestion_service.domain.spans import Span
 from ingestion_service.store.bars import BarStore
+from ingestion_service.store.providers import Offer, Providers
 from ingestion_service.use_cases import Intake
 from shared.clock import FixedClock
 from shared.errors import InvalidInput
@@ -32,6 +34,12 @@ class Scripted:
     def __init__(self) -> None:
         self.rows = pl.DataFrame(schema=RAW_SCHEMA)
         self.asked: list[Span] = []
+
+    def earliest(self) -> datetime:
+        return EARLIEST
+
+    def drift(self) -> list[Drift]:
+        return []
 
     def bars(self, symbol: str, start: datetime, end: datetime) -> pl.DataFrame:
         self.asked.append(Span(start, end))
@@ -60,7 +68,7 @@ def store(database, lake) -> BarStore:
 def ingest(database, store, source, clock) -> Callable[..., dict]:
     queue = Queue(database)
     queue.migrate()
-    intake = Intake(store, queue, clock, source.name, lambda: source)
+    intake = Intake(store, queue, clock, Providers({source.name: Offer(open=lambda: source)}, [source.name]))
 
     def run(symbol: str, start: datetime, end: datetime, *, cancel: bool = False) -> dict:
         token = uuid4()
@@ -80,7 +88,7 @@ def ingest(database, store, source, clock) -> Callable[..., dict]:
 def minute_bars(start: datetime, count: int, price: float = 10.0) -> pl.DataFrame:
     stamps = [start + timedelta(minutes=i) for i in range(count)]
     return pl.DataFrame(
-        {"ts": stamps, "open": price, "high": price, "low": price, "close": price, "volume": 1.0},
+        {"ts": stamps, "open": price, "high": price, "low": price, "close": price, "volume": [1.0 + i for i in range(count)]},
         schema_overrides=RAW_SCHEMA,
     )
 

@@ -118,12 +118,12 @@ def test_synthetic_bars_are_never_called_alpacas(monkeypatch, url, host, provide
     monkeypatch.setenv("ALPACA_API_KEY_ID", "AK")
     monkeypatch.setenv("ALPACA_API_SECRET_KEY", "hush")
     settings = Settings(database_url="postgresql://unused")
-    assert (settings.alpaca_base_url, settings.provider) == (host, provider)
+    assert (settings.alpaca_base_url, settings.alpaca_provider) == (host, provider)
     assert settings.alpaca_key_id.get_secret_value() == "AK"
     assert "hush" not in repr(settings)
 
 
 def test_a_span_is_settled_only_twenty_minutes_later():
-    from ingestion_service.use_cases.intake import SETTLE
+    from ingestion_service.use_cases.fetch import SETTLE
 
     assert timedelta(minutes=15) < SETTLE < timedelta(hours=1)
