@@ -1,19 +1,29 @@
 """Which rows may be stored, and why the others may not.
 
-Every row that comes in is either a stored bar or a rejected row with one reason: `rows` of a Screened is always
-`bars.height` plus the sum of `rejected`. Checks run in the order of the list below, and a row has the reason of the
-first it fails. Bars outside regular hours are not wrong: extended hours and crypto are kept.
+Every row that comes in is either a stored bar or a refused row with one reason: `rows` of a Screened is always
+`bars.height` plus the sum of `rejected`. Checks run in the order of `Reason`, and a row has the reason of the first it
+fails. Refused rows go to the quarantine as they came.
+
+Spikes and stale repeats (domain/suspicion.py) are refused like rows that are plainly wrong: a missing minute harms
+nothing downstream, an invented price does; and the row can be looked at in the quarantine. Both are judged together
+with the bars stored around the new ones. Bars outside regular hours are not wrong: extended hours and crypto are kept,
+and the calendar tells them apart on every read, so no flag is stored.
 """
 
 from __future__ import annotations
 
+import hashlib
+from collections import Counter
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 import polars as pl
 
+from ingestion_service.domain import suspicion
 from ingestion_service.domain.sources import RAW_SCHEMA
-from shared.contracts.datasets import BARS_1M
+from ingestion_service.domain.symbols import crypto_pair
+from shared.contracts.datasets import BARS_1M, QUARANTINE
 
 #: So many rejected rows of each reason are shown as examples.
 EXAMPLES = 3
@@ -38,6 +48,10 @@ class Reason(StrEnum):
     BAD_VOLUME = "volume is negative or infinite"
     #: the same minute comes again further down; the last one is stored
     DUPLICATE = "same minute again later (the last one is stored)"
+    SPIKE = "spike: far off the bars before and after it"
+    STALE = "stale: repeats the minute before again and again"
+    #: not found on the way in: another provider gives this minute differently, and agrees with the minutes around
+    CONTRADICTED = "contradicted by another provider"
 
 
 @dataclass(frozen=True)
@@ -51,6 +65,10 @@ class Screened:
     rejected: dict[str, int]
     #: the first rejected rows of each reason: row number (from 1), reason, and the row's values as text
     examples: list[dict[str, str]]
+    #: the rejected rows as they came: symbol, RAW_SCHEMA, said (null or the source's own text), reason, source
+    refused: pl.DataFrame
+    #: the same of bars that were stored before, and are spikes or stale now that the bars after them are here
+    withdrawn: pl.DataFrame
 
     @property
     def rejected_rows(self) -> int:
@@ -62,12 +80,17 @@ class Screened:
         return "; ".join(f"{count} x {reason}" for reason, count in ordered)
 
 
-def screen(raw: pl.DataFrame, symbol: str, source: str) -> Screened:
+def screen(raw: pl.DataFrame, symbol: str, source: str, around: pl.DataFrame | None = None) -> Screened:
     """Split `raw` (RAW_SCHEMA, any order) into bars to store and rows to reject.
 
-    A NaN volume means the source has none and becomes null; NaN is never a price.
+    A NaN volume means the source has none and becomes null; NaN is never a price. `raw` may have a column `said`: the
+    source's own text of rows that lost something in RAW_SCHEMA.
+
+    around : stored bars (BARS_1M) before, between and after the new ones; at least `suspicion.REACH` on either side
+        where there are so many. What is new replaces them.
     """
-    judged = raw.select(RAW_SCHEMA.names()).with_columns(
+    said = pl.col("said") if "said" in raw.columns else pl.lit(None, pl.String).alias("said")
+    judged = raw.select(*RAW_SCHEMA, said).with_columns(
         row=pl.int_range(1, pl.len() + 1), volume=pl.col("volume").fill_nan(None)
     )
     judged = judged.with_columns(reason=_first_reason())
@@ -77,15 +100,65 @@ def screen(raw: pl.DataFrame, symbol: str, source: str) -> Screened:
         .then(pl.lit(Reason.DUPLICATE.value))
         .otherwise(pl.col("reason"))
     )
-    bars = (
-        judged.filter(pl.col("reason").is_null())
-        .with_columns(symbol=pl.lit(symbol), source=pl.lit(source))
-        .select(BARS_1M.schema.names())
-        .sort("ts")
+    new = _as_bars(judged.filter(pl.col("reason").is_null()), symbol, source)
+    suspects = _suspects(new, around if around is not None else new.clear(), always_open=bool(crypto_pair(symbol)))
+    judged = judged.join(suspects.filter("new").select("ts", "suspicion"), on="ts", how="left").with_columns(
+        reason=pl.coalesce("reason", "suspicion")
     )
-    refused = judged.filter(pl.col("reason").is_not_null())
+    refused = judged.filter(pl.col("reason").is_not_null()).sort("row")
     counts = refused.group_by("reason", maintain_order=True).len()
-    return Screened(bars, raw.height, dict(counts.iter_rows()), _examples(refused))
+    bars = new.join(suspects.filter("new"), on="ts", how="anti") if suspects.height else new
+    return Screened(
+        bars,
+        raw.height,
+        dict(counts.iter_rows()),
+        _examples(refused),
+        refused=_named(refused, symbol, source),
+        withdrawn=suspects.filter(~pl.col("new")).select(_REFUSED, reason=pl.col("suspicion"), source=pl.col("source")),
+    )
+
+
+def for_quarantine(refused: pl.DataFrame, received: datetime) -> pl.DataFrame:
+    """Return refused or withdrawn rows in the schema of QUARANTINE.
+
+    Equal rows of one answer get ids of their own, and the same answer again gives the same ids.
+    """
+    seen = Counter[str]()
+    ids: list[str] = []
+    for row in refused.drop("reason").iter_rows():
+        text = repr(row)
+        seen[text] += 1
+        ids.append(hashlib.sha256(f"{text} {seen[text]}".encode()).hexdigest()[:24])
+    return refused.with_columns(
+        id=pl.Series(ids, dtype=pl.String), received=pl.lit(received, QUARANTINE.schema["received"])
+    ).select(QUARANTINE.schema.names())
+
+
+_REFUSED = ("symbol", *RAW_SCHEMA, "said")
+
+
+def _named(rows: pl.DataFrame, symbol: str, source: str) -> pl.DataFrame:
+    named = rows.with_columns(symbol=pl.lit(symbol), source=pl.lit(source))
+    return named.select(*_REFUSED, "reason", "source")
+
+
+def _as_bars(rows: pl.DataFrame, symbol: str, source: str) -> pl.DataFrame:
+    named = rows.with_columns(symbol=pl.lit(symbol), source=pl.lit(source))
+    return named.select(BARS_1M.schema.names()).sort("ts")
+
+
+def _suspects(new: pl.DataFrame, around: pl.DataFrame, *, always_open: bool) -> pl.DataFrame:
+    """Return the bars among both that are spikes or stale: BARS_1M, said (null), suspicion, new or not."""
+    known = around.join(new, on="ts", how="anti").with_columns(new=pl.lit(value=False))
+    bars = pl.concat([known, new.with_columns(new=pl.lit(value=True))]).sort("ts")
+    spike, still = suspicion.spikes(bars, always_open=always_open), suspicion.stale(bars)
+    return bars.with_columns(
+        said=pl.lit(None, pl.String),
+        suspicion=pl.when(pl.Series(spike))
+        .then(pl.lit(Reason.SPIKE.value))
+        .when(pl.Series(still))
+        .then(pl.lit(Reason.STALE.value)),
+    ).filter(pl.col("suspicion").is_not_null())
 
 
 def _first_reason() -> pl.Expr:
@@ -105,7 +178,7 @@ def _first_reason() -> pl.Expr:
 
 def _examples(refused: pl.DataFrame) -> list[dict[str, str]]:
     first = refused.group_by("reason", maintain_order=True).head(EXAMPLES)
-    names = ["row", "reason", *RAW_SCHEMA.names()]
+    names = ["row", "reason", *RAW_SCHEMA]
     text = first.select(names).with_columns(
         pl.col("ts").dt.strftime("%Y-%m-%dT%H:%M:%S%.fZ"), pl.exclude("ts").cast(pl.String)
     )

@@ -4,18 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import polars as pl
 
 from ingestion_service.domain.coverage import Completeness, completeness
 from ingestion_service.domain.spans import Answered, FailedAsk, Span
+from ingestion_service.domain.suspicion import REACH
+from ingestion_service.domain.validation import Screened
 from ingestion_service.store.asks import AskStore
+from ingestion_service.store.drift import DriftStore
+from ingestion_service.store.quarantine import QuarantineStore
 from shared.contracts.datasets import BARS_1M
 from shared.storage.lake import Commit, Lake, PartitionInfo, Snapshot
 from shared.storage.postgres import Connection, Database
 
 Precondition = Callable[[Connection], None]
+
+#: Bars further away than a long weekend do not judge their neighbours.
+_NEAR = timedelta(days=4)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +49,8 @@ class BarStore:
     def __init__(self, database: Database, lake: Lake) -> None:
         self._lake = lake
         self.asks = AskStore(database)
+        self.drift = DriftStore(database)
+        self.quarantine = QuarantineStore(lake)
         self._facts: dict[str, tuple[str, Facts]] = {}
 
     def stocks(self, symbol: str | None = None) -> list[Stock]:
@@ -71,9 +80,12 @@ class BarStore:
             self._facts[symbol] = (snapshot.version, facts)
         return facts
 
-    def save(self, bars: pl.DataFrame, still_mine: Precondition) -> Commit:
-        """Merge bars into the lake."""
-        return self._lake.upsert(BARS_1M, bars, precondition=still_mine)
+    def around(self, symbol: str, span: Span) -> pl.DataFrame:
+        """Return the bars stored in `span`, and those next to it that judging its first and last bars can need."""
+        found = self.read(self.snapshot(symbol, span.start - _NEAR, span.end + _NEAR))
+        before, after = found.filter(pl.col("ts") < span.start), found.filter(pl.col("ts") >= span.end)
+        inside = found.filter(pl.col("ts").is_between(span.start, span.end, closed="left"))
+        return pl.concat([before.tail(REACH), inside, after.head(REACH)])
 
     def answered_spans(self, symbol: str) -> list[Answered]:
         """Return what providers answered of `symbol`, by provider and in order of time."""
@@ -83,20 +95,46 @@ class BarStore:
         """Return what providers were asked of `symbol` and have not answered since."""
         return self.asks.failed_asks(symbol)
 
-    def save_answer(
-        self, bars: pl.DataFrame, symbol: str, provider: str, settled: Span | None, still_mine: Precondition
+    def save(
+        self,
+        screened: Screened,
+        symbol: str,
+        provider: str,
+        answered: Sequence[Span],
+        received: datetime,
+        still_mine: Precondition,
+        *,
+        empty: bool = False,
     ) -> Commit:
-        """Merge a provider's answer into the lake and record, in the same transaction, that it was given.
+        """Merge sound bars into the lake, and put refused rows and withdrawn bars into the quarantine.
 
-        `settled` is the part of the answer that will not change any more, None when there is none.
+        In the bars' transaction it is recorded that the provider answered the spans `answered`: what it said of them
+        will not change any more; `empty` that it holds no bars there, and perhaps does not know the symbol. The
+        quarantine comes first: a job killed in between is done again, and nothing is lost or doubled.
         """
+        self.quarantine.add(screened.refused, received, still_mine)
+        if screened.withdrawn.height:
+            self.withdraw(screened.withdrawn, received, still_mine)
 
         def commit_together(conn: Connection) -> None:
             still_mine(conn)
-            if settled is not None:
-                self.asks.record_answer(conn, symbol, provider, settled, empty=bars.is_empty())
+            for span in answered:
+                self.asks.record_answer(conn, symbol, provider, span, empty=empty)
 
-        return self._lake.upsert(BARS_1M, bars, precondition=commit_together)
+        return self._lake.upsert(BARS_1M, screened.bars, precondition=commit_together)
+
+    def withdraw(self, bars: pl.DataFrame, received: datetime, still_mine: Precondition) -> None:
+        """Move stored bars of one symbol (rows as `Screened.withdrawn`) into the quarantine."""
+        self.quarantine.add(bars, received, still_mine)
+        months = bars["ts"].dt.strftime("%Y-%m").unique().to_list()
+        wrong = bars.select("ts", "source", "close")
+        self._lake.rewrite(
+            BARS_1M,
+            lambda old: old.join(wrong, on=wrong.columns, how="anti"),
+            precondition=still_mine,
+            symbol=bars["symbol"][0],
+            month=months,
+        )
 
 
 def _stock(symbol: str, files: list[PartitionInfo]) -> Stock:

@@ -1,0 +1,174 @@
+"""Minutes of regular sessions that have no bar, and why.
+
+An expected minute is a minute of a session (for crypto: any minute) from the open of the first bar's session to the
+last bar. One without a bar is one of
+
+* **no trade**: somebody was asked for it and answered without it. Nothing is wrong: the symbol did not trade.
+* **silent**: the same for an index. An index is printed every minute, so a minute without one is a gap.
+* **outage**: nobody answered for it, because nobody was asked or because whoever was asked failed. A gap.
+
+An answer that held no bar at all counts only from a provider that has given bars of the symbol at another time: one
+that does not know a symbol has nothing to say about its minutes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ingestion_service.domain.spans import Answered, Span
+from ingestion_service.domain.symbols import crypto_pair, is_index
+from shared.contracts.sessions import MINUTE_US, Int64Array, Sessions, sessions_between
+
+_DAY_US = 86_400_000_000
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+Bools = npt.NDArray[np.bool_]
+
+
+class Why(StrEnum):
+    """Why a minute has no bar."""
+
+    NO_TRADE = "no_trade"
+    SILENT = "silent"
+    OUTAGE = "outage"
+
+    @property
+    def is_gap(self) -> bool:
+        return self is not Why.NO_TRADE
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gap:
+    """Consecutive expected minutes without a bar: [start, end), `minutes` of them, all for one reason.
+
+    One never spans two sessions.
+    """
+
+    start: datetime
+    end: datetime
+    minutes: int
+    why: Why
+
+
+@dataclass(frozen=True)
+class Missing:
+    """Expected minutes without a bar; each array of shape (n,), ascending.
+
+    ts_us    : int64 microseconds
+    answered : whether somebody answered for the minute
+    """
+
+    ts_us: Int64Array
+    answered: Bools
+    index: bool
+
+    def why(self, *, answered: bool) -> Why:
+        if not answered:
+            return Why.OUTAGE
+        return Why.SILENT if self.index else Why.NO_TRADE
+
+    def counts(self) -> dict[Why, int]:
+        """Return the minutes of each reason that occurs."""
+        told = {True: int(self.answered.sum()), False: int((~self.answered).sum())}
+        return {self.why(answered=answered): count for answered, count in told.items() if count}
+
+
+def expected_minutes(symbol: str, first_us: int, last_us: int) -> Int64Array:
+    """Return the minutes that should have bars from the open of the session of `first_us` to `last_us`, ascending."""
+    if crypto_pair(symbol):
+        return np.arange(first_us, last_us + 1, MINUTE_US, dtype=np.int64)
+    # the session of the first bar opened before it, and is expected whole
+    sessions = sessions_between(first_us - _DAY_US, last_us + MINUTE_US)
+    minutes = sessions.between(
+        int(sessions.open_us[sessions.close_us > first_us].min(initial=last_us + 1)), last_us + 1
+    )
+    expected = minutes.expected_minutes()
+    return expected[expected <= last_us]
+
+
+def missing(symbol: str, stored_us: Int64Array, answered: Iterable[Answered]) -> Missing:
+    """Return the expected minutes not in `stored_us` (ascending, unique; empty: nothing is expected)."""
+    if not len(stored_us):
+        return Missing(np.zeros(0, np.int64), np.zeros(0, np.bool_), is_index(symbol))
+    expected = expected_minutes(symbol, int(stored_us[0]), int(stored_us[-1]))
+    absent = np.setdiff1d(expected, stored_us, assume_unique=True)
+    return Missing(absent, _within(absent, telling(answered)), is_index(symbol))
+
+
+def telling(answered: Iterable[Answered]) -> list[Span]:
+    """Return the answers that say something of a minute they hold no bar of, merged and in order."""
+    known = list(answered)
+    givers = {answer.provider for answer in known if not answer.empty}
+    spans = sorted((answer.start, answer.end) for answer in known if answer.provider in givers)
+    merged: list[Span] = []
+    for start, end in spans:
+        if merged and start <= merged[-1].end:
+            merged[-1] = Span(merged[-1].start, max(merged[-1].end, end))
+        else:
+            merged.append(Span(start, end))
+    return merged
+
+
+def gaps(found: Missing, sessions: Sessions | None = None) -> list[Gap]:
+    """Return missing minutes as runs, in order of time."""
+    if not len(found.ts_us):
+        return []
+    ts_us = found.ts_us
+    sessions = sessions or sessions_between(int(ts_us[0]) - _DAY_US, int(ts_us[-1]) + MINUTE_US)
+    session = sessions.index_of(ts_us)
+    breaks = (np.diff(ts_us) != MINUTE_US) | (np.diff(session) != 0) | np.diff(found.answered)
+    starts = np.concatenate([[0], np.flatnonzero(breaks) + 1])
+    ends = np.append(starts[1:], len(ts_us))
+    return [
+        Gap(
+            start=_moment(ts_us[start]),
+            end=_moment(ts_us[end - 1] + MINUTE_US),
+            minutes=int(end - start),
+            why=found.why(answered=bool(found.answered[start])),
+        )
+        for start, end in zip(starts.tolist(), ends.tolist(), strict=True)
+    ]
+
+
+def covered(stored_us: Int64Array) -> list[Span]:
+    """Return the sessions that a file with bars at `stored_us` (ascending) covers, consecutive ones as one span.
+
+    A session is covered from its open when the file has a bar in it: to its close, but of the file's last session only
+    to its last bar. A session without any bar is not: the file does not say whether it was left out.
+    """
+    if not len(stored_us):
+        return []
+    sessions = sessions_between(int(stored_us[0]) - _DAY_US, int(stored_us[-1]) + MINUTE_US)
+    touched = np.unique(sessions.index_of(stored_us))
+    touched = touched[touched >= 0]
+    if not len(touched):
+        return [Span(_moment(stored_us[0]), _moment(stored_us[-1] + MINUTE_US))]
+    runs = np.split(touched, np.flatnonzero(np.diff(touched) != 1) + 1)
+    last_us = int(stored_us[-1]) + MINUTE_US
+    return [
+        Span(_moment(sessions.open_us[run[0]]), _moment(min(int(sessions.close_us[run[-1]]), last_us))) for run in runs
+    ]
+
+
+def _within(ts_us: Int64Array, spans: Sequence[Span]) -> Bools:
+    if not spans:
+        return np.zeros(len(ts_us), dtype=np.bool_)
+    starts = np.array([_us(span.start) for span in spans], dtype=np.int64)
+    ends = np.array([_us(span.end) for span in spans], dtype=np.int64)
+    row = np.searchsorted(starts, ts_us, side="right") - 1
+    return (row >= 0) & (ts_us < ends[np.maximum(row, 0)])
+
+
+def _moment(us: Any) -> datetime:  # noqa: ANN401 - numpy's scalars are not typed as such
+    return _EPOCH + timedelta(microseconds=int(us))
+
+
+def _us(moment: datetime) -> int:
+    return (moment - _EPOCH) // timedelta(microseconds=1)

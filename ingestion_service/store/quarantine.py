@@ -1,0 +1,38 @@
+"""Rows that came in and are not bars."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+import polars as pl
+
+from ingestion_service.domain.validation import for_quarantine
+from shared.contracts.datasets import QUARANTINE
+from shared.storage.lake import Lake
+from shared.storage.postgres import Connection
+
+
+class QuarantineStore:
+    def __init__(self, lake: Lake) -> None:
+        self._lake = lake
+
+    def add(self, refused: pl.DataFrame, received: datetime, still_mine: Callable[[Connection], None]) -> int:
+        """Keep refused rows (of one symbol) and return how many are new; what is there stays as it came first."""
+        if refused.is_empty():
+            return 0
+        rows = for_quarantine(refused, received)
+        known = self._lake.read(self._lake.snapshot(QUARANTINE, symbol=rows["symbol"][0]), ["id"])
+        new = rows.join(known, on="id", how="anti")
+        if new.height:
+            self._lake.upsert(QUARANTINE, new, precondition=still_mine)
+        return new.height
+
+    def read(self, symbol: str | None = None) -> pl.DataFrame:
+        """Return the rows of one symbol, or of all, in the schema of QUARANTINE."""
+        found = self._lake.snapshot(QUARANTINE) if symbol is None else self._lake.snapshot(QUARANTINE, symbol=symbol)
+        return self._lake.read(found)
+
+    def version(self, symbol: str) -> str:
+        """Return what changes whenever the symbol's rows do."""
+        return self._lake.snapshot(QUARANTINE, symbol=symbol).version
