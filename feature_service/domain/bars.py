@@ -36,6 +36,7 @@ class Bars:
     first : index of the first bar of the same session in these arrays
     minute : minutes since the session's open, 0 for its first minute
     weekday : 0 Monday ... 4 Friday
+    remaining : minutes from the bar's end to its session's scheduled close, 0 for its last minute
     context : other symbols' bars by role ("volatility", "market"), never later than the last bar here; a role whose
         symbols have no bars is absent
     fits : what was estimated on the past alone, by the fit's name; absent where the past was too short
@@ -50,6 +51,7 @@ class Bars:
     first: Int64Array
     minute: Int64Array
     weekday: Int64Array
+    remaining: Int64Array
     context: Mapping[str, Bars] = field(default_factory=dict[str, "Bars"])
     fits: Mapping[str, Fitted] = field(default_factory=dict[str, Fitted])
     _made: dict[tuple[object, ...], object] = field(
@@ -126,4 +128,5 @@ def bars_of(frame: pl.DataFrame) -> Bars:
         first=np.maximum.accumulate(np.where(starts, rows, 0)) if len(ts) else rows,
         minute=minute,
         weekday=(ts // _DAY_US + _EPOCH_WEEKDAY) % 7,
+        remaining=sessions.minutes[np.maximum(session, 0)] - minute - 1 if sessions is not None else ts,
     )

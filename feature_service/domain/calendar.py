@@ -28,6 +28,11 @@ def minutes_since_open(bars: Bars) -> FloatArray:
     return bars.minute.astype(np.float64)
 
 
+def minutes_to_close(bars: Bars) -> FloatArray:
+    """Return 0 in the session's last minute, 389 in its first (209 on a half day): the calendar is known ahead."""
+    return bars.remaining.astype(np.float64)
+
+
 def _wave(name: str, quarter: int, compute: Callable[..., FloatArray], angle: str) -> Feature:
     return Feature(
         name=f"{name}_{('sin', 'cos')[quarter]}",
@@ -52,5 +57,13 @@ FEATURES = (
         formula="minutes since the session's open",
         source="definition",
         compute=minutes_since_open,
+    ),
+    Feature(
+        name="minutes_to_close",
+        group="time",
+        inputs=("ts",),
+        formula="minutes from the bar's end to the session's close",
+        source="definition",
+        compute=minutes_to_close,
     ),
 )

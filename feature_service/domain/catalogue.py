@@ -9,7 +9,18 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from feature_service.domain import calendar, context, regimes, returns, trend, volatility, volume
+from feature_service.domain import (
+    calendar,
+    context,
+    levels,
+    momentum,
+    regimes,
+    returns,
+    reversion,
+    trend,
+    volatility,
+    volume,
+)
 from feature_service.domain.bars import Bars
 from feature_service.domain.feature import Feature, Fit
 from shared.contracts.datasets import TS
@@ -78,7 +89,7 @@ def _checked(feature: Feature, bars: Bars) -> npt.NDArray[np.float32 | np.float6
 
 
 #: every module that declares features. To add some: a file that ends in FEATURES, and its name here
-MODULES = (returns, volatility, trend, volume, calendar, context, regimes)
+MODULES = (returns, trend, momentum, volatility, volume, reversion, levels, calendar, context, regimes)
 
 FULL = FeatureSet("full", tuple(one for module in MODULES for one in module.FEATURES))
 

@@ -1,4 +1,4 @@
-"""Returns within the session, and how unusual they are."""
+"""Returns within the session, and over the night."""
 
 from __future__ import annotations
 
@@ -24,23 +24,14 @@ def overnight_gap(bars: Bars) -> FloatArray:
     return np.where(before >= 0, gap, np.nan)
 
 
-def return_z_score(bars: Bars, window: int) -> FloatArray:
-    """Return (r - mean of r) / sd of r over the last `window` bars."""
-    returns = log_return(bars)
-    distance = returns - rolling.mean(returns, window)
-    return rolling.ratio(distance, rolling.std(returns, window), neutral=0.0, smallest=rolling.NO_MOVEMENT)
+def since_open(bars: Bars) -> FloatArray:
+    """Return ln(C / the session's first open)."""
+    return np.log(bars.close / bars.open[bars.first])
 
 
-def scaled_return(bars: Bars, lag: int, window: int) -> FloatArray:
-    """Return the `lag`-bar return over the sd of such returns in the last `window` bars."""
-    returns = log_return(bars, lag)
-    return rolling.ratio(returns, rolling.std(returns, window), neutral=0.0, smallest=rolling.NO_MOVEMENT)
-
-
-def vol_adj_momentum(bars: Bars, lag: int) -> FloatArray:
-    """Return the `lag`-bar return over sqrt(lag) x the sd of 1-bar returns in those bars."""
-    spread = rolling.std(log_return(bars), lag) * np.sqrt(lag)
-    return rolling.ratio(log_return(bars, lag), spread, neutral=0.0, smallest=rolling.NO_MOVEMENT)
+def lagged_return(bars: Bars, lag: int) -> FloatArray:
+    """Return the 1-bar log return of `lag` bars ago, of the session before in a session's first bars."""
+    return rolling.previous(bars.once(log_return, 1), lag)
 
 
 def _log_return(lag: int) -> Feature:
@@ -52,6 +43,19 @@ def _log_return(lag: int) -> Feature:
         formula=f"ln(C[t] / C[t-{lag}]), from the session's first O in its first {lag} bars",
         source="definition",
         compute=log_return,
+    )
+
+
+def _lagged(lag: int) -> Feature:
+    return Feature(
+        name=f"log_return_1m_lag_{lag}",
+        group="returns",
+        inputs=("close", "open"),
+        params={"lag": lag},
+        warm_up=lag,
+        formula=f"log_return_1m[t-{lag}]",
+        source="definition",
+        compute=lagged_return,
     )
 
 
@@ -67,33 +71,12 @@ FEATURES = (
         compute=overnight_gap,
     ),
     Feature(
-        name="return_z_score_20",
-        group="mean reversion",
+        name="return_since_open",
+        group="returns",
         inputs=("close", "open"),
-        params={"window": 20},
-        warm_up=19,
-        formula="(r[t] - mean(r, 20)) / sd(r, 20)",
-        source="definition; sd with n - 1",
-        compute=return_z_score,
+        formula="ln(C / first O of the session)",
+        source="definition",
+        compute=since_open,
     ),
-    Feature(
-        name="return_z_15",
-        group="mean reversion",
-        inputs=("close", "open"),
-        params={"lag": 15, "window": 390},
-        warm_up=389,
-        formula="log_return_15m / sd(log_return_15m, 390)",
-        source="definition; sd with n - 1",
-        compute=scaled_return,
-    ),
-    Feature(
-        name="vol_adj_mom_20",
-        group="momentum",
-        inputs=("close", "open"),
-        params={"lag": 20},
-        warm_up=19,
-        formula="log_return_20m / (sd(r, 20) sqrt(20))",
-        source="definition; sd with n - 1",
-        compute=vol_adj_momentum,
-    ),
+    *map(_lagged, (1, 2, 3, 4, 5)),
 )

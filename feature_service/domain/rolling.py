@@ -1,6 +1,7 @@
 """Trailing windows that include the present bar. NaN in a window gives NaN for that window only.
 
-Polars does the sums: its rolling kernels compensate for rounding, which running sums on high prices need.
+Polars does the sums: its rolling kernels compensate for rounding, which running sums on high prices need. Extremes are
+TA-Lib's, which finds them in a tenth of polars' time, where there is no NaN (it would be taken for a number).
 """
 
 from __future__ import annotations
@@ -34,19 +35,27 @@ def root_mean_square(values: FloatArray, window: int) -> FloatArray:
 
 
 def highest(values: FloatArray, window: int) -> FloatArray:
-    """Return the maximum over the last `window` bars."""
-    return _array(_series(values).rolling_max(window, min_samples=window))
+    """Return the maximum over the last `window` (at least 2) bars."""
+    if np.isnan(values).any() or not len(values):
+        return _array(_series(values).rolling_max(window, min_samples=window))
+    import talib
+
+    return talib.MAX(values, timeperiod=window)
 
 
 def lowest(values: FloatArray, window: int) -> FloatArray:
-    """Return the minimum over the last `window` bars."""
-    return _array(_series(values).rolling_min(window, min_samples=window))
+    """Return the minimum over the last `window` (at least 2) bars."""
+    if np.isnan(values).any() or not len(values):
+        return _array(_series(values).rolling_min(window, min_samples=window))
+    import talib
+
+    return talib.MIN(values, timeperiod=window)
 
 
-def previous(values: FloatArray) -> FloatArray:
-    """Return each bar's predecessor; NaN for the first."""
+def previous(values: FloatArray, lag: int = 1) -> FloatArray:
+    """Return the value `lag` bars before each; NaN for the first `lag`."""
     shifted = np.full_like(values, np.nan)
-    shifted[1:] = values[:-1]
+    shifted[lag:] = values[:-lag]
     return shifted
 
 

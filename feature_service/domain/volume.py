@@ -1,31 +1,36 @@
-"""Volume, and price measured by it. All are NaN for symbols without volume."""
+"""How much is traded, and what it does to the price. All are NaN for symbols without volume."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from feature_service.domain import rolling
+from feature_service.domain import prices, rolling
 from feature_service.domain.bars import Bars, FloatArray
 from feature_service.domain.feature import Feature
 from feature_service.domain.returns import log_return
 
 
-def vwap_distance(bars: Bars) -> FloatArray:
-    """Return C / VWAP - 1, VWAP being the session's volume-weighted typical price so far.
+def on_balance_volume(bars: Bars) -> FloatArray:
+    """Return the sum of volume at rising closes minus that at falling ones since the block's first warm-up bar.
 
-    Until the session's first share is traded its VWAP is the close itself.
+    A level without a meaning of its own: look at its changes. Bars whose volume is unknown add nothing.
     """
-    typical = (bars.high + bars.low + bars.close) / 3
-    # each session is summed from its own first bar, so a long history loses no digits
-    starts = np.unique(bars.first)
-    money = np.concatenate([np.cumsum(part) for part in np.split(typical * bars.volume, starts[1:])])
-    shares = np.concatenate([np.cumsum(part) for part in np.split(bars.volume, starts[1:])])
-    return bars.close / np.where(shares == 0, bars.close, money / np.where(shares == 0, 1.0, shares)) - 1
+    signed = np.sign(bars.close - rolling.previous(bars.close)) * bars.volume
+    return np.where(np.isnan(bars.volume), np.nan, np.cumsum(np.nan_to_num(signed)))
+
+
+def obv_slope(bars: Bars, window: int) -> FloatArray:
+    """Return the change of on-balance volume over `window` bars as a share of the volume in them, -1..1.
+
+    The level of on-balance volume depends on where history begins; its change over a window does not.
+    """
+    signed = np.sign(bars.close - rolling.previous(bars.close)) * bars.volume
+    return rolling.ratio(rolling.mean(signed, window), bars.once(prices.average_volume, window), neutral=0.0)
 
 
 def relative_volume(bars: Bars, window: int) -> FloatArray:
     """Return ln((1 + V) / (1 + mean V of the `window` bars before))."""
-    usual = rolling.previous(rolling.mean(bars.volume, window))
+    usual = rolling.previous(bars.once(prices.average_volume, window))
     return np.log((1 + bars.volume) / (1 + usual))
 
 
@@ -37,28 +42,42 @@ def volume_change(bars: Bars) -> FloatArray:
 def amihud(bars: Bars, window: int) -> FloatArray:
     """Return mean(|r| / money traded) x 1e9 over those of the last `window` bars that traded."""
     money = bars.close * bars.volume
-    impact = 1e9 * np.abs(log_return(bars)) / np.where(money > 0, money, np.nan)
+    impact = 1e9 * np.abs(bars.once(log_return, 1)) / np.where(money > 0, money, np.nan)
     ready = np.arange(len(bars)) >= window - 1
     return np.where(ready, rolling.mean(impact, window, min_samples=1), np.nan)
 
 
-def obv_slope(bars: Bars, window: int) -> FloatArray:
-    """Return the change of on-balance volume over `window` bars as a share of the volume in them, -1..1.
+def intraday_intensity(bars: Bars) -> FloatArray:
+    """Return the bar's volume, signed and weighted by where its close stands in its range."""
+    return bars.once(prices.place_in_bar) * bars.volume
 
-    The level of on-balance volume depends on where history begins; its change over a window does not.
-    """
-    signed = np.sign(bars.close - rolling.previous(bars.close)) * bars.volume
-    return rolling.ratio(rolling.mean(signed, window), rolling.mean(bars.volume, window), neutral=0.0)
+
+def intraday_intensity_share(bars: Bars, window: int) -> FloatArray:
+    """Return the sum of intraday intensity over `window` bars as a share of their volume, -1..1."""
+    intensity = rolling.mean(intraday_intensity(bars), window)
+    return rolling.ratio(intensity, bars.once(prices.average_volume, window), neutral=0.0)
 
 
 FEATURES = (
     Feature(
-        name="dist_vwap",
-        group="mean reversion",
-        inputs=("high", "low", "close", "volume"),
-        formula="C / (sum(V (H + L + C) / 3) / sum(V)) - 1, sums from the session's open",
-        source="Berkowitz, Logue, Noser 1988",
-        compute=vwap_distance,
+        name="obv",
+        group="volume",
+        inputs=("close", "volume"),
+        formula="sum of sign(C[t] - C[t-1]) V[t] since the block's first warm-up bar",
+        source="Granville 1963",
+        compute=on_balance_volume,
+        stored="float64",
+        cumulative=True,
+    ),
+    Feature(
+        name="obv_slope_20",
+        group="volume",
+        inputs=("close", "volume"),
+        params={"window": 20},
+        warm_up=20,
+        formula="(OBV[t] - OBV[t-20]) / sum(V, 20)",
+        source="Granville 1963",
+        compute=obv_slope,
     ),
     Feature(
         name="volume_rel_20",
@@ -90,13 +109,21 @@ FEATURES = (
         compute=amihud,
     ),
     Feature(
-        name="obv_slope_20",
+        name="intraday_intensity",
         group="volume",
-        inputs=("close", "volume"),
+        inputs=("high", "low", "close", "volume"),
+        formula="V (2C - H - L) / (H - L)",
+        source="Bostian 1967",
+        compute=intraday_intensity,
+    ),
+    Feature(
+        name="intraday_intensity_20",
+        group="volume",
+        inputs=("high", "low", "close", "volume"),
         params={"window": 20},
-        warm_up=20,
-        formula="(OBV[t] - OBV[t-20]) / sum(V, 20)",
-        source="Granville 1963",
-        compute=obv_slope,
+        warm_up=19,
+        formula="sum(V (2C - H - L) / (H - L), 20) / sum(V, 20)",
+        source="Bostian 1967; the same as Chaikin's money flow over 20",
+        compute=intraday_intensity_share,
     ),
 )

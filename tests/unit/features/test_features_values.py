@@ -42,6 +42,7 @@ def daily(close: list[float], high: list[float] | None = None, low: list[float] 
         np.zeros_like(rows),
         rows,
         rows % 5,
+        rows[::-1],
     )
 
 

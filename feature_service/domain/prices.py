@@ -1,0 +1,70 @@
+"""What several features are made of, computed once a block: ask for it by `bars.once(ema, 12)`.
+
+All return float64 of shape (n,), prices in the symbol's currency.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from feature_service.domain import rolling
+from feature_service.domain.bars import Bars, FloatArray
+
+
+def typical(bars: Bars) -> FloatArray:
+    """Return (H + L + C) / 3."""
+    return (bars.high + bars.low + bars.close) / 3
+
+
+def ema(bars: Bars, window: int) -> FloatArray:
+    """Return the exponential average of the close, seeded with the mean of its first `window` closes."""
+    import talib
+
+    return talib.EMA(bars.close, timeperiod=window)
+
+
+def sma(bars: Bars, window: int) -> FloatArray:
+    """Return the mean of the last `window` closes."""
+    return rolling.mean(bars.close, window)
+
+
+def deviation(bars: Bars, window: int) -> FloatArray:
+    """Return the population's standard deviation of the last `window` closes, exactly 0 where they are the same."""
+    return rolling.std(bars.close, window, ddof=0)
+
+
+def highest(bars: Bars, window: int) -> FloatArray:
+    """Return the highest high of the last `window` bars."""
+    return rolling.highest(bars.high, window)
+
+
+def lowest(bars: Bars, window: int) -> FloatArray:
+    """Return the lowest low of the last `window` bars."""
+    return rolling.lowest(bars.low, window)
+
+
+def average_true_range(bars: Bars, window: int) -> FloatArray:
+    """Return Wilder's average true range."""
+    import talib
+
+    return talib.ATR(bars.high, bars.low, bars.close, timeperiod=window)
+
+
+def average_volume(bars: Bars, window: int) -> FloatArray:
+    """Return the mean volume of the last `window` bars."""
+    return rolling.mean(bars.volume, window)
+
+
+def place_in_bar(bars: Bars) -> FloatArray:
+    """Return where the close stands in its own bar's range, -1 at the low to 1 at the high; 0 without a range."""
+    span = bars.high - bars.low
+    return rolling.ratio(2 * bars.close - bars.high - bars.low, span, neutral=0.0)
+
+
+def session_vwap(bars: Bars) -> FloatArray:
+    """Return the session's volume-weighted typical price so far; the close until its first share is traded."""
+    # each session is summed from its own first bar, so a long history loses no digits
+    starts = np.unique(bars.first)[1:]
+    parts = np.split(bars.once(typical) * bars.volume, starts), np.split(bars.volume, starts)
+    money, shares = (np.concatenate([np.cumsum(one) for one in part]) for part in parts)
+    return np.where(shares == 0, bars.close, money / np.where(shares == 0, 1.0, shares))
