@@ -96,7 +96,9 @@ class _Client(RESTClient):
 
         def once() -> Reply[urllib3.BaseHTTPResponse]:
             try:
-                answer = self.client.request("GET", self.BASE + path, fields=params, headers=self.headers)
+                answer = self.client.request(
+                    "GET", self.BASE + path, fields=params, headers=self.headers, retries=False
+                )
                 if answer.status < 400:
                     self._decode(answer)
             except urllib3.exceptions.HTTPError as error:

@@ -16,7 +16,7 @@ import polars as pl
 import yfinance
 from curl_cffi import requests as curl
 from yfinance.data import YfData
-from yfinance.exceptions import YFException, YFPricesMissingError, YFRateLimitError, YFTzMissingError
+from yfinance.exceptions import YFException, YFPricesMissingError, YFRateLimitError
 
 from ingestion_service.domain.drift import Drift, Field, FieldWatch
 from ingestion_service.domain.sources import RAW_SCHEMA, NotOffered
@@ -82,11 +82,7 @@ class YahooSource:
                     start=start, end=end, interval="1m", prepost=True, auto_adjust=False, actions=False, timeout=60
                 )
             )
-        except YFTzMissingError as error:
-            raise NotOffered(f"yahoo does not know {ticker.ticker} ({error})") from error
-        except YFPricesMissingError as error:
-            if error.yahoo_reason:
-                raise NotOffered(f"yahoo has no bars of {ticker.ticker}: {error.yahoo_reason}") from error
+        except (_NothingThere, YFPricesMissingError):
             return RAW_SCHEMA.to_frame()
         except YFRateLimitError as error:
             raise Unavailable("yahoo: too many requests: try again later") from error
@@ -126,9 +122,9 @@ class _Session(curl.Session):
                 raise NoAnswer(f"no answer ({type(error).__name__})") from error
             except ValueError as error:
                 raise NoAnswer("an answer that is not JSON") from error
-            # what it does not know it answers with 404 or 422 and a reason, which the library reads
-            status = 200 if answer.status_code in (400, 404, 422) else answer.status_code
-            return Reply(status, {k: v or "" for k, v in answer.headers.items()}, answer, lambda: answer.text)
+            _raise_reason(answer)
+            headers = {name: value or "" for name, value in answer.headers.items()}
+            return Reply(answer.status_code, headers, answer, lambda: answer.text)
 
         return self._patience.ask(once).value
 
@@ -137,6 +133,23 @@ class _Session(curl.Session):
         if (parts.hostname or "").endswith("yahoo.com") and self._base.netloc:
             url = urlunsplit((self._base.scheme, self._base.netloc, parts.path, parts.query, ""))
         return super().request(method, url, *args, **kwargs)
+
+
+class _NothingThere(Exception):
+    """Yahoo knows the symbol and has nothing of the span."""
+
+
+def _raise_reason(answer: Any) -> None:  # noqa: ANN401 - curl_cffi's type
+    """Raise what Yahoo says of a question that it will not answer; the library would ask again with other cookies."""
+    if answer.status_code not in (400, 404, 422):
+        return
+    try:
+        reason = str(answer.json()["chart"]["error"]["description"])
+    except (ValueError, KeyError, TypeError):
+        return
+    if reason.startswith("Data doesn't exist"):
+        raise _NothingThere
+    raise NotOffered(f"yahoo: {reason}")
 
 
 def _windows(start: datetime, end: datetime) -> Iterator[tuple[datetime, datetime]]:

@@ -1,20 +1,27 @@
-"""What every source of market data must do, whichever it is: the real ones, each with the same bars behind it."""
+"""What every source of market data must do, whichever it is: the real ones, each with the same bars behind it.
+
+Providers are their own client libraries asking local servers that speak their protocols.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import polars as pl
 import pytest
+from fastapi.responses import JSONResponse
 from polars.testing import assert_frame_equal
+from wire_servers import Wire, alpaca_crypto, massive, yahoo
 
-from ingestion_service.domain.sources import EARLIEST, LATEST, RAW_SCHEMA, MarketDataSource
+from ingestion_service.domain.sources import EARLIEST, LATEST, RAW_SCHEMA, MarketDataSource, NotOffered, Refused
 from ingestion_service.domain.validation import screen
 from ingestion_service.store.files import FileSource
 from ingestion_service.store.patience import Patience
-from shared.clock import SystemClock
+from shared.clock import Clock, FixedClock, SystemClock
 from shared.errors import InvalidInput, Unavailable
 from shared.testing.ports import free_port
 from shared.testing.servers import serving
@@ -28,23 +35,55 @@ TRUTH = (
     .bars("EDGE", START, END)
     .select("ts", open="o", high="h", low="l", close="c", volume=pl.col("v").cast(pl.Float64))
 )
+WITHOUT_VOLUME = TRUTH.with_columns(volume=pl.lit(None, dtype=pl.Float64))
+#: Yahoo keeps minutes for a month, so it is asked soon after
+CLOCK = FixedClock(datetime(2024, 7, 10, tzinfo=UTC))
+INTERNET = ("massive", "yahoo", "alpaca-crypto")
 
-Opened = Callable[[], MarketDataSource]
+
+@dataclass
+class Asked:
+    """A provider's client that asks a local server, and the server's state."""
+
+    source: MarketDataSource
+    wire: Wire
+    waits: list[float]
+    symbol: str = "EDGE"
 
 
 def alpaca(
-    url: str, key: str = "simulated", pause: Callable[[float], None] = lambda _seconds: None
+    url: str, key: str = "simulated", pause: Callable[[float], None] = lambda _seconds: None, clock: Clock | None = None
 ) -> MarketDataSource:
     from ingestion_service.store.alpaca import AlpacaSource
 
-    return AlpacaSource(
-        name="simulated",
-        base_url=url,
-        key_id=key,
-        secret_key="simulated-secret",
-        feed="iex",
-        patience=Patience(url, "ALPACA_KEY_ID", SystemClock(), pause=pause),
-    )
+    patience = Patience(url, "ALPACA_KEY_ID", clock or SystemClock(), pause=pause)
+    secret = "simulated-secret" if key else ""
+    return AlpacaSource(name="simulated", base_url=url, key_id=key, secret_key=secret, feed="iex", patience=patience)
+
+
+@contextmanager
+def provider(name: str, folder: Path, key: str = "the-key") -> Iterator[Asked]:
+    """Open the real client of a provider on the internet, in front of a local server with its protocol."""
+    waits: list[float] = []
+    if name == "massive":
+        from ingestion_service.store.massive import MassiveSource
+
+        wire = Wire({"EDGE": TRUTH, "I:VIX": WITHOUT_VOLUME})
+        with serving(massive(wire)) as http:
+            patience = Patience(str(http.base_url), "MASSIVE_API_KEY", CLOCK, pause=waits.append)
+            yield Asked(MassiveSource(base_url=str(http.base_url), api_key=key, patience=patience), wire, waits)
+    elif name == "yahoo":
+        from ingestion_service.store.yahoo import YahooSource
+
+        wire = Wire({"EDGE": TRUTH, "^VIX": WITHOUT_VOLUME})
+        with serving(yahoo(wire, CLOCK.now)) as http:
+            patience = Patience(str(http.base_url), "the connection", CLOCK, pause=waits.append)
+            source = YahooSource(base_url=str(http.base_url), cache=folder / "cache", clock=CLOCK, patience=patience)
+            yield Asked(source, wire, waits)
+    else:
+        wire = Wire({"EDGE/USD": TRUTH})
+        with serving(alpaca_crypto(wire)) as http:
+            yield Asked(alpaca(str(http.base_url), key="", pause=waits.append, clock=CLOCK), wire, waits, "EDGEUSD")
 
 
 @pytest.fixture(scope="module")
@@ -53,48 +92,146 @@ def exchange() -> Iterator[str]:
         yield str(http.base_url)
 
 
-@pytest.fixture(params=["alpaca", "parquet", "csv"])
-def source(request: pytest.FixtureRequest, exchange: str, tmp_path: Path) -> MarketDataSource:
-    if request.param == "alpaca":
-        return alpaca(exchange)
-    file = tmp_path / f"EDGE.{request.param}"
-    TRUTH.write_parquet(file) if request.param == "parquet" else TRUTH.write_csv(file)
-    return FileSource(file)
+@pytest.fixture(params=["alpaca", *INTERNET, "parquet", "csv"])
+def asked(request: pytest.FixtureRequest, exchange: str, tmp_path: Path) -> Iterator[Asked]:
+    if request.param in INTERNET:
+        with provider(request.param, tmp_path) as opened:
+            yield opened
+    elif request.param == "alpaca":
+        yield Asked(alpaca(exchange), Wire({}), [])
+    else:
+        file = tmp_path / f"EDGE.{request.param}"
+        TRUTH.write_parquet(file) if request.param == "parquet" else TRUTH.write_csv(file)
+        yield Asked(FileSource(file), Wire({}), [])
 
 
-def test_it_has_a_name(source):
-    assert source.name == source.name.strip().lower() != ""
+@pytest.fixture(params=INTERNET)
+def remote(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Asked]:
+    with provider(request.param, tmp_path) as opened:
+        yield opened
 
 
-def test_all_bars_of_the_span_come_in_the_raw_schema(source):
-    found = source.bars("EDGE", START, END)
+def test_it_has_a_name(asked):
+    assert asked.source.name == asked.source.name.strip().lower() != ""
+
+
+def test_all_bars_of_the_span_come_in_the_raw_schema(asked):
+    found = asked.source.bars(asked.symbol, START, END)
     assert found.schema == RAW_SCHEMA
     assert_frame_equal(found, TRUTH)
 
 
-def test_the_span_is_half_open(source):
+def test_the_span_is_half_open(asked):
     begin, end = TRUTH["ts"][10], TRUTH["ts"][20]
-    assert_frame_equal(source.bars("EDGE", begin, end), TRUTH[10:20])
-    just_after = source.bars("EDGE", begin + timedelta(seconds=1), end + timedelta(seconds=1))
+    assert_frame_equal(asked.source.bars(asked.symbol, begin, end), TRUTH[10:20])
+    just_after = asked.source.bars(asked.symbol, begin + timedelta(seconds=1), end + timedelta(seconds=1))
     assert_frame_equal(just_after, TRUTH[11:21])
 
 
-def test_what_it_does_not_have_is_empty_not_an_error(source):
-    for symbol, start, end in (
-        ("NOPE", START, END),
-        ("EDGE", datetime(2024, 6, 29, tzinfo=UTC), datetime(2024, 6, 30, tzinfo=UTC)),
-    ):
-        found = source.bars(symbol, start, end)
-        assert (found.height, found.schema) == (0, RAW_SCHEMA)
+def test_what_it_does_not_have_is_empty_or_not_offered_and_no_other_error(asked):
+    weekend = datetime(2024, 6, 29, tzinfo=UTC), datetime(2024, 6, 30, tzinfo=UTC)
+    for symbol, start, end in (("NOPE", START, END), (asked.symbol, *weekend)):
+        try:
+            found = asked.source.bars(symbol, start, end)
+        except NotOffered:
+            assert symbol == "NOPE"
+        else:
+            assert (found.height, found.schema) == (0, RAW_SCHEMA)
 
 
-def test_the_same_question_gets_the_same_answer(source):
-    assert_frame_equal(source.bars("EDGE", START, END), source.bars("EDGE", START, END))
+def test_the_same_question_gets_the_same_answer(asked):
+    first = asked.source.bars(asked.symbol, START, END)
+    assert_frame_equal(asked.source.bars(asked.symbol, START, END), first)
 
 
-def test_what_it_says_passes_the_checks(source):
-    found = screen(source.bars("EDGE", START, END), "EDGE", source.name)
+def test_what_it_says_passes_the_checks_and_is_as_documented(asked):
+    found = screen(asked.source.bars(asked.symbol, START, END), "EDGE", asked.source.name)
     assert (found.bars.height, found.rejected) == (TRUTH.height, {})
+    assert asked.source.drift() == []
+
+
+def test_it_says_how_far_back_it_reaches(asked):
+    first = asked.source.earliest()
+    assert first == EARLIEST or first < START
+    assert (first > EARLIEST) == (asked.source.name == "yahoo")
+
+
+def test_many_pages_are_one_answer(remote):
+    remote.source.bars(remote.symbol, START, END)
+    pages = [path for path in remote.wire.asked if "1d" not in path]
+    # Yahoo has windows in place of pages
+    assert len(pages) == (1 if remote.source.name == "yahoo" else -(-TRUTH.height // remote.wire.page))
+
+
+def test_throttling_and_the_servers_faults_only_delay(remote):
+    said = {"status": "ERROR", "error": "slow down", "message": "slow down"}
+    remote.wire.faults = [JSONResponse(said, 429, {"Retry-After": "7"}), JSONResponse(said, 500), JSONResponse([], 503)]
+    assert_frame_equal(remote.source.bars(remote.symbol, START, END), TRUTH)
+    assert 7 <= remote.waits[0] <= 7.1
+    assert len(remote.waits) == 3
+
+
+def test_credentials_that_are_refused_are_not_tried_again(remote):
+    for status in (401, 403):
+        remote.wire.faults = [JSONResponse({"status": "ERROR", "error": "Unknown API Key", "message": "no"}, status)]
+        with pytest.raises(Refused, match=str(status)):
+            remote.source.bars(remote.symbol, START, END)
+        knocked = len(remote.wire.asked)
+        with pytest.raises(Refused, match="left alone"):
+            remote.source.bars(remote.symbol, START, END)
+        assert (len(remote.wire.asked), remote.waits) == (knocked, [])
+        CLOCK.advance(timedelta(minutes=11))
+
+
+def test_what_the_plan_does_not_cover_is_not_offered(remote):
+    said = "Your plan doesn't include this data timeframe. Please upgrade your subscription"
+    remote.wire.faults = [JSONResponse({"status": "NOT_AUTHORIZED", "message": said}, 403)]
+    with pytest.raises(NotOffered, match="403"):
+        remote.source.bars(remote.symbol, START, END)
+    assert_frame_equal(remote.source.bars(remote.symbol, START, END), TRUTH)
+
+
+def test_fields_that_change_are_noticed(remote):
+    def twisted(row):
+        return row | {"surprise": 1} | ({"c": str(row["c"])} if "c" in row else {"meta": None})
+
+    remote.wire.twist = twisted
+    try:
+        remote.source.bars(remote.symbol, START, END)
+    except Unavailable:
+        assert remote.source.name == "yahoo"  # its library cannot read an answer without meta
+    seen = {(drift.field, drift.kind, drift.type) for drift in remote.source.drift()}
+    assert ("surprise", "new", "number") in seen
+    assert seen & {("c", "retyped", "string"), ("meta", "retyped", "null")}
+    assert remote.source.drift() == []
+
+
+@pytest.mark.parametrize("name", ["massive", "yahoo"])
+def test_an_index_goes_by_the_providers_name_and_has_no_volume(name, tmp_path):
+    with provider(name, tmp_path) as asked:
+        assert_frame_equal(asked.source.bars("VIX", START, END), WITHOUT_VOLUME)
+        assert asked.source.drift() == []
+
+
+def test_a_wrong_key_is_refused_by_massive(tmp_path):
+    with provider("massive", tmp_path, key="another") as asked, pytest.raises(Refused, match="Unknown API Key"):
+        asked.source.bars("EDGE", START, END)
+
+
+def test_yahoo_is_asked_for_no_more_than_a_week_at_a_time_and_nothing_older_than_a_month(tmp_path):
+    with provider("yahoo", tmp_path) as asked:
+        found = asked.source.bars("EDGE", datetime(2024, 1, 1, tzinfo=UTC), CLOCK.now())
+    assert_frame_equal(found, TRUTH)
+    windows = [path for path in asked.wire.asked if "period1" in path]
+    assert len(windows) == 5
+
+
+def test_without_a_key_alpaca_has_coins_and_no_stocks(tmp_path):
+    with provider("alpaca-crypto", tmp_path) as asked:
+        assert asked.source.bars("EDGEUSD", START, END).height == TRUTH.height
+        with pytest.raises(NotOffered, match="ALPACA_KEY_ID"):
+            asked.source.bars("EDGE", START, END)
+    assert all(path.startswith("/v1beta3/crypto/us/bars") for path in asked.wire.asked)
 
 
 def test_a_refusal_is_invalid_input_and_silence_is_unavailable(exchange, tmp_path):

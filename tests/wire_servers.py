@@ -1,0 +1,186 @@
+"""Local servers that speak the wire protocols of Massive, Yahoo and Alpaca's crypto, serving given bars.
+
+Written from the providers' documents and from what their own clients ask for. Each counts what it was asked, and shows
+the faults it is told to: a list of answers given, in turn, before the true ones.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import polars as pl
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import JSONResponse, PlainTextResponse
+
+Rows = Mapping[str, pl.DataFrame]
+#: Changes a row before it is sent.
+Twist = Callable[[dict[str, Any]], dict[str, Any]]
+
+
+@dataclass
+class Wire:
+    """What a server serves and what became of it. `bars` by the provider's own symbol, RAW_SCHEMA."""
+
+    bars: Rows
+    key: str = "the-key"
+    page: int = 300
+    faults: list[Response] = field(default_factory=list)
+    headers: dict[str, str] = field(default_factory=dict)
+    twist: Twist = lambda row: row
+    asked: list[str] = field(default_factory=list)
+
+    def fault(self, request: Request) -> Response | None:
+        self.asked.append(f"{request.url.path}?{request.url.query}")
+        return self.faults.pop(0) if self.faults else None
+
+    def within(self, symbol: str, start: datetime, end: datetime) -> pl.DataFrame:
+        """Return the bars of [start, end], both included."""
+        known = self.bars.get(symbol)
+        return pl.DataFrame() if known is None else known.filter(pl.col("ts").is_between(start, end))
+
+
+def massive(wire: Wire) -> FastAPI:
+    """`/v2/aggs/ticker/{ticker}/range/1/minute/{from}/{to}`, pages by `next_url`."""
+    app = FastAPI()
+
+    @app.get("/v2/aggs/ticker/{ticker}/range/1/minute/{start}/{end}")
+    def aggregates(request: Request, ticker: str, start: int, end: int, cursor: str = "") -> Response:
+        if (fault := wire.fault(request)) is not None:
+            return fault
+        if request.headers.get("authorization") != f"Bearer {wire.key}":
+            return JSONResponse({"status": "ERROR", "request_id": "r", "error": "Unknown API Key"}, 401)
+        if not cursor and request.query_params.get("adjusted") != "false":
+            return JSONResponse({"status": "ERROR", "error": "the project stores raw bars"}, 400)
+        frame = wire.within(ticker, _from_ms(start), _from_ms(end))
+        rows = [wire.twist(_aggregate(row)) for row in frame[: wire.page].iter_rows(named=True)]
+        body: dict[str, Any] = {"ticker": ticker, "status": "OK", "request_id": "r", "queryCount": len(rows)}
+        body |= {"resultsCount": len(rows), "adjusted": False}
+        if rows:
+            body["results"] = rows
+        if frame.height > wire.page:
+            onward = int(frame["ts"][wire.page].timestamp() * 1000)
+            token = base64.urlsafe_b64encode(b"limit=50000&sort=asc").decode()
+            # another host than the one that was asked: a client must not follow it there with the key
+            body["next_url"] = (
+                f"https://api.massive.com/v2/aggs/ticker/{ticker}/range/1/minute/{onward}/{end}?cursor={token}"
+            )
+        return JSONResponse(body, headers=wire.headers)
+
+    return app
+
+
+def _aggregate(row: dict[str, Any]) -> dict[str, Any]:
+    said = {"o": row["open"], "c": row["close"], "h": row["high"], "l": row["low"]}
+    said["t"] = int(row["ts"].timestamp() * 1000)
+    return said if row["volume"] is None else {"v": row["volume"], "vw": row["close"], **said, "n": 3}
+
+
+def yahoo(wire: Wire, now: Callable[[], datetime]) -> FastAPI:
+    """`/v8/finance/chart/{ticker}`, and the cookie and crumb that the client fetches first.
+
+    Minutes are kept for 30 days and given for at most 8 days a request; what is not known is a 404 with a reason.
+    """
+    app = FastAPI()
+
+    @app.get("/v1/test/getcrumb")
+    def crumb() -> Response:
+        return PlainTextResponse("crumb")
+
+    @app.get("/v8/finance/chart/{ticker}")
+    def chart(request: Request, ticker: str, interval: str, period1: int = 0, period2: int = 0) -> Response:
+        if (fault := wire.fault(request)) is not None:
+            return fault
+        if ticker not in wire.bars:
+            return _chart_error(404, "Not Found", "No data found, symbol may be delisted")
+        start, end = (datetime.fromtimestamp(s, UTC) for s in (period1, period2))
+        if interval == "1m" and start < now() - timedelta(days=30):
+            return _chart_error(422, "Unprocessable Entity", "The requested range must be within the last 30 days.")
+        if interval == "1m" and end - start > timedelta(days=8):
+            return _chart_error(422, "Unprocessable Entity", "Only 8 days worth of 1m granularity data are allowed")
+        rows = wire.within(ticker, start, end - timedelta(microseconds=1)).to_dicts() if interval == "1m" else []
+        return JSONResponse({"chart": {"result": [_chart(ticker, rows, wire.twist)], "error": None}})
+
+    @app.get("/")
+    def cookie() -> Response:
+        return PlainTextResponse("", 404)
+
+    return app
+
+
+def _chart(ticker: str, rows: Sequence[dict[str, Any]], twist: Twist) -> dict[str, Any]:
+    index = ticker.startswith("^")
+    quote = {name: [row[name] for row in rows] for name in ("open", "high", "low", "close")}
+    # an index has no volume, and is said to have one of 0
+    quote["volume"] = [0 if index else int(row["volume"]) for row in rows]
+    said: dict[str, Any] = {
+        "meta": {
+            "currency": "USD",
+            "symbol": ticker,
+            "exchangeTimezoneName": "America/New_York",
+            "instrumentType": "INDEX" if index else "EQUITY",
+            "dataGranularity": "1m",
+            "validRanges": ["1d", "5d"],
+            "gmtoffset": -18000,
+            "timezone": "EST",
+            "regularMarketTime": 0,
+            "tradingPeriods": {name: _periods(rows, *hours) for name, hours in _HOURS.items()},
+        },
+        "indicators": {"quote": [quote if rows else {}]},
+    }
+    if rows:
+        said["timestamp"] = [int(row["ts"].timestamp()) for row in rows]
+    return twist(said)
+
+
+#: New York's trading day in summer, as hours of UTC.
+_HOURS = {"pre": (8.0, 13.5), "regular": (13.5, 20.0), "post": (20.0, 24.0)}
+
+
+def _periods(rows: Sequence[dict[str, Any]], start: float, end: float) -> list[list[dict[str, Any]]]:
+    days = sorted({row["ts"].date() for row in rows})
+    midnights = [int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp()) for day in days]
+    common = {"timezone": "EDT", "gmtoffset": -14400}
+    return [[{**common, "start": at + int(start * 3600), "end": at + int(end * 3600)}] for at in midnights]
+
+
+def _chart_error(status: int, code: str, why: str) -> Response:
+    return JSONResponse({"chart": {"result": None, "error": {"code": code, "description": why}}}, status)
+
+
+def alpaca_crypto(wire: Wire) -> FastAPI:
+    """`/v1beta3/crypto/us/bars`, which needs no key; pages by `next_page_token`."""
+    app = FastAPI()
+
+    @app.get("/v1beta3/crypto/us/bars")
+    def bars(request: Request, symbols: str, start: str, end: str, page_token: str = "") -> Response:
+        if (fault := wire.fault(request)) is not None:
+            return fault
+        wanted = [(name, wire.within(name, _moment(start), _moment(end))) for name in sorted(symbols.split(","))]
+        rows = [(name, row) for name, frame in wanted for row in frame.iter_rows(named=True)]
+        begin = int(base64.urlsafe_b64decode(page_token)) if page_token else 0
+        found: dict[str, list[dict[str, Any]]] = {}
+        for name, row in rows[begin : begin + wire.page]:
+            found.setdefault(name, []).append(wire.twist(_coin(row)))
+        more = begin + wire.page < len(rows)
+        token = base64.urlsafe_b64encode(str(begin + wire.page).encode()).decode() if more else None
+        return Response(json.dumps({"bars": found, "next_page_token": token}), media_type="application/json")
+
+    return app
+
+
+def _coin(row: dict[str, Any]) -> dict[str, Any]:
+    said = {"t": row["ts"].strftime("%Y-%m-%dT%H:%M:%SZ"), "o": row["open"], "h": row["high"], "l": row["low"]}
+    return said | {"c": row["close"], "v": row["volume"], "n": 2, "vw": row["close"]}
+
+
+def _from_ms(number: int) -> datetime:
+    return datetime.fromtimestamp(number / 1000, UTC)
+
+
+def _moment(text: str) -> datetime:
+    return datetime.fromisoformat(text).astimezone(UTC)
