@@ -11,7 +11,7 @@ from pathlib import Path
 from shared.jobs.resources import Resources, open_resources
 from simulation_service.settings import Settings
 from simulation_service.store import Registry, Series
-from simulation_service.use_cases import Markets, Runs, SignalSeries, Sweeps
+from simulation_service.use_cases import Markets, Runs, SignalSeries, Stress, Sweeps
 
 
 @dataclass(frozen=True)
@@ -20,6 +20,7 @@ class Wired:
     sweeps: Sweeps
     runs: Runs
     signals: SignalSeries
+    stress: Stress
 
 
 @contextmanager
@@ -28,11 +29,14 @@ def assemble(settings: Settings) -> Iterator[Wired]:
     with open_resources(settings, package="simulation_service", schema="simulation") as resources:
         series, registry = Series(resources.lake), Registry(resources.database)
         markets = Markets(series, registry)
+        sweeps = Sweeps(series, registry, markets, resources.queue, threads=settings.threads)
+        runs = Runs(series, registry, markets)
         yield Wired(
             resources=resources,
-            sweeps=Sweeps(series, registry, markets, resources.queue, threads=settings.threads),
-            runs=Runs(series, registry, markets),
+            sweeps=sweeps,
+            runs=runs,
             signals=SignalSeries(series, registry),
+            stress=Stress(runs, sweeps, registry, resources.queue),
         )
 
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from shared.jobs.context import Handler
     from shared.settings import ServiceSettings
 
-LOADERS: dict[str, str] = {JobKind.SWEEP: "simulation_service.worker:handlers"}
+LOADERS: dict[str, str] = dict.fromkeys((JobKind.SWEEP, JobKind.STRESS), "simulation_service.worker:handlers")
 
 
 @contextmanager
@@ -25,7 +25,10 @@ def handlers(settings: ServiceSettings) -> Iterator[Mapping[JobKind, Handler]]:
 
     own = OwnSettings(**settings.model_dump(exclude={"name"}))
     with assemble(own) as wired:
-        yield {JobKind.SWEEP: partial(jobs.simulate_sweep, wired.sweeps)}
+        yield {
+            JobKind.SWEEP: partial(jobs.simulate_sweep, wired.sweeps),
+            JobKind.STRESS: partial(jobs.stress_run, wired.stress),
+        }
 
 
 def main() -> None:

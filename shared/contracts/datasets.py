@@ -165,4 +165,13 @@ SIGNALS = Dataset(
     schema=pl.Schema({"signals": pl.String, "ts": TS, "value": pl.Float64}),  # ts: the bar at whose close it was known
 )
 
-ALL_DATASETS = (BARS_1M, BARS_FILLED, QUARANTINE, CORPORATE_ACTIONS, FEATURES, PREDICTIONS, TRIALS, EXPOSURES, SIGNALS)
+#: A meta-model's probability, by bar, that the base model is right there; named by all that made it.
+BOTS = Dataset(
+    name="bots",
+    writer="simulation",
+    partition_by=("bot",),
+    key=("bot", "ts"),
+    schema=pl.Schema({"bot": pl.String, "ts": TS, "probability": pl.Float64}),  # null: too little to learn from
+)
+
+ALL_DATASETS = (BARS_1M, BARS_FILLED, QUARANTINE, CORPORATE_ACTIONS, FEATURES, PREDICTIONS, TRIALS, EXPOSURES, SIGNALS, BOTS)

@@ -17,6 +17,16 @@ class JobKind(StrEnum):
     INGEST_BARS = "ingestion.ingest"
     #: import bars from files into the lake
     IMPORT_FILES = "ingestion.import"
+    #: one run of the agent that fetches what the watchlist lacks
+    BACKFILL_AGENT = "ingestion.backfill_agent"
+    #: one session of the agent that stores bars as they close; holds its worker for hours (see LASTING)
+    LIVE_AGENT = "ingestion.live_agent"
+    #: one run of the agent that looks for gaps
+    SCAN_AGENT = "ingestion.scan_agent"
+    #: one run of the agent that asks again for gaps and may fill them
+    FILL_AGENT = "ingestion.fill_agent"
+    #: one run of the agent that removes what retention rules name
+    RETENTION_AGENT = "ingestion.retention_agent"
     #: compute features of one symbol
     BUILD_FEATURES = "features.build"
     #: fit one model over walk-forward folds and freeze its artefact
@@ -25,6 +35,8 @@ class JobKind(StrEnum):
     PREDICT = "training.predict"
     #: simulate one model's predictions under a grid of settings
     SWEEP = "simulation.sweep"
+    #: simulate a chosen run again under harder terms, and at random times
+    STRESS = "simulation.stress"
     #: start a generation: submit its trainings
     BREED = "orchestrator.breed"
     #: collect a generation's models, prune, submit their simulations
@@ -44,3 +56,8 @@ class JobKind(StrEnum):
     def schema(self) -> str:
         """The Postgres schema, and so the service, that owns this kind."""
         return self.value.split(".", 1)[0]
+
+
+#: Kinds whose jobs hold a worker for hours. A worker takes them only when it is told to by name, so that ordinary
+#: work is never kept waiting by one; `barsmith up` starts one worker for them.
+LASTING = frozenset({JobKind.LIVE_AGENT})

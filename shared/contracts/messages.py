@@ -159,6 +159,8 @@ class Sweep(Message):
     settings: tuple[Setting, ...] = Field(min_length=1, max_length=1_000)
     costs: Costs = Costs()
     starting_cash: float = Field(default=100_000.0, gt=0)
+    #: bars until a prediction's outcome, for the bot of settings with a `bot_threshold`: the model's own horizon
+    bot_horizon_bars: int = Field(default=15, ge=1, le=389)
     #: sweep whose time-of-day exposures are the frozen benchmark of timing alpha; None: this sweep's own
     baseline_sweep: Fingerprint | None = None
     #: with `baseline_sweep`: the index in that sweep of each setting here

@@ -30,6 +30,8 @@ class SweepRecord(Record):
     window_end: datetime
     #: what was asked, a `contracts.messages.Sweep` without its settings
     request: dict[str, Any]
+    #: what its settings read beside bars and predictions
+    reads: dict[str, Any]
     evidence: Evidence
     data_version: str
     code_version: str
@@ -97,6 +99,46 @@ class SignalsRecord(Record):
     rows: int
     first_ts: datetime
     last_ts: datetime
+    created_at: datetime
+
+
+class StressedVariant(Record):
+    """One harder world: its name, the run that was simulated in it, what that earned."""
+
+    name: str
+    run: str
+    metrics: Metrics
+
+
+class PlaceboReport(Record):
+    """The real trades among `draws` placebos of them: domain/placebo.py says how these are drawn.
+
+    `real` and `quantiles` (0 %, 1 % ... 100 % of the draws) are total returns; `percentile` is 0 to 100.
+    """
+
+    draws: int
+    seed: int
+    trades: int
+    real: float
+    percentile: float
+    p_value: float
+    quantiles: list[float]
+
+
+class StressReport(Record):
+    """A run in harder worlds, itself first, and at random times; `placebo` is None when it never traded."""
+
+    run: str
+    variants: list[StressedVariant]
+    placebo: PlaceboReport | None
+
+
+class StressRecord(Record):
+    """A stored report."""
+
+    report: StressReport
+    draws: int
+    seed: int
     created_at: datetime
 
 

@@ -91,3 +91,11 @@ limit %(limit)s offset %(offset)s
 -- name: count_signals
 -- How many there are.
 select count(*) from simulation.signals where (%(symbol)s::text is null or symbol = %(symbol)s)
+
+-- name: stress
+-- The newest stress report of a run.
+select report, draws, seed, created_at
+from simulation.stress
+where sweep = %(sweep)s and index = %(index)s
+order by created_at desc, draws desc
+limit 1

@@ -9,7 +9,7 @@ from psycopg.types.json import Jsonb
 
 from shared.storage.postgres import Database
 from shared.storage.queries import Queries
-from simulation_service.domain.records import Run, SignalsRecord, SweepRecord
+from simulation_service.domain.records import Run, SignalsRecord, StressRecord, SweepRecord
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,6 +64,10 @@ class Registry:
         with self._database.transaction() as conn:
             found = self._queries.rows(conn, "runs", Run, **values, **page)
             return found, self._queries.value(conn, "count_runs", **values)
+
+    def stress(self, sweep: str, index: int) -> StressRecord | None:
+        with self._database.transaction() as conn:
+            return self._queries.row(conn, "stress", StressRecord, sweep=sweep, index=index)
 
     def keep_signals(self, **record: object) -> None:
         """Store a record of signals, all of its columns but `created_at`."""

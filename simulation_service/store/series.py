@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from shared.contracts.datasets import BARS_1M, EXPOSURES, PREDICTIONS, SIGNALS, TRIALS
+from shared.contracts.datasets import BARS_1M, BOTS, EXPOSURES, FEATURES, PREDICTIONS, SIGNALS, TRIALS
 from shared.contracts.messages import Window
 from shared.errors import NotFound
 from shared.storage.lake import Lake
@@ -66,6 +66,49 @@ class Series:
         """Return the models whose stored predictions of a symbol reach into the window, sorted; opens no file."""
         found = self._lake.snapshot(PREDICTIONS, symbol=symbol, start=window.start_utc, end=window.end_utc)
         return sorted({file.partition_values["model"] for file in found.files})
+
+    def symbol_of_folds(self, model: str) -> str | None:
+        """Return the symbol that a model's walk-forward folds predicted: the one it was trained on; None without."""
+        for file in self._lake.partitions(PREDICTIONS, model=model):
+            symbol = file.partition_values["symbol"]
+            folds = self._lake.read(self._lake.snapshot(PREDICTIONS, model=model, symbol=symbol), ["fold"])
+            if (folds["fold"] >= 0).any():
+                return symbol
+        return None
+
+    def feature_column(self, symbol: str, name: str, window: Window) -> pl.DataFrame:
+        """Return ts and `value` of a feature column in a window.
+
+        Of several feature sets that have the column the one built last, as training takes it; `set:column` names one.
+        Raises NotFound when none has it.
+        """
+        wanted, _, column = name.rpartition(":")
+        files = self._lake.snapshot(FEATURES, symbol=symbol, start=window.start_utc, end=window.end_utc).files
+        having = [
+            file for file in files if column in file.columns and wanted in {"", file.partition_values["feature_set"]}
+        ]
+        if not having:
+            known = sorted({file.partition_values["feature_set"] for file in files})
+            raise NotFound(
+                f"no feature set of {symbol} has a column {name!r} from {window.start} to {window.end} "
+                f"(built there: {', '.join(known) or 'none'}): build one that has it"
+            )
+        chosen = max(having, key=lambda file: file.committed_at).partition_values["feature_set"]
+        snapshot = self._lake.snapshot(
+            FEATURES, feature_set=chosen, symbol=symbol, start=window.start_utc, end=window.end_utc
+        )
+        return self._lake.read(snapshot, ["ts", column]).rename({column: "value"})
+
+    # bots ---------------------------------------------------------------------------------------------------------
+
+    def bot(self, name: str) -> pl.DataFrame:
+        """Return a bot's probabilities: ts, probability; empty when they were not worked out yet."""
+        return self._lake.read(self._lake.snapshot(BOTS, bot=name), ["ts", "probability"])
+
+    def save_bot(self, name: str, frame: pl.DataFrame, precondition: Precondition | None) -> None:
+        """Keep a bot's probabilities (ts, probability) under its name."""
+        rows = frame.select(pl.lit(name).alias("bot"), "ts", "probability")
+        self._lake.replace(BOTS, rows, precondition=precondition)
 
     # what users brought -------------------------------------------------------------------------------------------
 

@@ -2,20 +2,56 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Any, Self
 
 import numpy as np
 import polars as pl
 
+from shared.contracts.backtests import Costs, Setting, Signal
 from shared.contracts.messages import Sweep, Window
 from shared.errors import InvalidInput, NotFound
-from simulation_service.domain.market import Floats, Market, market_of
+from shared.storage.postgres import Connection
+from simulation_service.domain.bot import BotSpec, Said
+from simulation_service.domain.market import LAST_STATE, Floats, Market, States, market_of
 from simulation_service.domain.records import Evidence, SignalsRecord
 from simulation_service.domain.signals import laid_over
 from simulation_service.store import Predicted, Registry, Series, no_predictions
+from simulation_service.use_cases.bots import Bots, said_of
+
+Fence = Callable[[Connection], None]
 
 #: fold number of a frozen artefact's predictions
 _FROZEN = -1
+#: before any bar
+_EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reads:
+    """What settings read beside bars and predictions: part of a sweep's data, so kept with it."""
+
+    volume: bool = False
+    regimes: tuple[str, ...] = ()
+    bot: bool = False
+
+    @classmethod
+    def of(cls, sweep: Sweep) -> Self:
+        settings, costs = sweep.settings, sweep.costs
+        return cls(
+            volume=_reads_volume(costs),
+            regimes=tuple(sorted({setting.regime for setting in settings if setting.regime is not None})),
+            bot=any(setting.bot_threshold is not None for setting in settings),
+        )
+
+    @classmethod
+    def stored(cls, kept: dict[str, Any]) -> Self:
+        return cls(**{**kept, "regimes": tuple(kept.get("regimes", ()))})
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
 
 
 @dataclass(frozen=True)
@@ -27,11 +63,12 @@ class Loaded:
 
 
 class Markets:
-    """Bars of a window, with what a model or a user said laid over them."""
+    """Bars of a window, with what a model or a user said laid over them, and what the settings' filters read."""
 
     def __init__(self, series: Series, registry: Registry) -> None:
         self._series = series
         self._registry = registry
+        self._bots = Bots(series)
 
     def check(self, sweep: Sweep) -> None:
         """Raise NotFound at once when nothing was predicted in the window; opens no file."""
@@ -41,33 +78,114 @@ class Markets:
         elif not self._series.has_predictions(sweep.model, sweep.symbol, sweep.window):
             raise no_predictions(sweep.model, sweep.symbol, sweep.window)
 
-    def load(self, sweep: Sweep) -> Loaded:
+    def load(self, sweep: Sweep, reads: Reads, still_mine: Fence | None = None) -> Loaded:
         """Return what a sweep reads.
 
-        Raises NotFound without predictions or bars, InvalidInput when the window mixes predictions of folds with
-        those of the frozen artefact, or none of a user's times is one of a bar.
+        Raises NotFound without predictions, bars, a regime's column or anything the bot could learn from;
+        InvalidInput when the window mixes predictions of folds with those of the frozen artefact, when none of a
+        user's times is one of a bar, or a regime's column holds no states.
         """
         own = self._registry.signals(sweep.model)
-        if own is not None:
-            _check_symbol(own, sweep.symbol)
-            bars = self._series.bars(sweep.symbol, sweep.window)
-            return Loaded(_market(bars, self._laid(own, bars, sweep.window)), "own")
+        bars = self._series.bars(sweep.symbol, sweep.window)
+        prediction, evidence = self._of_model(sweep, bars) if own is None else self._of_user(sweep, own, bars)
+        market = market_of(
+            ts_us=_us(bars["ts"]),
+            open=bars["open"].to_numpy(),
+            high=bars["high"].to_numpy(),
+            low=bars["low"].to_numpy(),
+            close=bars["close"].to_numpy(),
+            prediction=prediction,
+            fillable=(bars["source"].fill_null("") != "filled").to_numpy(),
+            volume=bars["volume"].cast(pl.Float64).fill_null(np.nan).to_numpy() if reads.volume else None,
+            regimes={name: self._states(name, sweep, bars) for name in reads.regimes},
+            bot_probability=self._bot(sweep, own, bars, still_mine) if reads.bot else None,
+        )
+        return Loaded(market, evidence)
+
+    def _of_model(self, sweep: Sweep, bars: pl.DataFrame) -> tuple[Floats, Evidence]:
         predicted = self._series.predictions(sweep.model, sweep.symbol, sweep.window)
         evidence = evidence_of(sweep, predicted)
-        bars = self._series.bars(sweep.symbol, sweep.window)
         joined = bars.join(predicted.frame, on="ts", how="left", maintain_order="left")
-        return Loaded(_market(bars, joined["prediction"].fill_null(np.nan).to_numpy()), evidence)
+        return joined["prediction"].fill_null(np.nan).to_numpy(), evidence
 
-    def _laid(self, own: SignalsRecord, bars: pl.DataFrame, window: Window) -> Floats:
-        said = self._series.signals(own.fingerprint)
-        on_bars = laid_over(own.kind, _us(said["ts"]), said["value"].fill_null(np.nan).to_numpy(), _us(bars["ts"]))
+    # series of users ----------------------------------------------------------------------------------------------
+
+    def _of_user(self, sweep: Sweep, own: SignalsRecord, bars: pl.DataFrame) -> tuple[Floats, Evidence]:
+        _check_symbol(own, sweep.symbol)
+        for setting in sweep.settings:
+            if (setting.signal is Signal.POSITION) != (own.kind == "position"):
+                raise InvalidInput(
+                    f"{own.name!r} says a {own.kind}, but a setting reads it as {setting.signal}: "
+                    f"{'use signal position with threshold 0' if own.kind == 'position' else 'name its unit'}"
+                )
+        on_bars = self._laid(own, bars)
         if not np.isfinite(on_bars).any():
             raise InvalidInput(
                 f"none of the {own.rows:,} times of {own.name!r} ({own.first_ts:%Y-%m-%d %H:%M} to "
-                f"{own.last_ts:%Y-%m-%d %H:%M} UTC) is the start of a bar of {own.symbol} from {window.start} to "
-                f"{window.end}: ts must be the start of a bar, in UTC"
+                f"{own.last_ts:%Y-%m-%d %H:%M} UTC) is the start of a bar of {own.symbol} from {sweep.window.start} "
+                f"to {sweep.window.end}: ts must be the start of a bar, in UTC"
             )
-        return on_bars
+        return on_bars, "own"
+
+    def _laid(self, own: SignalsRecord, bars: pl.DataFrame) -> Floats:
+        said = self._series.signals(own.fingerprint)
+        return laid_over(own.kind, _us(said["ts"]), said["value"].fill_null(np.nan).to_numpy(), _us(bars["ts"]))
+
+    # regimes ------------------------------------------------------------------------------------------------------
+
+    def _states(self, name: str, sweep: Sweep, bars: pl.DataFrame) -> States:
+        """Return a regime's state on each bar, -1 where it is unknown."""
+        stored = self._series.feature_column(sweep.symbol, name, sweep.window)
+        column = bars.select("ts").join(stored, on="ts", how="left", maintain_order="left")["value"]
+        values = column.cast(pl.Float64).fill_null(np.nan).to_numpy()
+        known = np.isfinite(values)
+        states = np.where(known, values, -1.0)
+        wrong = (states != np.round(states)) | (states < -1) | (states > LAST_STATE)
+        if wrong.any():
+            raise InvalidInput(
+                f"regime {name!r} of {sweep.symbol} is {states[wrong][0]:g} on {bars['ts'][int(wrong.argmax())]}: "
+                f"states are whole numbers from 0 to {LAST_STATE}, -1 or missing where unknown"
+            )
+        if not (states >= 0).any():
+            raise InvalidInput(f"regime {name!r} of {sweep.symbol} is unknown on every bar of the window")
+        return states.astype(np.int8)
+
+    # the bot ------------------------------------------------------------------------------------------------------
+
+    def _bot(self, sweep: Sweep, own: SignalsRecord | None, bars: pl.DataFrame, still_mine: Fence | None) -> Floats:
+        """Return the bot's probability on each bar of the window, NaN where it says nothing.
+
+        It learns from everything said before, so it reads from the first prediction on, and nothing after the window.
+        """
+        signal = _one_signal(sweep.settings)
+        spec = BotSpec(horizon_bars=sweep.bot_horizon_bars)
+        said, teacher = self._said(sweep, own, signal)
+        found = self._bots.probability(said, spec, teacher=teacher, still_mine=still_mine)
+        joined = bars.select("ts").join(found, on="ts", how="left", maintain_order="left")
+        return joined["probability"].fill_null(np.nan).to_numpy()
+
+    def _said(self, sweep: Sweep, own: SignalsRecord | None, signal: Signal) -> tuple[Said, Said | None]:
+        if own is not None:
+            bars = self._series.bars(sweep.symbol, Window(start=own.first_ts, end=sweep.window.end))
+            months = (bars["ts"].dt.year().cast(pl.Int64) * 12 + bars["ts"].dt.month()).to_numpy()
+            return said_of(bars, self._laid(own, bars), months, signal), None
+        until = Window(start=_EARLIEST, end=sweep.window.end)
+        said = self._predicted_by(sweep.model, sweep.symbol, until, signal)
+        if len(np.unique(said.block[said.block >= 0])) > 1:
+            return said, None
+        taught = self._series.symbol_of_folds(sweep.model)
+        if taught is None or taught == sweep.symbol:
+            return said, None
+        return said, self._predicted_by(sweep.model, taught, until, signal)
+
+    def _predicted_by(self, model: str, symbol: str, window: Window, signal: Signal) -> Said:
+        predicted = self._series.predictions(model, symbol, window).frame
+        bars = self._series.bars(symbol, Window(start=predicted["ts"][0], end=window.end))
+        joined = bars.join(predicted, on="ts", how="left", maintain_order="left")
+        fold = joined["fold"].fill_null(_FROZEN).to_numpy().astype(np.int64)
+        # the frozen model's predictions come after every fold's
+        block = np.where(fold == _FROZEN, fold.max() + 1, fold)
+        return said_of(bars, joined["prediction"].fill_null(np.nan).to_numpy(), block, signal)
 
 
 def evidence_of(sweep: Sweep, predicted: Predicted) -> Evidence:
@@ -86,16 +204,15 @@ def evidence_of(sweep: Sweep, predicted: Predicted) -> Evidence:
     return "frozen" if frozen else "folds"
 
 
-def _market(bars: pl.DataFrame, prediction: Floats) -> Market:
-    return market_of(
-        ts_us=_us(bars["ts"]),
-        open=bars["open"].to_numpy(),
-        high=bars["high"].to_numpy(),
-        low=bars["low"].to_numpy(),
-        close=bars["close"].to_numpy(),
-        prediction=prediction,
-        fillable=(bars["source"].fill_null("") != "filled").to_numpy(),
-    )
+def _reads_volume(costs: Costs) -> bool:
+    return costs.participation is not None or costs.volume_impact > 0
+
+
+def _one_signal(settings: tuple[Setting, ...]) -> Signal:
+    signals = {setting.signal for setting in settings if setting.bot_threshold is not None}
+    if len(signals) > 1:
+        raise InvalidInput(f"settings with a bot say {', '.join(sorted(signals))}: predictions are one of them")
+    return signals.pop()
 
 
 def _us(stamps: pl.Series) -> np.ndarray:

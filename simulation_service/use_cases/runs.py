@@ -13,7 +13,7 @@ from simulation_service.domain.engine import CODE_VERSION, Terms
 from simulation_service.domain.market import Market
 from simulation_service.domain.records import Run, SweepRecord, split_run_id
 from simulation_service.store import Registry, RunFilter, Series
-from simulation_service.use_cases.markets import Loaded, Markets
+from simulation_service.use_cases.markets import Loaded, Markets, Reads
 from simulation_service.use_cases.sweeps import frozen_exposures
 
 
@@ -70,7 +70,7 @@ class Runs:
         if sweep.code_version != CODE_VERSION:
             raise _other_code(sweep)
         try:
-            loaded = self._markets.load(sweep.asked(run.setting))
+            loaded = self._markets.load(sweep.asked(run.setting), Reads.stored(sweep.reads))
         except ValidationError:
             raise _other_code(sweep) from None
         if sweep.data_version != loaded.market.data_version:

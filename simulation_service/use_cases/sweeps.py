@@ -21,7 +21,7 @@ from simulation_service.domain.engine import CODE_VERSION, Terms
 from simulation_service.domain.market import Floats, Market
 from simulation_service.domain.records import Run, SweepRecord
 from simulation_service.store import Registry, Series
-from simulation_service.use_cases.markets import Markets
+from simulation_service.use_cases.markets import Markets, Reads
 
 Fence = Callable[[Connection], None]
 
@@ -69,8 +69,12 @@ class Sweeps:
         return found
 
     def is_short(self, sweep: Sweep) -> bool:
-        """Whether a caller can wait for it: one setting over few bars. Opens no file."""
-        return len(sweep.settings) == 1 and self._series.count_bars(sweep.symbol, sweep.window) <= SHORT_BARS
+        """Whether a caller can wait for it: one setting over few bars, and no bot to be taught. Opens no file."""
+        return (
+            len(sweep.settings) == 1
+            and not Reads.of(sweep).bot
+            and self._series.count_bars(sweep.symbol, sweep.window) <= SHORT_BARS
+        )
 
     def simulate_now(self, sweep: Sweep) -> SweepView:
         """Simulate and store while the caller waits: for short ones. Raises as `simulate`."""
@@ -84,7 +88,8 @@ class Sweeps:
         A sweep that is stored already is not run again. Raises NotFound without predictions, bars or baseline,
         InvalidInput when the window mixes predictions of folds with those of the frozen artefact.
         """
-        loaded = self._markets.load(sweep)
+        reads = Reads.of(sweep)
+        loaded = self._markets.load(sweep, reads, still_mine)
         market = loaded.market
         name = _name(sweep, market)
         result = {
@@ -94,6 +99,7 @@ class Sweeps:
             "code_version": CODE_VERSION,
             "bars": market.bars,
             "sessions": market.sessions,
+            "reads": reads.as_json(),
             "sweep": sweep.model_dump(mode="json"),
         }
         if self._registry.sweep(name) is not None:
