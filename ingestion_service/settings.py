@@ -9,12 +9,12 @@ from pydantic import AliasChoices, Field, SecretStr, field_validator
 from shared.settings import EXCHANGE_PORT, ServiceSettings
 
 #: Alpaca's hosts for trading are what ALPACA_API_BASE_URL often names; market data have a host of their own.
-_DATA_HOST = "https://data.alpaca.markets"
+DATA_HOST = "https://data.alpaca.markets"
 _TRADING_HOSTS = ("api.alpaca.markets", "paper-api.alpaca.markets")
 
 #: The chain of real providers, in the order in which they are asked.
-CHAIN = ("alpaca", "massive", "yahoo")
-SIMULATED = "simulated"
+ALPACA, SIMULATED = "alpaca", "simulated"
+CHAIN = (ALPACA, "massive", "yahoo")
 #: They open nothing else.
 _SIMULATED_KEYS = ("simulated", "simulated-secret")
 
@@ -50,13 +50,13 @@ class Settings(ServiceSettings):
     @classmethod
     def _data_host(cls, value: str) -> str:
         url = value.strip().rstrip("/").removesuffix("/v2")
-        return _DATA_HOST if urlsplit(url).hostname in _TRADING_HOSTS else url
+        return DATA_HOST if urlsplit(url).hostname in _TRADING_HOSTS else url
 
     @property
     def alpaca_provider(self) -> str:
         """What answers at `alpaca_base_url`, and so the `source` of its bars: never call synthetic bars Alpaca's."""
         host = urlsplit(self.alpaca_base_url).hostname or ""
-        return "alpaca" if host.endswith(".alpaca.markets") else SIMULATED
+        return ALPACA if host.endswith(".alpaca.markets") else SIMULATED
 
     @property
     def alpaca_keys(self) -> tuple[str, str]:

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
+from ingestion_service.domain.drift import SeenDrift
 from ingestion_service.domain.gaps import covered
 from ingestion_service.domain.requests import ImportFiles, IngestBars
-from ingestion_service.domain.spans import span_of
+from ingestion_service.domain.spans import Answered, FailedAsk, span_of
 from ingestion_service.domain.validation import Screened, screen
 from ingestion_service.store.bars import BarStore
 from ingestion_service.store.files import FileSource, find_files
@@ -38,6 +39,14 @@ class Intake:
         """Who is asked when a request names nobody: names in order, separated by commas."""
         return self.providers.chain
 
+    def drift(self) -> list[SeenDrift]:
+        """Return how providers' answers differed from their documents, newest first."""
+        return self._store.drift.all()
+
+    def asks(self, symbol: str) -> tuple[list[Answered], list[FailedAsk]]:
+        """Return what providers answered of `symbol`, and what they were asked and have not answered."""
+        return self._store.answered_spans(symbol), self._store.failed_asks(symbol)
+
     # --- asked for
 
     def submit(self, requests: list[IngestBars]) -> list[int]:
@@ -45,8 +54,8 @@ class Intake:
 
         Raises InvalidInput when nobody a request names can be asked here.
         """
-        for named in {request.provider for request in requests}:
-            self.providers.check(named)
+        for request in requests:
+            self.providers.check(request.provider, request.symbol)
         return self._queue.submit(
             [
                 Submission(
@@ -75,7 +84,8 @@ class Intake:
 
     def ingest(self, request: IngestBars, ctx: JobContext) -> dict[str, object]:
         """Fetch what is missing of the request from the providers it names; see `use_cases.fetch`."""
-        return Fetch(self._store, self._clock.now, self.providers.line(request.provider), request, ctx).run()
+        line = self.providers.line(request.provider, request.symbol)
+        return Fetch(self._store, self._clock.now, line, request, ctx).run()
 
     def import_files(self, request: ImportFiles, ctx: JobContext) -> dict[str, object]:
         """Check every file, then store every file: one that cannot be used stops the import before anything is stored.
