@@ -8,10 +8,12 @@ from typing import Annotated
 import numpy as np
 from fastapi import APIRouter, Depends, Query, Response
 
-from ingestion_service.schemas.bars import CandlesAnswer, Format, SymbolSummary
+from ingestion_service.domain.actions import Adjustment
+from ingestion_service.schemas.bars import BarsQuery, CandlesAnswer, Format, SymbolSummary
 from ingestion_service.schemas.times import Moment
 from ingestion_service.use_cases import Bars, SymbolCoverage
-from ingestion_service.use_cases.bars import Excerpt
+from ingestion_service.use_cases.bars import Excerpt, Past
+from ingestion_service.use_cases.series import Wanted
 from shared.contracts.candles import MAX_BARS
 from shared.contracts.identifiers import check_symbol
 from shared.web.pagination import Page, PageQuery
@@ -37,6 +39,12 @@ def show_coverage(bars: BarsDep, paging: PageQuery, sort: str = "symbol", search
     return paging.of(*bars.coverage(search=search, sort=sort, offset=paging.offset, limit=paging.per_page))
 
 
+@router.get("/as-of/{symbol}")
+def show_past(symbol: str, bars: BarsDep, at: Moment | None = None) -> Past:
+    """Show what was stored of a symbol at a past moment, and at which moments that changed."""
+    return bars.past(check_symbol(symbol), at)
+
+
 @router.get("/bars/{symbol}/lod")
 def show_candles(
     symbol: str,
@@ -44,11 +52,17 @@ def show_candles(
     start: Annotated[Moment | None, Query(alias="from")] = None,
     end: Annotated[Moment | None, Query(alias="to")] = None,
     limit: Annotated[int, Query(ge=1, le=MAX_BARS)] = MAX_BARS,
+    adjustment: Adjustment = Adjustment.RAW,
+    filled: bool = False,  # noqa: FBT001, FBT002 - a query parameter
+    as_of: Moment | None = None,
 ) -> CandlesAnswer:
     """Level of detail for charts; `from` and `to` as ISO 8601 or seconds since 1970."""
-    found = bars.candles(check_symbol(symbol), start, end, limit)
+    wanted = Wanted(
+        symbol=check_symbol(symbol), start=start, end=end, adjustment=adjustment, filled=filled, as_of=as_of
+    )
+    found = bars.candles(wanted, limit)
     return CandlesAnswer(
-        symbol=check_symbol(symbol),
+        symbol=wanted.symbol,
         time=(found.ts_us // 1_000_000).tolist(),
         open=found.open.tolist(),
         high=found.high.tolist(),
@@ -59,15 +73,9 @@ def show_candles(
 
 
 @router.get("/bars/{symbol}")
-def show_bars(
-    symbol: str,
-    bars: BarsDep,
-    start: Moment | None = None,
-    end: Moment | None = None,
-    limit: Annotated[int, Query(ge=1, le=5_000_000)] = 10_000,
-    format: Format = Format.JSON,  # noqa: A002 - the parameter's public name
-) -> Response:
-    return _written(bars.excerpt(check_symbol(symbol), start, end, limit), check_symbol(symbol), format)
+def show_bars(query: Annotated[BarsQuery, Query()], symbol: str, bars: BarsDep) -> Response:
+    wanted = query.wanted(check_symbol(symbol))
+    return _written(bars.excerpt(wanted, query.limit), wanted.symbol, query.format)
 
 
 def _written(excerpt: Excerpt, symbol: str, format_: Format) -> Response:
@@ -84,6 +92,9 @@ def _written(excerpt: Excerpt, symbol: str, format_: Format) -> Response:
     if format_ is Format.CSV:
         rows.write_csv(sink, datetime_format="%Y-%m-%dT%H:%M:%SZ")
         kind = "text/csv"
+    elif format_ is Format.ARROW:
+        rows.write_ipc_stream(sink)
+        kind = "application/vnd.apache.arrow.stream"
     else:
         rows.write_parquet(sink)
         kind = "application/vnd.apache.parquet"

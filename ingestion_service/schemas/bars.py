@@ -5,13 +5,38 @@ from __future__ import annotations
 from datetime import datetime
 from enum import StrEnum
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
+
+from ingestion_service.domain.actions import Adjustment
+from ingestion_service.domain.timeframes import Timeframe
+from ingestion_service.schemas.times import Moment
+from ingestion_service.use_cases.series import Wanted
 
 
 class Format(StrEnum):
     JSON = "json"
     CSV = "csv"
     PARQUET = "parquet"
+    #: Arrow's IPC stream
+    ARROW = "arrow"
+
+
+class BarsQuery(BaseModel):
+    """Which bars of a symbol, and in what form. A bar belongs to the span in which it begins."""
+
+    start: Moment | None = None
+    end: Moment | None = None
+    timeframe: Timeframe = Timeframe.M1
+    adjustment: Adjustment = Adjustment.RAW
+    #: also bars made up for gaps
+    filled: bool = False
+    #: as it was stored at this moment
+    as_of: Moment | None = None
+    limit: int = Field(default=10_000, ge=1, le=5_000_000)
+    format: Format = Format.JSON
+
+    def wanted(self, symbol: str) -> Wanted:
+        return Wanted(symbol=symbol, **self.model_dump(exclude={"limit", "format"}))
 
 
 class SymbolSummary(BaseModel):

@@ -9,13 +9,17 @@ from datetime import datetime, timedelta
 import polars as pl
 
 from ingestion_service.domain.coverage import Completeness, completeness
+from ingestion_service.domain.gaps import Missing, missing
 from ingestion_service.domain.spans import Answered, FailedAsk, Span
 from ingestion_service.domain.suspicion import REACH
 from ingestion_service.domain.validation import Screened
+from ingestion_service.store.actions import ActionStore
 from ingestion_service.store.asks import AskStore
 from ingestion_service.store.drift import DriftStore
+from ingestion_service.store.filled import FilledStore
 from ingestion_service.store.quarantine import QuarantineStore
 from shared.contracts.datasets import BARS_1M
+from shared.contracts.sessions import Int64Array
 from shared.storage.lake import Commit, Lake, PartitionInfo, Snapshot
 from shared.storage.postgres import Connection, Database
 
@@ -43,6 +47,9 @@ class Facts:
 
     sources: tuple[str, ...]
     completeness: Completeness
+    missing: Missing
+    #: int64 microseconds of every stored bar, ascending
+    ts_us: Int64Array
 
 
 class BarStore:
@@ -51,7 +58,9 @@ class BarStore:
         self.asks = AskStore(database)
         self.drift = DriftStore(database)
         self.quarantine = QuarantineStore(lake)
-        self._facts: dict[str, tuple[str, Facts]] = {}
+        self.filled = FilledStore(lake)
+        self.actions = ActionStore(lake)
+        self._facts: dict[str, tuple[object, Facts]] = {}
 
     def stocks(self, symbol: str | None = None) -> list[Stock]:
         """Return every symbol that has bars, in order of its name; opens no file."""
@@ -61,23 +70,36 @@ class BarStore:
             by_symbol.setdefault(file.partition_values["symbol"], []).append(file)
         return [_stock(name, files) for name, files in sorted(by_symbol.items())]
 
-    def snapshot(self, symbol: str, start: datetime | None, end: datetime | None) -> Snapshot:
-        return self._lake.snapshot(BARS_1M, start=start, end=end, symbol=symbol)
+    def snapshot(
+        self, symbol: str, start: datetime | None, end: datetime | None, as_of: datetime | None = None
+    ) -> Snapshot:
+        return self._lake.snapshot(BARS_1M, start=start, end=end, as_of=as_of, symbol=symbol)
+
+    def changes(self, symbol: str) -> list[datetime]:
+        """Return the moments at which the symbol's bars changed, newest first, back to the lake's last sweep."""
+        return self._lake.history(BARS_1M, symbol=symbol)
 
     def read(self, snapshot: Snapshot, columns: Sequence[str] | None = None) -> pl.DataFrame:
         return self._lake.read(snapshot, columns)
 
     def facts(self, symbol: str) -> Facts:
-        """Return what the symbol's bars tell; read once for each state of them. The symbol must have bars."""
-        snapshot = self.snapshot(symbol, None, None)
-        version, facts = self._facts.get(symbol, ("", None))
-        if facts is None or version != snapshot.version:
+        """Return what the symbol's bars tell, and what was answered of it; read once for each state of both.
+
+        The symbol must have bars.
+        """
+        snapshot, answered = self.snapshot(symbol, None, None), self.answered_spans(symbol)
+        state = (snapshot.version, tuple(answered))
+        known, facts = self._facts.get(symbol, (None, None))
+        if facts is None or known != state:
             bars = self._lake.read(snapshot, ["ts", "source"])
+            ts_us = bars["ts"].to_physical().to_numpy()
             facts = Facts(
                 sources=tuple(bars["source"].drop_nulls().unique().sort()),
-                completeness=completeness(bars["ts"].to_physical().to_numpy()),
+                completeness=completeness(ts_us),
+                missing=missing(symbol, ts_us, answered),
+                ts_us=ts_us,
             )
-            self._facts[symbol] = (snapshot.version, facts)
+            self._facts[symbol] = (state, facts)
         return facts
 
     def around(self, symbol: str, span: Span) -> pl.DataFrame:

@@ -33,6 +33,6 @@ class QuarantineStore:
         found = self._lake.snapshot(QUARANTINE) if symbol is None else self._lake.snapshot(QUARANTINE, symbol=symbol)
         return self._lake.read(found)
 
-    def version(self, symbol: str) -> str:
-        """Return what changes whenever the symbol's rows do."""
-        return self._lake.snapshot(QUARANTINE, symbol=symbol).version
+    def counts(self) -> dict[str, int]:
+        """Return how many rows each symbol has, as the manifest knows."""
+        return {file.partition_values["symbol"]: file.row_count for file in self._lake.partitions(QUARANTINE)}

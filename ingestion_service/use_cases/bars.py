@@ -7,7 +7,9 @@ from datetime import datetime
 
 import polars as pl
 
+from ingestion_service.domain.gaps import Why
 from ingestion_service.store.bars import BarStore, Stock
+from ingestion_service.use_cases.series import Reader, Wanted
 from shared.clock import Clock
 from shared.contracts.candles import MAX_BARS, Candles, condense
 from shared.errors import InvalidInput, NotFound
@@ -27,8 +29,16 @@ class SymbolCoverage:
     sources: list[str]
     sessions: int
     sessions_expected: int
+    #: expected minutes without a bar, and what they are: see domain/gaps.py
     missing_minutes: int
+    outage_minutes: int
+    silent_minutes: int
+    no_trade_minutes: int
     off_hours: int
+    #: bars made up for gaps, which only a read with filled=true shows
+    filled: int
+    #: rows that came in and were refused
+    quarantined: int
     #: how old the last bar is
     stale_seconds: float
 
@@ -42,11 +52,25 @@ class Excerpt:
     data_version: str
 
 
+@dataclass(frozen=True, kw_only=True)
+class Past:
+    """What was stored of a symbol at a moment. `changed`: when it changed, newest first, as far back as is known."""
+
+    symbol: str
+    at: datetime
+    rows: int
+    first: datetime | None
+    last: datetime | None
+    data_version: str
+    changed: list[datetime]
+
+
 class Bars:
     """Reads bars and says what is there."""
 
     def __init__(self, store: BarStore, clock: Clock) -> None:
         self._store = store
+        self._reader = Reader(store)
         self._clock = clock
 
     def stocks(self) -> list[Stock]:
@@ -70,27 +94,26 @@ class Bars:
             raise InvalidInput(f"sort {sort!r}: use one of {', '.join(_SORTS)}, with a - before it for descending")
         found = [stock for stock in self._store.stocks() if search.upper() in stock.symbol]
         found.sort(key=lambda stock: getattr(stock, key), reverse=sort.startswith("-"))
-        return [self._covered(stock) for stock in found[offset : offset + limit]], len(found)
+        filled, refused = self._store.filled.counts(), self._store.quarantine.counts()
+        return [self._covered(stock, filled, refused) for stock in found[offset : offset + limit]], len(found)
 
     def coverage_of(self, symbol: str) -> SymbolCoverage:
         """Return the coverage of one symbol. Raises NotFound when it has no bars."""
-        return self._covered(self.stock(symbol))
+        return self._covered(self.stock(symbol), self._store.filled.counts(), self._store.quarantine.counts())
 
-    def excerpt(self, symbol: str, start: datetime | None, end: datetime | None, limit: int) -> Excerpt:
-        """Return the first `limit` bars of [start, end). Raises NotFound when the symbol has no bars at all."""
-        self.stock(symbol)
-        snapshot = self._store.snapshot(symbol, start, end)
-        rows = self._store.read(snapshot)
-        return Excerpt(rows.head(limit), rows.height > limit, snapshot.version)
+    def excerpt(self, wanted: Wanted, limit: int) -> Excerpt:
+        """Return the first `limit` bars of what is wanted. Raises NotFound when the symbol has no bars at all."""
+        self._check_known(wanted)
+        series = self._reader.read(wanted)
+        return Excerpt(series.rows.head(limit), series.rows.height > limit, series.version)
 
-    def candles(self, symbol: str, start: datetime | None, end: datetime | None, wanted: int = MAX_BARS) -> Candles:
-        """Return at most `wanted` candles that together are the bars of [start, end).
+    def candles(self, wanted: Wanted, limit: int = MAX_BARS) -> Candles:
+        """Return at most `limit` candles that together are the wanted bars.
 
         Raises NotFound when the symbol has no bars at all.
         """
-        self.stock(symbol)
-        snapshot = self._store.snapshot(symbol, start, end)
-        rows = self._store.read(snapshot, ["ts", "open", "high", "low", "close", "volume"])
+        self._check_known(wanted)
+        rows = self._reader.read(wanted).rows
         return condense(
             Candles(
                 ts_us=rows["ts"].to_physical().to_numpy(),
@@ -100,11 +123,37 @@ class Bars:
                 close=rows["close"].to_numpy(),
                 volume=rows["volume"].fill_null(float("nan")).to_numpy(),
             ),
-            wanted,
+            limit,
         )
 
-    def _covered(self, stock: Stock) -> SymbolCoverage:
+    def past(self, symbol: str, at: datetime | None) -> Past:
+        """Return what was stored of `symbol` at a moment, the present when it is None.
+
+        Raises NotFound when the symbol has no bars now and no history either.
+        """
+        moments = self._store.changes(symbol)
+        if not moments:
+            raise NotFound(f"there are no bars of {symbol}, and none are remembered")
+        snapshot = self._store.snapshot(symbol, None, None, at)
+        bounds = [(file.min_ts, file.max_ts) for file in snapshot.files]
+        return Past(
+            symbol=symbol,
+            at=at or self._clock.now(),
+            rows=snapshot.rows,
+            first=min((first for first, _ in bounds if first), default=None),
+            last=max((last for _, last in bounds if last), default=None),
+            data_version=snapshot.version,
+            changed=moments,
+        )
+
+    def _check_known(self, wanted: Wanted) -> None:
+        names = [chapter.symbol for chapter in self._reader.names(wanted.symbol, wanted.as_of)]
+        if not any(self._store.stocks(name) for name in names):
+            raise NotFound(f"there are no bars of {wanted.symbol}: ingest or import them first")
+
+    def _covered(self, stock: Stock, filled: dict[str, int], refused: dict[str, int]) -> SymbolCoverage:
         facts = self._store.facts(stock.symbol)
+        counts = facts.missing.counts()
         return SymbolCoverage(
             symbol=stock.symbol,
             first=stock.first,
@@ -114,7 +163,12 @@ class Bars:
             sources=list(facts.sources),
             sessions=facts.completeness.sessions,
             sessions_expected=facts.completeness.sessions_expected,
-            missing_minutes=facts.completeness.missing_minutes,
+            missing_minutes=len(facts.missing.ts_us),
+            outage_minutes=counts.get(Why.OUTAGE, 0),
+            silent_minutes=counts.get(Why.SILENT, 0),
+            no_trade_minutes=counts.get(Why.NO_TRADE, 0),
             off_hours=facts.completeness.off_hours,
+            filled=filled.get(stock.symbol, 0),
+            quarantined=refused.get(stock.symbol, 0),
             stale_seconds=(self._clock.now() - stock.last).total_seconds(),
         )
