@@ -92,10 +92,10 @@ def test_checked_rows_are_compared(visit, example):
     page.keyboard.press("j")
     page.keyboard.press("x")
     ids = page.eval_on_selector_all("input[data-check]:checked", "boxes => boxes.map((box) => box.value)")
-    with page.expect_request(lambda request: "/compare" in request.url) as asked:
-        page.evaluate("document.querySelector('a[data-compare]').click()")
-    assert asked.value.url.endswith(f"ids={ids[0]}%2C{ids[1]}")
-    page.goto("about:blank")
+    # the example has no such page: what counts is where the link leads
+    page.route("**/compare?*", lambda route: route.fulfill(content_type="text/html", body="<title>compared</title>"))
+    page.evaluate("document.querySelector('a[data-compare]').click()")
+    page.wait_for_url(f"**/compare?ids={ids[0]}%2C{ids[1]}")
 
 
 def test_refused_form_keeps_what_was_typed_and_names_the_field(visit, example, check):
