@@ -12,6 +12,7 @@ from barsmith.children import ChildSpec
 from barsmith.environment import EXCHANGE, EXCHANGE_VARIABLE, addresses, exchange_address, one_worker
 from barsmith.house import SERVICES
 from barsmith.procfs import listener
+from shared.contracts.kinds import LASTING
 from shared.errors import Conflict
 
 
@@ -66,7 +67,19 @@ def plan(environment: Mapping[str, str], *, workers: int, port_offset: int) -> l
         )
         for number in range(1, workers + 1)
     ]
-    return [exchange, services, crew]
+    return [exchange, services, [*crew, *_lasting(environment)]]
+
+
+def _lasting(environment: Mapping[str, str]) -> list[ChildSpec]:
+    """Return one worker for each kind whose jobs hold a worker for hours: ordinary work never waits behind them."""
+    return [
+        ChildSpec(
+            name=f"worker-{kind.rpartition('.')[2].removesuffix('_agent')}",
+            argv=(sys.executable, "-m", "barsmith", "worker", "--kinds", kind),
+            environment=one_worker(environment),
+        )
+        for kind in sorted(LASTING)
+    ]
 
 
 def _exchange(environment: Mapping[str, str], port_offset: int) -> ChildSpec:

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 from ingestion_service.settings import IEX_CLOSED, Settings
+from ingestion_service.store.agents import AgentStore
 from ingestion_service.store.bars import BarStore
-from ingestion_service.store.offers import offers
+from ingestion_service.store.exchange_clock import provider_clock
+from ingestion_service.store.offers import offers, open_feed
 from ingestion_service.store.providers import Providers
-from ingestion_service.use_cases import Bars, Intake
+from ingestion_service.use_cases import Agents, Bars, Intake, Monitoring, Retention, Watchlist
+from ingestion_service.use_cases.agents import Work
+from ingestion_service.use_cases.backfill import Backfill
+from ingestion_service.use_cases.gap_agents import GapFiller, GapScanner
+from ingestion_service.use_cases.live import LiveUpdater
+from shared.contracts.kinds import JobKind
 from shared.jobs.resources import Resources, open_resources
 
 _log = logging.getLogger(__name__)
@@ -38,30 +46,28 @@ def assemble(settings: Settings) -> Iterator[Wired]:
         providers = Providers(offers(settings, resources.clock), settings.chain)
         if settings.iex_token.get_secret_value():
             _log.warning("a setting that has no use any more", extra={"action": "iex_closed", "detail": IEX_CLOSED})
+        queue, lake, clock = resources.queue, resources.lake, resources.clock
+        intake = Intake(store, queue, clock, providers)
+        agent_store = AgentStore(resources.database)
+        agents = Agents(agent_store, queue, clock)
+        retention = Retention(agent_store, lake, queue, clock)
+        scanner = GapScanner(store)
+        live = LiveUpdater(
+            store, queue, clock, providers, partial(open_feed, settings), partial(provider_clock, settings, clock)
+        )
         yield Wired(
             resources=resources,
-            bars=Bars(store, resources.clock),
-            intake=Intake(store, resources.queue, resources.clock, providers),
+            bars=Bars(store, clock),
+            intake=intake,
+            agents=agents,
+            watchlist=Watchlist(agent_store, store, intake, clock),
+            retention=retention,
+            monitoring=Monitoring(agents, agent_store, store, lake, settings.lake_root, clock),
+            works={
+                JobKind.BACKFILL_AGENT: Backfill(store, intake, clock).run,
+                JobKind.LIVE_AGENT: live.run,
+                JobKind.SCAN_AGENT: scanner.run,
+                JobKind.FILL_AGENT: GapFiller(scanner, intake, clock).run,
+                JobKind.RETENTION_AGENT: retention.run,
+            },
         )
-
-
-def _open_feed(settings: Settings, symbols: Sequence[str]) -> LiveFeed | None:
-    """Open the stream of whoever answers at ALPACA_API_BASE_URL; None where the chain does not ask it, or no key is."""
-    key_id, secret_key = settings.alpaca_keys
-    if settings.alpaca_provider not in settings.chain or not key_id:
-        return None
-    from ingestion_service.store.alpaca_stream import AlpacaStream
-
-    return AlpacaStream(
-        name=settings.alpaca_provider,
-        base_url=settings.alpaca_base_url,
-        key_id=key_id,
-        secret_key=secret_key,
-        feed=settings.alpaca_feed,
-        symbols=symbols,
-    )
-
-
-def _provider_clock(settings: Settings, machine: Clock) -> Clock:
-    """Return the time of the market: the machine's, but on the simulated exchange its own."""
-    return ask_clock(settings.alpaca_base_url, machine) if settings.chain == (SIMULATED,) else machine

@@ -7,14 +7,14 @@ from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING
 
-from shared.contracts.kinds import JobKind
+from shared.contracts.kinds import LASTING, JobKind
 
 if TYPE_CHECKING:
     from shared.jobs.context import Handler
     from shared.settings import ServiceSettings
 
 LOADERS: dict[str, str] = dict.fromkeys(
-    (JobKind.INGEST_BARS, JobKind.IMPORT_FILES), "ingestion_service.worker:handlers"
+    (kind for kind in JobKind if kind.schema == "ingestion"), "ingestion_service.worker:handlers"
 )
 
 
@@ -29,15 +29,17 @@ def handlers(settings: ServiceSettings) -> Iterator[Mapping[JobKind, Handler]]:
         yield {
             JobKind.INGEST_BARS: partial(jobs.ingest_bars, wired.intake),
             JobKind.IMPORT_FILES: partial(jobs.import_files, wired.intake),
+            **{kind: partial(jobs.run_agent, wired.agents, work) for kind, work in wired.works.items()},
         }
 
 
 def main() -> None:
-    """Work until told to stop."""
+    """Work until told to stop; what holds a worker for hours is for `barsmith worker --kinds`."""
     from ingestion_service.settings import Settings
     from shared.jobs.worker import run_worker
 
-    run_worker(Settings(), LOADERS)  # pyright: ignore[reportCallIssue] - read from the environment
+    ordinary = {kind: target for kind, target in LOADERS.items() if kind not in LASTING}
+    run_worker(Settings(), ordinary)  # pyright: ignore[reportCallIssue] - read from the environment
 
 
 if __name__ == "__main__":

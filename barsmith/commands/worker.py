@@ -6,7 +6,7 @@ import click
 
 
 @click.command()
-@click.option("--kinds", metavar="KIND,...", help="Job kinds to take, e.g. training.train; all by default.")
+@click.option("--kinds", metavar="KIND,...", help="Job kinds to take; all but ingestion.live_agent by default.")
 @click.option("--server", metavar="URL", help="Orchestrator to take jobs from over HTTP instead of the database.")
 @click.option(
     "--token", envvar="BARSMITH_WORKER_TOKEN", help="Worker token for --server.  [env: BARSMITH_WORKER_TOKEN]"
@@ -17,17 +17,20 @@ def worker(kinds: str | None, server: str | None, token: str | None, worker_id: 
 
     It computes beside the data, so it needs DATABASE_URL and the same lake (BARSMITH_HOME or BARSMITH_LAKE_URL) as the
     services, and the services' addresses (BARSMITH_<NAME>_URL); with --server only the queue is reached over HTTP.
+    The live updater holds a worker for a whole session, so only a worker that is told to takes it.
 
     \b
     Example:
       barsmith worker --kinds training.train,training.predict
+      barsmith worker --kinds ingestion.live_agent
       barsmith worker --server http://10.0.0.5:8400 --token "$TOKEN"
     """
     from barsmith.house import loaders
+    from shared.contracts.kinds import LASTING
     from shared.errors import InvalidInput
 
     known = loaders()
-    chosen = [kind.strip() for kind in kinds.split(",")] if kinds else list(known)
+    chosen = [kind.strip() for kind in kinds.split(",")] if kinds else [kind for kind in known if kind not in LASTING]
     if unknown := [kind for kind in chosen if kind not in known]:
         raise InvalidInput(f"unknown job kind {unknown[0]!r}: choose from {', '.join(sorted(known))}")
     if server and not token:

@@ -64,9 +64,10 @@ class LiveFeed(Protocol):
 
 
 def raw_frames(bars: list[LiveBar]) -> dict[str, pl.DataFrame]:
-    """Return the bars by symbol in RAW_SCHEMA, in the order they came, for `validation.screen` to check."""
+    """Return the bars by symbol in RAW_SCHEMA for `validation.screen`; of a minute said twice, the last counts."""
+    newest = {(bar.symbol, bar.ts): bar for bar in bars}
     by_symbol: dict[str, list[LiveBar]] = {}
-    for bar in bars:
+    for bar in newest.values():
         by_symbol.setdefault(bar.symbol, []).append(bar)
     return {
         symbol: pl.DataFrame(

@@ -2,6 +2,13 @@
 
 from fastapi import APIRouter
 
-from ingestion_service.routes import bars, intake
+from ingestion_service.routes import agents, bars, intake, monitoring, providers, watchlist
 
-ROUTERS: tuple[APIRouter, ...] = (intake.router, bars.router)
+ROUTERS: tuple[APIRouter, ...] = (
+    intake.router,
+    providers.router,
+    bars.router,
+    agents.router,
+    watchlist.router,
+    monitoring.router,
+)

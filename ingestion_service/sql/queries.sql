@@ -83,3 +83,89 @@ set rows_seen = known.rows_seen + excluded.rows_seen, example = excluded.example
 select provider, field, kind, type, expected, example, rows_seen, first_seen, last_seen
 from ingestion.drift
 order by last_seen desc, provider, field, kind, type;
+
+-- name: watched
+-- The watchlist.
+select symbol, since, live, added_at from ingestion.watched order by symbol;
+
+-- name: watch
+-- Put a symbol on the watchlist; one that is there gets the new wishes, and never a later first day.
+insert into ingestion.watched as w (symbol, since, live) values (%(symbol)s, %(since)s, %(live)s)
+on conflict (symbol) do update set since = least(w.since, excluded.since), live = excluded.live;
+
+-- name: unwatch
+-- Take a symbol off the watchlist.
+delete from ingestion.watched where symbol = %(symbol)s;
+
+-- name: universes
+-- Every named list of symbols.
+select name, symbols, changed_at from ingestion.universe order by name;
+
+-- name: save_universe
+-- Set a named list of symbols.
+insert into ingestion.universe (name, symbols) values (%(name)s, %(symbols)s)
+on conflict (name) do update set symbols = excluded.symbols, changed_at = now();
+
+-- name: drop_universe
+-- Forget a named list of symbols.
+delete from ingestion.universe where name = %(name)s;
+
+-- name: agents
+-- Every agent that was ever started.
+select
+    name, wanted, options, heartbeat_at, note, alert, alert_since, runs, last_ended_at, last_result,
+    extract(epoch from clock_timestamp() - heartbeat_at)::float8 as heartbeat_age_s
+from ingestion.agent;
+
+-- name: want_agent
+-- Say what an agent is to do; options of null stay as they are. An alert ends when somebody steps in.
+insert into ingestion.agent as a (name, wanted, options)
+values (%(name)s, %(wanted)s, coalesce(%(options)s::jsonb, '{}'))
+on conflict (name) do update
+set wanted = excluded.wanted, options = coalesce(%(options)s::jsonb, a.options), alert = null, alert_since = null,
+    changed_at = now();
+
+-- name: set_agent_options
+-- Change an agent's options and nothing else.
+insert into ingestion.agent (name, options) values (%(name)s, %(options)s)
+on conflict (name) do update set options = excluded.options, changed_at = now();
+
+-- name: agent_options
+-- An agent's options.
+select options from ingestion.agent where name = %(name)s;
+
+-- name: agent_beat
+-- A run lives: note what it does; what the agent is wanted to do.
+update ingestion.agent set heartbeat_at = clock_timestamp(), note = %(note)s where name = %(name)s returning wanted;
+
+-- name: agent_alert
+-- Something is wrong with an agent, or (null) nothing is any more; since when stays while it is wrong.
+update ingestion.agent
+set
+    alert = %(alert)s::text,
+    alert_since = case when %(alert)s::text is null then null else coalesce(alert_since, clock_timestamp()) end
+where name = %(name)s;
+
+-- name: note_trouble
+-- Count an error of a class in this hour.
+insert into ingestion.trouble as t (hour, agent, kind, example)
+values (date_trunc('hour', clock_timestamp()), %(agent)s, %(kind)s, %(example)s)
+on conflict (hour, agent, kind) do update
+set count = t.count + 1, last_at = clock_timestamp(), example = excluded.example;
+
+-- name: forget_trouble
+-- Errors older than a week are forgotten.
+delete from ingestion.trouble where hour < clock_timestamp() - interval '7 days';
+
+-- name: troubles
+-- Errors by agent and class: in the last hour, day and week.
+select
+    agent, kind,
+    coalesce(sum(count) filter (where last_at > clock_timestamp() - interval '1 hour'), 0)::bigint as last_hour,
+    coalesce(sum(count) filter (where hour > clock_timestamp() - interval '1 day'), 0)::bigint as last_day,
+    sum(count)::bigint as last_week,
+    max(last_at) as last_at,
+    (array_agg(example order by last_at desc))[1] as example
+from ingestion.trouble
+group by agent, kind
+order by max(last_at) desc;

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 
+from ingestion_service.domain.live import LiveFeed
 from ingestion_service.domain.sources import MarketDataSource
 from ingestion_service.settings import ALPACA, DATA_HOST, IEX_CLOSED, SIMULATED, Settings
 from ingestion_service.store.patience import Patience
@@ -33,6 +35,23 @@ def offers(settings: Settings, clock: Clock) -> dict[str, Offer]:
         ),
         "iex": Offer(open=partial(_open_alpaca, settings, clock), lacks=IEX_CLOSED),
     }
+
+
+def open_feed(settings: Settings, symbols: Sequence[str]) -> LiveFeed | None:
+    """Open the stream of whoever answers at ALPACA_API_BASE_URL; None where the chain does not ask it, or no key is."""
+    key_id, secret_key = settings.alpaca_keys
+    if settings.alpaca_provider not in settings.chain or not key_id:
+        return None
+    from ingestion_service.store.alpaca_stream import AlpacaStream
+
+    return AlpacaStream(
+        name=settings.alpaca_provider,
+        base_url=settings.alpaca_base_url,
+        key_id=key_id,
+        secret_key=secret_key,
+        feed=settings.alpaca_feed,
+        symbols=symbols,
+    )
 
 
 def _open_alpaca(settings: Settings, clock: Clock) -> MarketDataSource:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 import psycopg
@@ -39,6 +40,8 @@ from shared.storage.postgres import Connection, Database
 from shared.storage.queries import Queries
 
 LARGEST_CLAIM = 100
+#: jobs deleted in one transaction
+_FORGET_AT_ONCE = 5_000
 
 
 @dataclass
@@ -125,6 +128,29 @@ class Queue:
         if before in (JobState.COMPLETED, JobState.FAILED):
             raise Conflict(f"job {job_id} is {before}: only pending and running jobs can be cancelled")
         return job
+
+    def live(self, unique_key: str) -> Job | None:
+        """Return the job of a unique key that has not ended."""
+        with self.database.transaction() as conn:
+            return self._queries.row(conn, "live", Job, unique_key=unique_key)
+
+    def forgettable(self, before: datetime) -> int:
+        """Count the jobs that ended before a moment."""
+        with self.database.transaction() as conn:
+            return self._queries.value(conn, "count_forgettable", before=before)
+
+    def forget(self, before: datetime) -> int:
+        """Delete the jobs that ended before a moment, and their history; return how many.
+
+        Those of a group that goes on stay: its continuation may still ask for them.
+        """
+        gone = 0
+        while True:
+            with self.database.transaction() as conn:
+                some = self._queries.value(conn, "forget", before=before, limit=_FORGET_AT_ONCE)
+            gone += some
+            if some < _FORGET_AT_ONCE:
+                return gone
 
     def attempts(self, job_id: int) -> list[Attempt]:
         """Return the attempts at a job that have ended, oldest first."""

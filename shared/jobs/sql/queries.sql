@@ -150,3 +150,38 @@ left join lateral (
     where state = 'RUNNING' and worker_id = w.id order by progress desc, id limit 1
 ) as j on true
 order by w.id;
+
+-- name: live
+-- The job of a unique key that has not ended.
+select
+    id, kind, payload, priority, run_after, state, attempt, max_attempts, max_runtime, worker_id, progress, note,
+    result, error, group_id, unique_key, created_at, started_at, finished_at
+from jobs.job where unique_key = %(unique_key)s and state in ('PENDING', 'RUNNING');
+
+-- name: count_forgettable
+-- Ended jobs before a moment.
+select count(*) as jobs from jobs.job
+where state in ('COMPLETED', 'FAILED', 'CANCELLED') and finished_at < %(before)s;
+
+-- name: forget
+-- Delete some ended jobs before a moment with their history, but none of a group that goes on; how many.
+with old as (
+    select j.id from jobs.job as j
+    where
+        j.state in ('COMPLETED', 'FAILED', 'CANCELLED') and j.finished_at < %(before)s
+        and not exists (
+            select from jobs.membership as m
+            join jobs.job_group as g on g.id = m.group_id
+            left join jobs.job as c on c.id = g.continuation_job_id
+            where m.job_id = j.id and (g.open > 0 or c.state in ('PENDING', 'RUNNING'))
+        )
+    order by j.id limit %(limit)s for update skip locked
+),
+
+memberships as (delete from jobs.membership where job_id in (select id from old)),
+
+attempts as (delete from jobs.job_attempt where job_id in (select id from old)),
+
+gone as (delete from jobs.job where id in (select id from old) returning id)
+
+select count(*) as jobs from gone;

@@ -5,6 +5,6 @@ manifest for exact files. Nothing is ever replaced in place, and nobody lists fo
 """
 
 from shared.storage.lake.lake import Lake, migrate_lake
-from shared.storage.lake.model import Commit, PartitionInfo, Snapshot, SweepReport
+from shared.storage.lake.model import Commit, PartitionInfo, Snapshot, SweepReport, Usage
 
-__all__ = ["Commit", "Lake", "PartitionInfo", "Snapshot", "SweepReport", "migrate_lake"]
+__all__ = ["Commit", "Lake", "PartitionInfo", "Snapshot", "SweepReport", "Usage", "migrate_lake"]

@@ -16,7 +16,7 @@ from shared.errors import Conflict, InvalidInput
 from shared.storage.lake import frames
 from shared.storage.lake.files import open_files
 from shared.storage.lake.manifest import Manifest, Outdated
-from shared.storage.lake.model import Commit, NewFile, PartitionInfo, Snapshot, SweepReport
+from shared.storage.lake.model import Commit, NewFile, PartitionInfo, Snapshot, SweepReport, Usage
 from shared.storage.lake.parquet import encode
 from shared.storage.migrate import migrate
 from shared.storage.postgres import Connection, Database
@@ -157,14 +157,16 @@ class Lake:
         """Return what the manifest knows of each live partition, in the order of their values. Opens no file."""
         return self._manifest.find(dataset, partition)
 
+    def usage(self, grace: timedelta = timedelta()) -> list[Usage]:
+        """Return what each dataset takes on the disk, and how much of it a sweep with `grace` would free at most."""
+        return self._manifest.usage(self._clock.now() - grace)
+
     def sweep(self, grace: timedelta) -> SweepReport:
         """Remove files superseded longer than `grace` ago, and files as old that no commit ever named.
 
         `grace` must be longer than any read and any write take. Writes that go on meanwhile are safe: a commit
-        looks whether its files are there, and writes them again if not.
-
-        Raises Conflict, having removed nothing, when another database's lake writes to the same root: its files
-        would look like orphans from here.
+        looks whether its files are there, and writes them again if not. Raises Conflict, having removed nothing,
+        when another database's lake writes to the same root: its files would look like orphans from here.
         """
         before = self._clock.now() - grace
         found = {path: (written, size) for path, written, size in self.files.all()}

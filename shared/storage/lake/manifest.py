@@ -14,7 +14,7 @@ from shared.clock import Clock
 from shared.contracts.datasets import Dataset
 from shared.errors import InvalidInput
 from shared.storage.lake.frames import partition_path
-from shared.storage.lake.model import NewFile, PartitionInfo
+from shared.storage.lake.model import NewFile, PartitionInfo, Usage
 from shared.storage.postgres import Connection, Database
 from shared.storage.queries import Queries
 
@@ -154,6 +154,11 @@ class Manifest:
             values = {name: value for name, value in vars(file).items() if name != "replaces"}
             self._queries.run(conn, "add_file", dataset=dataset.name, now=now, **values)
         return now
+
+    def usage(self, before: datetime) -> list[Usage]:
+        """Return what each dataset takes."""
+        with self._database.transaction() as conn:
+            return self._queries.rows(conn, "usage", Usage, before=before)
 
     @contextmanager
     def sweeping(self, before: datetime) -> Iterator[tuple[set[str], set[str]]]:

@@ -92,3 +92,17 @@ class SweepReport:
     superseded: int
     orphans: int
     bytes: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Usage:
+    """What a dataset takes on the disk. `old_*`: of what was superseded, the part before the asked moment."""
+
+    dataset: str
+    files: int
+    rows: int
+    bytes: int
+    superseded_files: int
+    superseded_bytes: int
+    old_files: int
+    old_bytes: int

@@ -88,3 +88,18 @@ select dataset, partition, content_hash from lake.file;
 -- name: lake_id
 -- The id that the files' root carries too.
 select id::text from lake.identity;
+
+-- name: usage
+-- Files, rows and bytes of each dataset: live ones, and superseded ones that were not swept yet.
+select
+    dataset,
+    count(*) filter (where superseded_at is null) as files,
+    coalesce(sum(row_count) filter (where superseded_at is null), 0)::bigint as rows,
+    coalesce(sum(byte_count) filter (where superseded_at is null), 0)::bigint as bytes,
+    count(*) filter (where superseded_at is not null) as superseded_files,
+    coalesce(sum(byte_count) filter (where superseded_at is not null), 0)::bigint as superseded_bytes,
+    count(*) filter (where superseded_at <= %(before)s) as old_files,
+    coalesce(sum(byte_count) filter (where superseded_at <= %(before)s), 0)::bigint as old_bytes
+from lake.file
+group by dataset
+order by dataset;

@@ -57,7 +57,7 @@ def test_workers_are_stopped_before_services_and_services_before_the_exchange():
     assert [[spec.name for spec in group] for group in groups] == [
         ["exchange"],
         list(SERVICE_PORTS),
-        ["worker-1", "worker-2", "worker-3"],
+        ["worker-1", "worker-2", "worker-3", "worker-live"],
     ]
 
 

@@ -1,0 +1,70 @@
+"""The backfill agent: what the watchlist lacks, by symbol and month."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ingestion_service.domain.requests import IngestBars
+from ingestion_service.domain.sources import Refused
+from ingestion_service.domain.spans import Span, by_month
+from ingestion_service.store.bars import BarStore
+from ingestion_service.use_cases.agents import Ended, Run
+from ingestion_service.use_cases.intake import Intake
+from shared.clock import Clock
+from shared.contracts.messages import midnight
+from shared.errors import InvalidInput, NotFound, Unavailable
+
+#: So many chunks in a row that got no answer end the run: its next try comes after a pause.
+_PATIENCE = 3
+
+
+@dataclass(frozen=True)
+class Backfill:
+    """Asks for each month of each watched symbol that has not been answered; a month is one chunk."""
+
+    store: BarStore
+    intake: Intake
+    clock: Clock
+
+    def run(self, run: Run) -> Ended:
+        """Fetch what is missing. Halted or killed, the next run goes on with the chunk this one had not finished.
+
+        Raises Refused when the credentials are, Unavailable when providers do not answer at all.
+        """
+        chunks = self._chunks(run)
+        new_rows, failed, in_a_row = 0, dict[str, str](), 0
+        for done, (symbol, month) in enumerate(chunks):
+            if not run.goes_on(done / len(chunks), f"{symbol} {month.month}: chunk {done + 1:,} of {len(chunks):,}"):
+                return self._ended(done, len(chunks), new_rows, failed)
+            try:
+                new_rows += self._take(symbol, month, run)
+                in_a_row = 0
+            except Refused:
+                raise
+            except (InvalidInput, NotFound, Unavailable) as error:
+                run.met(error)
+                failed[symbol] = str(error)[:200]
+                in_a_row = in_a_row + 1 if isinstance(error, Unavailable) else 0
+                if in_a_row >= _PATIENCE:
+                    raise
+        return self._ended(len(chunks), len(chunks), new_rows, failed)
+
+    def _chunks(self, run: Run) -> list[tuple[str, Span]]:
+        now = self.clock.now().replace(second=0, microsecond=0)
+        chain = self.intake.provider
+        return [
+            (one.symbol, month)
+            for one in run.store.watched()
+            if midnight(one.since) < now
+            for names in [self.intake.providers.line(chain, one.symbol).names]
+            for month in by_month(self.store.asks.missing_spans(one.symbol, names, Span(midnight(one.since), now)))
+        ]
+
+    def _take(self, symbol: str, month: Span, run: Run) -> int:
+        request = IngestBars(symbol=symbol, start=month.start, end=month.end, provider=self.intake.provider)
+        done = self.intake.ingest(request, run.quietly())
+        rows = done["new_rows"]
+        return rows if isinstance(rows, int) else 0
+
+    def _ended(self, done: int, chunks: int, new_rows: int, failed: dict[str, str]) -> Ended:
+        return Ended({"chunks": chunks, "done": done, "new_rows": new_rows, "failed": failed})

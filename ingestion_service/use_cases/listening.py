@@ -1,0 +1,182 @@
+"""Listening through one trading window: what the stream says is stored, what it misses is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from ingestion_service.domain.agents import LiveOptions
+from ingestion_service.domain.live import Dropped, FeedEvent, LiveBar, LiveFeed, Refused, Subscribed, raw_frames
+from ingestion_service.domain.spans import span_of
+from ingestion_service.domain.symbols import crypto_pair, is_index
+from ingestion_service.domain.validation import screen
+from ingestion_service.domain.windows import Window
+from ingestion_service.store.bars import BarStore
+from ingestion_service.use_cases.agents import Run
+from ingestion_service.use_cases.catching_up import CatchingUp
+from shared.clock import Clock
+from shared.errors import InvalidInput, Unavailable
+
+_MINUTE = timedelta(minutes=1)
+#: Seconds until a stream that refused us is tried again, and until the watchlist is read anew.
+_REOPEN_S, _REREAD_S = 300.0, 10.0
+#: Seconds to wait for the stream's next word.
+_PATIENCE_S = 0.2
+
+#: A feed of these symbols; None where the provider has no stream.
+OpenFeed = Callable[[Sequence[str]], LiveFeed | None]
+
+
+@dataclass
+class Listening:
+    """`clock` is the provider's time, `machine` ours."""
+
+    run: Run
+    options: LiveOptions
+    window: Window
+    store: BarStore
+    catching_up: CatchingUp
+    open_feed: OpenFeed
+    machine: Clock
+    clock: Clock
+    feed: LiveFeed | None = None
+    symbols: list[str] = field(default_factory=list[str])
+    #: what came and is not stored yet
+    held: list[LiveBar] = field(default_factory=list[LiveBar])
+    connected: bool = False
+    refused: str | None = None
+    alert: str | None = None
+    received: int = 0
+    stored: int = 0
+    drops: int = 0
+    _stored_at: float = float("-inf")
+    _reread_at: float = float("-inf")
+    _reopen_at: float = float("-inf")
+
+    def through(self) -> dict[str, object]:
+        """Listen until the window ends or the agent is halted; return what came."""
+        self.run.store.alert(self.run.name, None)
+        try:
+            if self._listened():
+                self.catching_up.ask_for_all(self.symbols, self.clock.now())
+        finally:
+            if self.feed is not None:
+                self.feed.close()
+        return {
+            "session": f"{self.window.opens:%Y-%m-%d}",
+            "symbols": len(self.symbols),
+            "received": self.received,
+            "stored": self.stored,
+            "drops": self.drops,
+        }
+
+    def _listened(self) -> bool:
+        """Listen; return whether the window ended, rather than that the agent was halted."""
+        while (now := self.clock.now()) < self.window.ends:
+            if not self.run.goes_on(self.window.passed(now), self._note(now)):
+                self._store()
+                return False
+            self._follow_the_watchlist()
+            for event in self._next_events():
+                self._heed(event)
+            if self.held and self.machine.monotonic() - self._stored_at >= self.options.store_seconds:
+                self._store()
+            for symbol in self.symbols:
+                self.catching_up.lagging(symbol, now, self.speed, streamed=self.connected and _streamed(symbol))
+            self.catching_up.ask(now)
+            self._mind_the_silence()
+        self._store()
+        return True
+
+    @property
+    def speed(self) -> float:
+        """How fast the provider's time runs: a replay's may be faster than ours."""
+        return float(getattr(self.clock, "speed", 1.0))
+
+    def _follow_the_watchlist(self) -> None:
+        now = self.machine.monotonic()
+        if now - self._reread_at >= _REREAD_S:
+            self._reread_at = now
+            wanted = [one.symbol for one in self.run.store.watched() if one.live]
+            for symbol in wanted:
+                if symbol not in self.symbols:
+                    self.catching_up.begin(symbol, self.clock.now())
+            if wanted != self.symbols:
+                self.symbols, self._reopen_at = wanted, float("-inf")
+                self.catching_up.forget_all_but(wanted)
+                self._leave()
+        streamed = [symbol for symbol in self.symbols if _streamed(symbol)]
+        if self.feed is None and streamed and now >= self._reopen_at:
+            self._reopen_at = now + _REOPEN_S
+            self.feed = self.open_feed(streamed)
+
+    def _next_events(self) -> list[FeedEvent]:
+        if self.feed is not None:
+            return self.feed.take(_PATIENCE_S)
+        self.run.wait(_PATIENCE_S)
+        return []
+
+    def _heed(self, event: FeedEvent) -> None:
+        if isinstance(event, LiveBar):
+            self.received += 1
+            self.held.append(event)
+            self.catching_up.heard(event.symbol, event.ts)
+        elif isinstance(event, Subscribed):
+            self.connected, self.refused = True, None
+            for symbol in self.symbols:
+                self.catching_up.subscribed(symbol)
+        elif isinstance(event, Dropped):
+            self.drops += self.connected
+            self.connected = False
+            self.run.met(Unavailable(f"stream: {event.reason}"))
+        elif isinstance(event, Refused):
+            self.refused, self._reopen_at = event.reason, self.machine.monotonic() + _REOPEN_S
+            self.run.met(InvalidInput(event.reason))
+            self._leave()
+
+    def _leave(self) -> None:
+        self.connected = False
+        if self.feed is not None:
+            self._store()
+            self.feed.close()
+            self.feed = None
+
+    def _store(self) -> None:
+        """Store what the stream brought since the last time, each symbol's bars in one commit."""
+        self._stored_at = self.machine.monotonic()
+        if self.feed is None:
+            return
+        for symbol, raw in raw_frames(self.held).items():
+            screened = screen(raw, symbol, self.feed.name, self.store.around(symbol, span_of(raw["ts"])))
+            self.store.save(screened, symbol, self.feed.name, [], self.machine.now(), self.run.ctx.still_mine)
+            self.stored += screened.bars.height
+        self.held = []
+
+    def _mind_the_silence(self) -> None:
+        """Raise an alert while bars should come and do not."""
+        now, text = self.clock.now(), self.refused
+        last = max((self.catching_up.newest.get(symbol, self.window.begins) for symbol in self.symbols), default=now)
+        since = max(self.window.opens, last + _MINUTE)
+        if text is None and self.window.in_session(now) and now - since > self._patience:
+            state = "connected and mute" if self.connected else "not connected"
+            text = f"no bar since {since:%Y-%m-%d %H:%M} UTC, in session; the stream is {state}"
+        if text != self.alert:
+            self.alert = text
+            self.run.store.alert(self.run.name, text)
+
+    @property
+    def _patience(self) -> timedelta:
+        return timedelta(minutes=self.options.alert_minutes)
+
+    def _note(self, now: datetime) -> str:
+        state = "live" if self.connected else ("polling" if self.feed is None else "connecting")
+        return (
+            f"{state} {now:%Y-%m-%d %H:%M} UTC: {self.received:,} bars of {len(self.symbols)} symbols, "
+            f"{self.drops} drops"
+        )
+
+
+def _streamed(symbol: str) -> bool:
+    """Whether the stock stream has it: indices and coins come over REST."""
+    return not is_index(symbol) and crypto_pair(symbol) is None

@@ -1,0 +1,96 @@
+"""How ingestion is doing: agents, errors, how far symbols lag, and what the disk holds."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from ingestion_service.domain.windows import minutes_behind
+from ingestion_service.store.agents import AgentStore, Trouble
+from ingestion_service.store.bars import BarStore
+from ingestion_service.use_cases.agents import Agents, AgentState
+from shared.clock import Clock
+from shared.storage.lake import Lake, Usage
+
+
+@dataclass(frozen=True, kw_only=True)
+class Staleness:
+    """How old a symbol's newest bar is; `minutes_behind` counts regular minutes that ended since."""
+
+    symbol: str
+    last: datetime
+    age_s: float
+    minutes_behind: int
+    watched: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Disk:
+    """Bytes of the disk that the lake is on; None where the lake is not a folder of this machine."""
+
+    free: int | None
+    total: int | None
+    datasets: list[Usage]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Overview:
+    agents: list[AgentState]
+    errors: list[Trouble]
+    staleness: list[Staleness]
+    disk: Disk
+
+
+class Monitoring:
+    def __init__(
+        self, agents: Agents, store: AgentStore, bars: BarStore, lake: Lake, lake_root: str, clock: Clock
+    ) -> None:
+        self._agents = agents
+        self._store = store
+        self._bars = bars
+        self._lake = lake
+        self._root = lake_root
+        self._clock = clock
+
+    def overview(self) -> Overview:
+        return Overview(
+            agents=self._agents.all(),
+            errors=self._store.troubles(),
+            staleness=self.staleness(),
+            disk=self.disk(),
+        )
+
+    def staleness(self) -> list[Staleness]:
+        """Return every stored symbol, the one that lags most first, those that are watched before the others."""
+        now = self._clock.now()
+        watched = {one.symbol for one in self._store.watched()}
+        behind: dict[datetime, int] = {}
+        for stock in (stocks := self._bars.stocks()):
+            if stock.last not in behind:
+                behind[stock.last] = minutes_behind(stock.last, now)
+        rows = [
+            Staleness(
+                symbol=stock.symbol,
+                last=stock.last,
+                age_s=(now - stock.last).total_seconds(),
+                minutes_behind=behind[stock.last],
+                watched=stock.symbol in watched,
+            )
+            for stock in stocks
+        ]
+        return sorted(rows, key=lambda row: (not row.watched, -row.age_s, row.symbol))
+
+    def errors(self) -> list[Trouble]:
+        return self._store.troubles()
+
+    def agents(self) -> list[AgentState]:
+        return self._agents.all()
+
+    def disk(self) -> Disk:
+        folder = Path(self._root)
+        usage = shutil.disk_usage(folder) if folder.is_dir() else None
+        return Disk(
+            free=usage.free if usage else None, total=usage.total if usage else None, datasets=self._lake.usage()
+        )

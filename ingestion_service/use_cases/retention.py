@@ -1,0 +1,108 @@
+"""The retention agent, and what its rules would remove."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from ingestion_service.domain.agents import RetentionRules
+from ingestion_service.store.agents import AgentStore
+from ingestion_service.use_cases.agents import Ended, Run
+from shared.clock import Clock
+from shared.contracts.datasets import ALL_DATASETS, Dataset
+from shared.errors import InvalidInput
+from shared.jobs.queue import Queue
+from shared.storage.lake import Lake, PartitionInfo
+
+#: The datasets that rules may name: those this service writes, of which it knows what they are for.
+OWN = {dataset.name: dataset for dataset in ALL_DATASETS if dataset.writer == "ingestion" and "ts" in dataset.schema}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Going:
+    """What a rule removes: so many things and bytes. `bytes` of what the database holds are not counted."""
+
+    rule: str
+    what: str
+    count: int
+    bytes: int
+
+
+class Retention:
+    """Removes nothing that no rule names. Whole months only: a month with one row to keep is kept."""
+
+    def __init__(self, store: AgentStore, lake: Lake, queue: Queue, clock: Clock) -> None:
+        self._store = store
+        self._lake = lake
+        self._queue = queue
+        self._clock = clock
+
+    def rules(self) -> RetentionRules:
+        return RetentionRules.model_validate(self._store.options("retention"))
+
+    def set_rules(self, rules: RetentionRules) -> None:
+        """Keep the rules for the agent's next run. Raises InvalidInput for a dataset they may not name."""
+        for name in rules.datasets:
+            if name not in OWN:
+                raise InvalidInput(f"there is no rule for dataset {name!r}: use {', '.join(sorted(OWN))}")
+        self._store.set_options("retention", rules.model_dump())
+
+    def preview(self, rules: RetentionRules | None = None) -> list[Going]:
+        """Return what a run would remove now: a dry run. Removes nothing."""
+        rules = rules or self.rules()
+        going: list[Going] = []
+        for name, days in rules.datasets.items():
+            old = self._old(OWN[name], days)
+            going.append(
+                Going(
+                    rule=f"{name}: keep {days:g} days",
+                    what=f"{sum(file.row_count for file in old):,} rows in months that end before",
+                    count=len(old),
+                    bytes=sum(file.byte_count for file in old),
+                )
+            )
+        if rules.superseded_days is not None:
+            usage = self._lake.usage(timedelta(days=rules.superseded_days))
+            going.append(
+                Going(
+                    rule=f"files superseded for {rules.superseded_days:g} days",
+                    what="files of all datasets; files that no commit names go with them",
+                    count=sum(one.old_files for one in usage),
+                    bytes=sum(one.old_bytes for one in usage),
+                )
+            )
+        if rules.jobs_days is not None:
+            count = self._queue.forgettable(self._before(rules.jobs_days))
+            going.append(
+                Going(rule=f"jobs ended {rules.jobs_days:g} days ago", what="ended jobs", count=count, bytes=0)
+            )
+        return going
+
+    # --- in a worker
+
+    def run(self, run: Run) -> Ended:
+        """Remove what the rules name. Files of removed months go with a later run, when they are superseded enough."""
+        rules, done = self.rules(), dict[str, object]()
+        for name, days in rules.datasets.items():
+            months = 0
+            for file in self._old(OWN[name], days):
+                if not run.goes_on(0.1, f"{name} {file.partition}"):
+                    return Ended(done)
+                self._lake.rewrite(
+                    OWN[name], lambda rows: rows.clear(), precondition=run.ctx.still_mine, **file.partition_values
+                )
+                months += 1
+            done[name] = {"months_removed": months}
+        if rules.superseded_days is not None and run.goes_on(0.5, "sweeps the lake"):
+            swept = self._lake.sweep(timedelta(days=rules.superseded_days))
+            done["swept"] = {"superseded": swept.superseded, "orphans": swept.orphans, "bytes": swept.bytes}
+        if rules.jobs_days is not None and run.goes_on(0.9, "forgets ended jobs"):
+            done["jobs_forgotten"] = self._queue.forget(self._before(rules.jobs_days))
+        return Ended(done)
+
+    def _old(self, dataset: Dataset, days: float) -> list[PartitionInfo]:
+        before = self._before(days)
+        return [file for file in self._lake.partitions(dataset) if file.max_ts is not None and file.max_ts < before]
+
+    def _before(self, days: float) -> datetime:
+        return self._clock.now() - timedelta(days=days)
