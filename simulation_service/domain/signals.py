@@ -53,7 +53,7 @@ def read_signals(content: bytes) -> Signals:
     if "ts" not in frame.columns or len(kinds) != 1:
         raise InvalidInput(
             "a series needs the columns ts and either prediction or position; "
-            f"this file has {', '.join(frame.columns)[:_SHOWN] or 'none'}"
+            f"this file has {_readable(', '.join(frame.columns)) or 'none'}"
         )
     if frame.is_empty():
         raise InvalidInput("the file has a header but no rows")
@@ -72,7 +72,7 @@ def _table(content: bytes) -> pl.DataFrame:
         return pl.read_csv(io.BytesIO(content), infer_schema=False)
     # polars tells a malformed file in several ways, one of them a panic that is no Exception
     except (pl.exceptions.PolarsError, OSError, ValueError, pl.exceptions.PanicException) as error:
-        first = str(error).strip().partition("\n")[0][:_SHOWN]
+        first = _readable(str(error).strip().partition("\n")[0])
         raise InvalidInput(f"the file is neither CSV nor Parquet that can be read: {first}") from None
 
 
@@ -88,7 +88,7 @@ def _times(column: pl.Series) -> pl.Series:
         if times.null_count():
             row = int(times.is_null().to_numpy().argmax())
             raise InvalidInput(
-                f"row {row + 1}: ts {str(column[row])[:_SHOWN]!r} is not a time with a zone: "
+                f"row {row + 1}: ts {_readable(str(column[row]))!r} is not a time with a zone: "
                 "write it like 2024-01-31T14:30:00Z"
             )
     else:
@@ -107,7 +107,7 @@ def _values(frame: pl.DataFrame, kind: Kind) -> pl.Series:
         values = text.cast(pl.Float64, strict=True).fill_nan(None)
     except pl.exceptions.PolarsError:
         bad = int((said.cast(pl.Float64, strict=False).is_null() & said.is_not_null()).to_numpy().argmax())
-        raise InvalidInput(f"row {bad + 1}: {kind} {str(said[bad])[:_SHOWN]!r} is not a number") from None
+        raise InvalidInput(f"row {bad + 1}: {kind} {_readable(str(said[bad]))!r} is not a number") from None
     numbers = values.fill_null(0.0).to_numpy()
     wrong = ~np.isfinite(numbers)
     if kind == "position":
@@ -143,3 +143,7 @@ def laid_over(
     else:
         stands = (row >= 0) & (said_us[np.maximum(row, 0)] == bars_us)
     return np.where(stands, known, np.nan)
+
+
+def _readable(text: str) -> str:
+    return "".join(letter if letter.isprintable() else "?" for letter in text)[:_SHOWN]

@@ -1,0 +1,148 @@
+"""A user's own series, from the upload to its trades; and a single run answered while one waits."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import polars as pl
+import pytest
+from simulation_support import END, MIDDLE, MODEL, bars_and_predictions, complete, sweep_of
+
+from shared.contracts.datasets import SIGNALS
+from shared.contracts.messages import Setting
+from shared.testing.servers import serving
+from simulation_service.app import create_app
+from simulation_service.use_cases import sweeps as sweeps_module
+
+SETTING = Setting(threshold=0.0002, hold_bars=15).model_dump(mode="json")
+WINDOW = {"start": MIDDLE.isoformat(), "end": END.isoformat()}
+CSV = {"Content-Type": "text/csv"}
+
+
+def own_file(kind: str = "prediction") -> bytes:
+    _, predictions = bars_and_predictions()
+    frame = predictions.filter(pl.col("ts") >= MIDDLE).select("ts", kind_value(kind))
+    return frame.with_columns(pl.col("ts").dt.strftime("%Y-%m-%dT%H:%M:%SZ")).write_csv().encode()
+
+
+def kind_value(kind: str) -> pl.Expr:
+    wanted = pl.when(pl.col("prediction") > 2e-4).then(1).when(pl.col("prediction") < -2e-4).then(-1).otherwise(0)
+    return pl.col("prediction") if kind == "prediction" else wanted.alias("position")
+
+
+@pytest.mark.usefixtures("service")
+def test_ones_own_predictions_earn_what_the_models_earn(settings):
+    with serving(create_app(settings)) as http:
+        brought = http.post("/signals", params={"symbol": "spy", "name": "mine"}, content=own_file(), headers=CSV)
+        assert brought.status_code == 201, brought.text
+        mine = brought.json()
+        assert (mine["kind"], mine["symbol"], mine["name"], mine["rows"]) == ("prediction", "SPY", "mine", 1950)
+        body = {"symbol": "SPY", "window": WINDOW, "setting": SETTING}
+        own = http.post("/simulate", json={"model": mine["fingerprint"], **body})
+        theirs = http.post("/simulate", json={"model": MODEL, **body})
+        assert own.status_code == theirs.status_code == 200, own.text
+        assert own.json()["metrics"] == theirs.json()["metrics"]
+        assert (own.json()["evidence"], theirs.json()["evidence"]) == ("own", "frozen")
+        trades = pl.read_csv(http.get(f"/runs/{own.json()['id']}/trades", params={"format": "csv"}).content)
+        assert trades.height == own.json()["metrics"]["trades"] > 0
+        assert http.get("/runs", params={"evidence": "own"}).json()["total"] == 1
+        # the same again is the same, under the name it had
+        again = http.post("/signals", params={"symbol": "SPY", "name": "other"}, content=own_file(), headers=CSV)
+        assert again.json() == mine
+        assert http.get("/signals", params={"symbol": "spy"}).json()["total"] == 1
+        rows = pl.read_csv(http.get(f"/signals/{mine['fingerprint']}/rows").content)
+        assert rows.columns == ["ts", "prediction"]
+        assert rows.height == 1950
+
+
+@pytest.mark.usefixtures("service")
+def test_positions_are_simulated_as_they_are_said(settings):
+    with serving(create_app(settings)) as http:
+        frame = pl.read_csv(own_file("position")).with_columns(pl.col("ts").str.to_datetime(time_zone="UTC"))
+        buffer = io.BytesIO()
+        frame.write_parquet(buffer)
+        mine = http.post("/signals", params={"symbol": "SPY"}, content=buffer.getvalue(), headers=CSV).json()
+        assert mine["kind"] == "position"
+        setting = {"threshold": 0, "signal": "position", "side": "long_short"}
+        body = {"model": mine["fingerprint"], "symbol": "SPY", "window": WINDOW}
+        own = http.post("/simulate", json={**body, "setting": setting}).json()
+        same = {"threshold": 0.0002, "side": "long_short"}
+        theirs = http.post("/simulate", json={**body, "model": MODEL, "setting": same}).json()
+        assert own["metrics"] == theirs["metrics"]
+        wrong = http.post("/simulate", json={**body, "setting": same})
+        assert wrong.status_code == 400
+        assert "use signal position with threshold 0" in wrong.json()["detail"]
+
+
+@pytest.mark.usefixtures("service")
+def test_what_is_wrong_with_a_file_is_told(settings):
+    with serving(create_app(settings)) as http:
+
+        def refused(content, **params):
+            answer = http.post("/signals", params={"symbol": "SPY", **params}, content=content, headers=CSV)
+            return answer.status_code, answer.json()["detail"]
+
+        assert refused(b"ts,price\n1,2\n") == (
+            400, "a series needs the columns ts and either prediction or position; this file has ts, price",
+        )  # fmt: skip
+        assert refused(own_file(), symbol="a b")[0] == 400
+        status, told = refused(b"x" * (16 * 2**20 + 1))
+        assert status == 413
+        assert "16 MiB" in told
+        assert http.post("/signals", content=own_file(), headers=CSV).status_code == 422
+        # times between the bars, another symbol, a window without any
+        odd = b"ts,prediction\n2024-03-11T14:30:07Z,1\n"
+        mine = http.post("/signals", params={"symbol": "SPY"}, content=odd, headers=CSV).json()["fingerprint"]
+        body = {"model": mine, "symbol": "SPY", "window": WINDOW, "setting": SETTING}
+        assert "ts must be the start of a bar" in http.post("/simulate", json=body).json()["detail"]
+        other = http.post("/simulate", json={**body, "symbol": "QQQ"})
+        assert (other.status_code, "was brought for SPY" in other.json()["detail"]) == (404, True)
+        assert http.get(f"/signals/{MODEL}").status_code == 404
+
+
+def test_a_single_setting_answers_in_line_and_is_stored_like_any_other(service, settings, monkeypatch):
+    with serving(create_app(settings)) as http:
+        body = {"model": MODEL, "symbol": "SPY", "window": WINDOW, "setting": SETTING}
+        answer = http.post("/simulate", json=body)
+        assert answer.status_code == 200
+        run = answer.json()
+        assert http.get(f"/runs/{run['id']}").json() == run
+        assert http.post("/simulate", json=body).json() == run
+        assert service.resources.queue.jobs()[1] == 0
+        daily = http.get(f"/runs/{run['id']}/daily").json()
+        assert np.prod([1 + day["daily_return"] for day in daily]) - 1 == pytest.approx(run["metrics"]["total_return"])
+        # as a job it is found stored already
+        swept = http.post("/sweeps", json=sweep_of(settings=(Setting(**SETTING),)).model_dump(mode="json"))
+        assert swept.status_code == 202
+        assert complete(service, settings, swept.json()["job_id"])["reused"] is True
+        monkeypatch.setattr(sweeps_module, "SHORT_BARS", 10)
+        assert http.post("/simulate", json={**body, "starting_cash": 5_000}).status_code == 202
+
+
+def test_every_model_of_a_symbol_is_simulated_at_once(service, settings):
+    from shared.contracts.datasets import PREDICTIONS
+
+    _, predictions = bars_and_predictions(seed=2)
+    second = "ab" * 32
+    service.resources.lake.upsert(PREDICTIONS, predictions.with_columns(pl.lit(second).alias("model")))
+    with serving(create_app(settings)) as http:
+        body = {"symbol": "spy", "window": WINDOW, "settings": [SETTING]}
+        answer = http.post("/sweeps/all-models", json=body)
+        assert answer.status_code == 202, answer.text
+        jobs = answer.json()["jobs"]
+        assert [job["model"] for job in jobs] == sorted([MODEL, second])
+        for job in jobs:
+            complete(service, settings, job["job_id"])
+        assert {run["model"] for run in http.get("/runs").json()["items"]} == {MODEL, second}
+        nobody = http.post("/sweeps/all-models", json={**body, "symbol": "QQQ"})
+        assert (nobody.status_code, "no model has predictions for QQQ" in nobody.json()["detail"]) == (404, True)
+
+
+def test_a_file_whose_job_died_before_its_name_was_kept_is_brought_again(service):
+    lake, signals = service.resources.lake, service.signals
+    record = signals.keep(own_file(), symbol="SPY")
+    with service.resources.database.transaction() as conn:
+        conn.execute("delete from simulation.signals")
+    assert signals.keep(own_file(), symbol="SPY").fingerprint == record.fingerprint
+    assert lake.read(lake.snapshot(SIGNALS, signals=record.fingerprint)).height == 1950

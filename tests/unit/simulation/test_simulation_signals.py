@@ -1,0 +1,102 @@
+"""Files that users bring: what is read from them, how they are named, and what is said when they are wrong."""
+
+from __future__ import annotations
+
+import io
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from shared.errors import InvalidInput
+from simulation_service.domain import signals
+from simulation_service.domain.signals import laid_over, read_signals
+
+GOOD = b"ts,prediction\n2024-03-04T14:30:00Z,0.001\n2024-03-04T14:31:00Z,\n2024-03-04T15:32:00+01:00,-0.002\n"
+
+
+def parquet(frame: pl.DataFrame) -> bytes:
+    buffer = io.BytesIO()
+    frame.write_parquet(buffer)
+    return buffer.getvalue()
+
+
+def test_csv_and_parquet_of_the_same_content_have_the_same_name_and_symbols_and_kinds_do_not():
+    said = read_signals(GOOD)
+    assert said.kind == "prediction"
+    assert said.frame["value"].to_list() == [0.001, None, -0.002]
+    assert said.frame["ts"].to_list() == [datetime(2024, 3, 4, 14, 30 + i, tzinfo=UTC) for i in range(3)]
+    other = read_signals(parquet(said.frame.rename({"value": "prediction"}).sample(fraction=1.0, shuffle=True, seed=1)))
+    assert other.fingerprint("SPY") == said.fingerprint("SPY")
+    assert other.fingerprint("QQQ") != said.fingerprint("SPY")
+    whole = read_signals(b"ts,prediction\n2024-03-04T14:30:00Z,1\n")
+    held = read_signals(b"ts,position\n2024-03-04T14:30:00Z,1\n")
+    assert whole.fingerprint("SPY") != held.fingerprint("SPY")
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"", "the file is empty"),
+        (b"time,prediction\n2024-03-04T14:30:00Z,1\n", "this file has time, prediction"),
+        (b"ts,prediction,position\n2024-03-04T14:30:00Z,1,1\n", "either prediction or position"),
+        (b"ts,prediction\n", "no rows"),
+        (b"ts,prediction\n2024-03-04 14:30,1\n", "row 1: ts '2024-03-04 14:30' is not a time with a zone"),
+        (b"ts,prediction\n2024-03-04T14:30:00,1\n", "not a time with a zone"),
+        (b"ts,prediction\n2024-03-04T14:30:00Z,high\n", "row 1: prediction 'high' is not a number"),
+        (
+            b"ts,prediction\n2024-03-04T14:30:00Z,0\n2024-03-04T14:31:00Z,inf\n",
+            "row 2: prediction inf must be a finite",
+        ),
+        (b"ts,position\n2024-03-04T14:30:00Z,0.5\n", "row 1: position 0.5 must be -1, 0 or 1"),
+        (b"ts,position\n2024-03-04T14:30:00Z,\n", "row 1: position None must be -1, 0 or 1"),
+        (b"ts,prediction\n2024-03-04T14:30:00Z,1\n2024-03-04T14:30:00Z,2\n", "1 times occur more than once"),
+        (b"ts,prediction\n,1\n", "row 1"),
+        (b"PAR1 and then nothing of the kind", "neither CSV nor Parquet"),
+        (b"\xff\xfe\x00\x01", "this file has ..."),
+    ],
+)
+def test_what_is_wrong_is_said(content, told):
+    with pytest.raises(InvalidInput, match=told):
+        read_signals(content)
+
+
+def test_parquet_without_a_zone_and_too_many_rows_are_refused(monkeypatch):
+    frame = pl.DataFrame({"ts": [datetime(2024, 3, 4, 14, 30)], "prediction": [1.0]})  # noqa: DTZ001 - it must have none
+    with pytest.raises(InvalidInput, match="ts has no time zone"):
+        read_signals(parquet(frame))
+    with pytest.raises(InvalidInput, match="ts is Int32"):
+        read_signals(parquet(frame.with_columns(ts=pl.lit(5))))
+    monkeypatch.setattr(signals, "MAX_ROWS", 2)
+    with pytest.raises(InvalidInput, match="3 rows, at most 2"):
+        read_signals(GOOD)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.binary(max_size=200))
+def test_no_bytes_whatever_are_answered_by_anything_but_words(content):
+    for start in (b"", b"PAR1", b"ts,prediction\n"):
+        with suppress(InvalidInput):
+            assert read_signals(start + content).frame.height > 0
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.integers(0, 60), min_size=1, max_size=30, unique=True), st.integers(0, 2**31))
+def test_positions_stand_until_the_next_row_and_predictions_do_not(minutes, seed):
+    start = datetime(2024, 3, 4, 14, 30, tzinfo=UTC)
+    rng = np.random.default_rng(seed)
+    said = {minute: int(rng.integers(-1, 2)) for minute in sorted(minutes)}
+    lines = "".join(f"{(start + timedelta(minutes=m)).isoformat()},{v}\n" for m, v in said.items())
+    bars = np.arange(70) * 60_000_000 + int(start.timestamp() * 1e6)
+    for kind in ("position", "prediction"):
+        found = read_signals(f"ts,{kind}\n{lines}".encode())
+        value = found.frame["value"].to_numpy()
+        laid = laid_over(found.kind, found.frame["ts"].to_physical().to_numpy(), value, bars)
+        for minute in range(70):
+            before = [m for m in said if m <= minute]
+            stands = bool(before) and minute <= max(said) if kind == "position" else minute in said
+            assert laid[minute] == said[max(before)] if stands else np.isnan(laid[minute])
