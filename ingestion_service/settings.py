@@ -5,6 +5,7 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 from pydantic import AliasChoices, Field, SecretStr, field_validator
+from pydantic_settings import SettingsConfigDict
 
 from shared.settings import EXCHANGE_PORT, ServiceSettings
 
@@ -26,6 +27,9 @@ IEX_CLOSED = (
 
 class Settings(ServiceSettings):
     """Who provides market data. By default the simulated exchange, whose credentials open nothing else."""
+
+    #: a variable that is set to nothing, as compose files do, counts as unset
+    model_config = SettingsConfigDict(env_ignore_empty=True)
 
     name: str = "ingestion"
     alpaca_base_url: str = Field(default=f"http://127.0.0.1:{EXCHANGE_PORT}", validation_alias="ALPACA_API_BASE_URL")

@@ -85,10 +85,10 @@ class YahooSource:
         except (_NothingThere, YFPricesMissingError):
             return RAW_SCHEMA.to_frame()
         except YFRateLimitError as error:
-            raise Unavailable("yahoo: too many requests: try again later") from error
+            raise Unavailable("Yahoo says: too many requests; try again later") from error
         except (YFException, KeyError, TypeError, ValueError) as error:
             # what the library does when an answer is not what it expects
-            raise Unavailable(f"yahoo: its answer could not be read ({type(error).__name__}: {error})") from error
+            raise Unavailable(f"Yahoo's answer could not be read ({type(error).__name__}: {error})") from error
 
     def _look(self, answer: Any) -> None:  # noqa: ANN401 - JSON
         try:
@@ -149,7 +149,7 @@ def _raise_reason(answer: Any) -> None:  # noqa: ANN401 - curl_cffi's type
         return
     if reason.startswith("Data doesn't exist"):
         raise _NothingThere
-    raise NotOffered(f"yahoo: {reason}")
+    raise NotOffered(f"Yahoo says: {reason}")
 
 
 def _windows(start: datetime, end: datetime) -> Iterator[tuple[datetime, datetime]]:

@@ -126,15 +126,21 @@ def open_house(database_url: str, tmp_path: Path) -> Iterator[Callable[..., Hous
 
 
 @contextmanager
-def _house(database_url: str, home: Path, url: str, *, key: str = "simulated", worker: bool = True) -> Iterator[House]:
+def _house(
+    database_url: str, home: Path, url: str, *, key: str = "simulated", worker: bool = True, **more: str
+) -> Iterator[House]:
     env = {
         "DATABASE_URL": database_url,
         "BARSMITH_HOME": str(home / "home"),
         "ALPACA_API_BASE_URL": url,
         "ALPACA_KEY_ID": key,
         "ALPACA_SECRET_KEY": "simulated-secret",
+        **more,
     }
-    settings = Settings(database_url=database_url, home=home / "home", alpaca_base_url=url, alpaca_key_id=key)
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in env.items():
+            patch.setenv(name, value)
+        settings = Settings()
     with serving(create_app(settings)) as http:
         house = House(http, env)
         if worker:
