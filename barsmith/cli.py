@@ -14,6 +14,7 @@ COMMANDS = {
     "demo": "barsmith.commands.demo:demo",
     "worker": "barsmith.commands.worker:worker",
     "ingest": "barsmith.commands.ingest:ingest",
+    "replay": "barsmith.commands.replay:replay",
     "features": "barsmith.commands.features:features",
     "train": "barsmith.commands.train:train",
     "simulate": "barsmith.commands.simulate:simulate",

@@ -1,0 +1,77 @@
+"""The live updater against the exchange's stream: a past day played fast, cut connections, a killed worker."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import polars as pl
+import pytest
+
+from shared.clock import SystemClock
+from shared.testing.servers import serving
+from shared.testing.waiting import eventually
+from simulated_exchange.app import create_app
+from simulated_exchange.market import Market
+from simulated_exchange.replay import ReplayMarket
+from simulated_exchange.settings import ExchangeSettings
+from simulated_exchange.timeline import Timeline
+
+#: the half day before Independence Day: 210 minutes
+BEGINS, ENDS = datetime(2024, 7, 3, 13, 25, tzinfo=UTC), datetime(2024, 7, 3, 17, 0, tzinfo=UTC)
+SYMBOLS = ("CALM", "EDGE")
+OPTIONS = {"minutes_before": 10, "minutes_after": 5, "alert_minutes": 30, "store_seconds": 0.3}
+
+
+def played(speed: float, **faults: float) -> Iterator[object]:
+    market = Market()
+    bars = {symbol: market.bars(symbol, BEGINS, ENDS) for symbol in SYMBOLS}
+    replay = ReplayMarket(bars, Timeline.replay(SystemClock(), BEGINS, speed))
+    return serving(create_app(ExchangeSettings.model_validate(faults), replay))
+
+
+def truth(symbol: str) -> list[tuple[object, ...]]:
+    bars = Market().bars(symbol, BEGINS, ENDS)
+    return bars.select("ts", *(pl.col(name).cast(pl.Float64) for name in "ohlcv")).rows()
+
+
+def stored(house, symbol: str) -> list[tuple[object, ...]]:
+    answer = house.http.get(f"/bars/{symbol}", params={"limit": 10_000})
+    if answer.status_code == 404:
+        return []
+    rows = pl.DataFrame(answer.json()["bars"]).with_columns(pl.col("ts").str.to_datetime(time_zone="UTC"))
+    return rows.select("ts", "open", "high", "low", "close", "volume").cast({"volume": pl.Float64}).rows()
+
+
+def agent(house, name: str = "live") -> dict:
+    return house.http.get(f"/agents/{name}").json()
+
+
+def watch(house) -> None:
+    jobs = house.post("/watchlist", symbols=list(SYMBOLS), since="2024-07-02")["jobs"]
+    for job in jobs:
+        house.ended(job["job_id"])
+
+
+@pytest.mark.parametrize("kill", [False, True], ids=["cut", "cut and killed"])
+def test_a_cut_stream_and_a_killed_worker_leave_the_truth(open_house, kill):
+    with played(speed=1200, stream_cut_seconds=1.5, stream_revise_every=5) as exchange:
+        house = open_house(str(exchange.base_url))
+        for symbol in SYMBOLS:
+            house.post("/watchlist", symbols=[symbol], since="2024-07-02")
+        house.post("/agents/live/start", options=OPTIONS)
+        if kill:
+            eventually(lambda: len(stored(house, "EDGE")) > 20, timeout=20, what="some bars")
+            house.workers[0].kill()
+            house.workers[0].wait()
+            assert len(stored(house, "EDGE")) < len(truth("EDGE"))
+            house.start_worker()
+        eventually(lambda: agent(house)["runs"] > 0, timeout=60, what="the end of the window")
+        result = agent(house)["last_result"]
+        assert result["received"] > 0
+        assert result["drops"] >= (0 if kill else 2)
+        for symbol in SYMBOLS:
+            assert stored(house, symbol) == truth(symbol)
+        state = agent(house)
+        assert (state["state"], state["wanted"]) == ("waiting", "running")
+        assert state["next_run"] is not None
