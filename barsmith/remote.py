@@ -46,6 +46,11 @@ class House:
         with self._client(service) as client:
             return client.get(path, **params)
 
+    def download(self, service: str, path: str, **params: Any) -> bytes:
+        """GET a file; raises the service's error with its own words."""
+        with self._client(service) as client:
+            return client.download(path, **params)
+
     def post(self, service: str, path: str, body: Mapping[str, Any]) -> Any:
         """POST JSON; raises the service's error with its own words."""
         with self._client(service) as client:

@@ -9,7 +9,7 @@ import polars as pl
 
 from feature_service.domain.bars import usable
 from feature_service.domain.blocks import Month
-from feature_service.domain.records import Block, Coverage, FitRow, Read
+from feature_service.domain.records import Block, BuildCounts, BuildEntry, BuiltSet, Coverage, Definition, FitRow, Read
 from shared.contracts.datasets import BARS_1M, FEATURES
 from shared.storage.lake import Lake, PartitionInfo, Snapshot
 from shared.storage.lake.frames import content_hash
@@ -78,6 +78,11 @@ class Store:
         found = self._lake.partitions(FEATURES, feature_set=feature_set, symbol=symbol)
         return {info.partition_values["month"]: info.content_hash for info in found}
 
+    def columns(self, feature_set: str, symbol: str) -> list[str]:
+        """Return the columns that are stored of a set's id, none when nothing is."""
+        stored = self._lake.partitions(FEATURES, feature_set=feature_set, symbol=symbol)
+        return [name for name in stored[-1].columns if name not in FEATURES.schema] if stored else []
+
     def read(
         self, feature_set: str, symbol: str, start: datetime | None, end: datetime | None, columns: Sequence[str]
     ) -> pl.DataFrame:
@@ -106,6 +111,28 @@ class Store:
         with self._database.transaction() as conn:
             found = self._queries.rows(conn, "coverage", Coverage, **filters, limit=limit, offset=offset)
             return found, self._queries.value(conn, "count_coverage", **filters)
+
+    def builds(self, symbol: str | None, limit: int, offset: int) -> tuple[list[BuildEntry], int]:
+        """Return a page of finished builds, the newest first, and how many there are."""
+        with self._database.transaction() as conn:
+            found = self._queries.rows(conn, "builds", BuildEntry, symbol=symbol, limit=limit, offset=offset)
+            return found, self._queries.value(conn, "count_builds", symbol=symbol)
+
+    def build_counts(self, since: datetime | None) -> BuildCounts:
+        """Return hits and misses of all builds, or of those since a moment."""
+        with self._database.transaction() as conn:
+            [counts] = self._queries.rows(conn, "build_counts", BuildCounts, since=since)
+        return counts
+
+    def definitions(self, feature_set: str) -> list[Definition]:
+        """Return what made the columns of a set's id, by name."""
+        with self._database.transaction() as conn:
+            return self._queries.rows(conn, "definitions", Definition, feature_set=feature_set)
+
+    def known_sets(self) -> list[BuiltSet]:
+        """Return every set's id that something is built of, the newest first."""
+        with self._database.transaction() as conn:
+            return self._queries.rows(conn, "known_sets", BuiltSet)
 
 
 def _month_of(file: PartitionInfo) -> Month:

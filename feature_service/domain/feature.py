@@ -106,6 +106,11 @@ class Feature:
         return named
 
     @property
+    def documentation(self) -> str:
+        """What the arithmetic's docstring says, in one paragraph."""
+        return " ".join((self.compute.__doc__ or "").split())
+
+    @property
     def parameters_hash(self) -> str:
         """The first 12 hex digits of what names the feature's parameters, context and fits."""
         return fingerprint("feature", **self.definition)[:12]

@@ -61,3 +61,60 @@ class Coverage:
     first_ts: datetime
     last_ts: datetime
     built_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class BuildEntry:
+    """A finished build: of `months` asked for, `hits` were there already and `misses` were made."""
+
+    job_id: int
+    feature_set: str
+    symbol: str
+    months: int
+    hits: int
+    misses: int
+    fits_made: int
+    rows: int
+    created_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class BuildCounts:
+    """All builds together. `blocks_made_twice`: blocks that were computed more than once from the same bars."""
+
+    builds: int
+    hits: int
+    misses: int
+    fits_made: int
+    rows_made: int
+    blocks_made_twice: int
+
+    @property
+    def hit_share(self) -> float | None:
+        """Share of months that were there already; None when none was asked for."""
+        asked = self.hits + self.misses
+        return self.hits / asked if asked else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Definition:
+    """What made a column: kept for good, so that data of an old version stay explained."""
+
+    name: str
+    version: int
+    parameters_hash: str
+    parameters: dict[str, int | float]
+    source: str
+    formula: str
+    stored: str
+    created_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class BuiltSet:
+    """A set's id, of this version or an older one, and what is built of it."""
+
+    feature_set: str
+    symbols: int
+    rows: int
+    built_at: datetime

@@ -2,6 +2,9 @@
 
 from fastapi import APIRouter
 
-from feature_service.routes import features
+from feature_service.routes import builds, features
 
-ROUTERS: tuple[APIRouter, ...] = (features.router,)
+ROUTERS: tuple[APIRouter, ...] = (
+    builds.router,
+    features.router,
+)

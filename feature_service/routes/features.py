@@ -7,8 +7,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query, Response
 
 from feature_service.domain.describe import thin
-from feature_service.schemas.features import BuildAccepted, BuildRequest, CoverageOut, FeatureOut, SetOut
-from feature_service.use_cases import Builds, Features
+from feature_service.schemas.features import CoverageOut, FeatureOut, SetOut
+from feature_service.use_cases import Features
 from shared.contracts.messages import Instant
 from shared.web.pagination import Page, PageQuery
 from shared.web.service import provided
@@ -20,13 +20,12 @@ router = APIRouter()
 _CHART_POINTS = 2_000
 
 FeaturesDep = Annotated[Features, Depends(provided(Features))]
-BuildsDep = Annotated[Builds, Depends(provided(Builds))]
 
 
 @router.get("/catalogue")
 def list_features(features: FeaturesDep) -> list[FeatureOut]:
-    """Return the declaration of every feature of every set."""
-    return [FeatureOut.of(one) for known in features.sets() for one in known.features]
+    """Return the declaration of every feature, with its documentation."""
+    return [FeatureOut.of(one) for one in features.catalogue()]
 
 
 @router.get("/sets")
@@ -44,13 +43,6 @@ def list_coverage(
         name=feature_set, symbol=symbol.upper() if symbol else None, limit=paging.per_page, offset=paging.offset
     )
     return paging.of([CoverageOut.of(one) for one in found], total)
-
-
-@router.post("/features/build", status_code=202)
-def submit_build(body: BuildRequest, builds: BuildsDep) -> BuildAccepted:
-    """Build a set for each symbol, one job a symbol; blocks that exist are reused."""
-    requests = body.each()
-    return BuildAccepted.of(requests, builds.submit(requests))
 
 
 @router.get("/features/{symbol}", response_class=Response)

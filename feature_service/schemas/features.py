@@ -57,6 +57,10 @@ class FeatureOut(BaseModel):
     warm_up: int
     formula: str
     source: str
+    stored: str
+    version: int
+    cumulative: bool
+    context: tuple[str, ...]
     documentation: str
 
     @classmethod
@@ -69,7 +73,11 @@ class FeatureOut(BaseModel):
             warm_up=feature.warm_up,
             formula=feature.formula,
             source=feature.source,
-            documentation=" ".join((feature.compute.__doc__ or "").split()),
+            stored=feature.stored,
+            version=feature.version,
+            cumulative=feature.cumulative,
+            context=feature.context,
+            documentation=feature.documentation,
         )
 
 

@@ -41,3 +41,46 @@ from (
 select fingerprint, name, symbol, month, numbers
 from features.fit
 where fingerprint = %(fingerprint)s
+
+-- name: builds
+-- Finished builds, the newest first.
+select job_id, feature_set, symbol, months, hits, misses, fits_made, rows, created_at
+from features.build_log
+where %(symbol)s::text is null or symbol = %(symbol)s
+order by job_id desc
+limit %(limit)s offset %(offset)s
+
+-- name: count_builds
+-- How many finished builds the same filter leaves.
+select count(*) from features.build_log where %(symbol)s::text is null or symbol = %(symbol)s
+
+-- name: build_counts
+-- How much of all that was asked for was there already, since a moment or ever.
+select
+    count(*)::integer as builds,
+    coalesce(sum(hits), 0)::bigint as hits,
+    coalesce(sum(misses), 0)::bigint as misses,
+    coalesce(sum(fits_made), 0)::bigint as fits_made,
+    coalesce(sum(rows), 0)::bigint as rows_made,
+    (select count(*) from features.made where times > 1)::bigint as blocks_made_twice
+from features.build_log
+where %(since)s::timestamptz is null or created_at >= %(since)s
+
+-- name: definitions
+-- What made the columns of a set's id.
+select f.name, f.version, f.parameters_hash, f.parameters, f.source, f.formula, f.stored, f.created_at
+from features.member as m
+inner join features.feature as f using (name, version, parameters_hash)
+where m.feature_set = %(feature_set)s
+order by f.name
+
+-- name: known_sets
+-- Every set's id that something was built of.
+select
+    feature_set,
+    count(distinct symbol)::integer as symbols,
+    sum(rows)::bigint as rows,
+    max(created_at) as built_at
+from features.block
+group by feature_set
+order by max(created_at) desc

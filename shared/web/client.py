@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Self
 
 import httpx
@@ -35,18 +36,15 @@ class ServiceClient:
 
     def get(self, path: str, **params: object) -> Any:  # noqa: ANN401 - JSON
         """GET `path` as JSON; parameters that are None are left out."""
-        query = {name: value for name, value in params.items() if value is not None}
-        for attempt in range(1, _GET_ATTEMPTS + 1):
-            try:
-                return self._ask("GET", path, params=query)
-            except Unavailable:
-                if attempt == _GET_ATTEMPTS:
-                    raise
-        raise AssertionError("unreachable: the last attempt returns or raises")
+        return self._get(path, params).json()
+
+    def download(self, path: str, **params: object) -> bytes:
+        """GET `path` as the bytes of a file; parameters that are None are left out."""
+        return self._get(path, params).content
 
     def post(self, path: str, json: object = None) -> Any:  # noqa: ANN401 - JSON
         """POST `json` to `path`; asked once."""
-        return self._ask("POST", path, json=json)
+        return self._ask("POST", path, json=json).json()
 
     def close(self) -> None:
         """Close the kept connections."""
@@ -58,7 +56,17 @@ class ServiceClient:
     def __exit__(self, *exc_info: object) -> None:
         self.close()
 
-    def _ask(self, method: str, path: str, **request: Any) -> Any:  # noqa: ANN401 - JSON
+    def _get(self, path: str, params: Mapping[str, object]) -> httpx.Response:
+        query = {name: value for name, value in params.items() if value is not None}
+        for attempt in range(1, _GET_ATTEMPTS + 1):
+            try:
+                return self._ask("GET", path, params=query)
+            except Unavailable:
+                if attempt == _GET_ATTEMPTS:
+                    raise
+        raise AssertionError("unreachable: the last attempt returns or raises")
+
+    def _ask(self, method: str, path: str, **request: Any) -> httpx.Response:  # noqa: ANN401 - JSON
         headers = {"Accept": "application/json"}
         if current := request_id.get():
             headers["X-Request-ID"] = current
@@ -70,7 +78,7 @@ class ServiceClient:
                 "check that it runs (barsmith up) and try again"
             ) from error
         if response.is_success:
-            return response.json()
+            return response
         raise self._error(response)
 
     def _error(self, response: httpx.Response) -> BarsmithError:

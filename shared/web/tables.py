@@ -1,4 +1,4 @@
-"""A table as JSON rows, CSV or Parquet."""
+"""A table as JSON rows, CSV, Parquet or Arrow."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Literal
 import polars as pl
 from fastapi import Response
 
-TableFormat = Literal["json", "csv", "parquet"]
+TableFormat = Literal["json", "csv", "parquet", "arrow"]
 
 
 def table_response(frame: pl.DataFrame, kind: TableFormat, name: str) -> Response:
-    """Answer with the frame's rows; CSV and Parquet as a file called `name` to save. Times are UTC."""
+    """Answer with the frame's rows; the others as a file called `name` to save. Times are UTC."""
     disposition = {"Content-Disposition": f'attachment; filename="{name}.{kind}"'}
     stamps = [column for column, dtype in frame.schema.items() if isinstance(dtype, pl.Datetime)]
     text = frame.with_columns(pl.col(stamps).dt.strftime("%Y-%m-%dT%H:%M:%SZ")) if stamps else frame
@@ -22,4 +22,8 @@ def table_response(frame: pl.DataFrame, kind: TableFormat, name: str) -> Respons
         buffer = io.BytesIO()
         frame.write_parquet(buffer)
         return Response(buffer.getvalue(), media_type="application/vnd.apache.parquet", headers=disposition)
+    if kind == "arrow":
+        buffer = io.BytesIO()
+        frame.write_ipc(buffer)
+        return Response(buffer.getvalue(), media_type="application/vnd.apache.arrow.file", headers=disposition)
     return Response(text.write_json(), media_type="application/json")

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import io
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 import polars as pl
 import pytest
 from pydantic import SecretStr
 
+import barsmith
 from feature_service.app import create_app
-from feature_service.domain.catalogue import CORE
+from feature_service.domain.catalogue import CORE, FULL
 from feature_service.settings import Settings
 from feature_service.wiring import assemble
 from feature_service.worker import handlers
 from shared.contracts.datasets import BARS_1M, FEATURES
 from shared.contracts.messages import BuildFeatures, Window
+from shared.errors import NotFound
 from shared.jobs.model import JobState
 from shared.testing.jobs import run_pending
 from shared.testing.markets import reverting_bars
@@ -56,7 +58,7 @@ def content(service, symbol="SPY"):
     return {info.partition_values["month"]: info.content_hash for info in stored}
 
 
-def test_a_build_over_http_is_covered_and_readable_in_every_format(service, settings):
+def test_a_build_over_http_is_covered_and_readable_in_every_format(service, settings, monkeypatch):
     window = {"start": START.isoformat(), "end": END.isoformat()}
     with serving(create_app(settings)) as http:
         answer = http.post("/features/build", json={"symbols": ["spy", "SPY"], "window": window})
@@ -79,7 +81,22 @@ def test_a_build_over_http_is_covered_and_readable_in_every_format(service, sett
         assert table.height == 390
         assert http.get("/features/SPY", params={**asked, "format": "csv"}).text.count("\n") == 391
 
-        assert {one["name"] for one in http.get("/catalogue").json()} == set(CORE.columns)
+        arrow = http.get("/features/SPY", params={**asked, "format": "arrow"})
+        assert pl.read_ipc(io.BytesIO(arrow.content)).equals(table, null_equal=True)
+
+        monkeypatch.setenv("BARSMITH_FEATURES_URL", str(http.base_url))
+        one_line = barsmith.features("spy", "2024-02-01", date(2024, 2, 2), columns=["ibs", "rsi_14"])
+        assert one_line.equals(table, null_equal=True)
+        with pytest.raises(NotFound, match="no features"):
+            barsmith.features("NOPE")
+
+        assert {one["name"] for one in http.get("/catalogue").json()} == set(FULL.columns)
+        made = http.get(f"/sets/{CORE.id}/definitions").json()
+        assert {one["name"] for one in made} == set(CORE.columns)
+        assert {(one["version"], one["parameters_hash"], one["source"]) for one in made} == {
+            (one.version, one.parameters_hash, one.source) for one in CORE.features
+        }
+        assert http.get("/sets/core-00000000/definitions").status_code == 404
         for page in ("/", "/features/SPY"):
             assert CORE.id in http.get(page, headers=HTML).text
 
@@ -99,6 +116,38 @@ def test_the_same_build_again_is_all_reused_and_a_new_day_rebuilds_its_month_onl
     assert {month: name for month, name in content(service).items() if month < "2024-03"} == {
         month: name for month, name in before.items() if month < "2024-03"
     }
+
+
+def test_the_log_counts_what_was_found_and_made_and_no_block_is_made_twice(service, settings):
+    for _ in range(3):
+        build(service, settings, request())
+    with serving(create_app(settings)) as http:
+        counts = http.get("/builds/counts").json()
+        log = http.get("/builds", params={"symbol": "spy"}).json()["items"]
+    assert (counts["builds"], counts["hits"], counts["misses"], counts["blocks_made_twice"]) == (3, 6, 3, 0)
+    assert counts["hit_share"] == pytest.approx(2 / 3)
+    assert [(one["months"], one["hits"], one["misses"]) for one in log] == [(3, 3, 0), (3, 3, 0), (3, 0, 3)]
+
+
+def test_the_same_rows_in_other_files_are_found_again(service, settings):
+    build(service, settings, request())
+    before = content(service)
+    # a bar outside regular hours changes March's file, and nothing that features see
+    night = reverting_bars("SPY", datetime(2024, 3, 28, tzinfo=UTC), END, seed=1).head(1)
+    service.resources.lake.upsert(BARS_1M, night.with_columns(ts=pl.col("ts") - pl.duration(hours=9)))
+    second = build(service, settings, request())
+    assert (second["reused"], second["built"]) == (3, [])
+    assert [block["month"] for block in second["confirmed"]] == ["2024-03"]
+    assert build(service, settings, request())["confirmed"] == []
+    assert content(service) == before
+
+
+def test_data_of_a_set_that_this_version_no_longer_makes_stay_readable(service, settings):
+    lake = service.resources.lake
+    old = pl.DataFrame({"feature_set": "core-0ldc0de0", "symbol": "SPY", "ts": [FEBRUARY], "gone": [1.5]})
+    lake.upsert(FEATURES, old.with_columns(pl.col("ts").cast(FEATURES.schema["ts"])))
+    with serving(create_app(settings)) as http:
+        assert http.get("/features/SPY", params={"feature_set": "core-0ldc0de0"}).json()[0]["gone"] == 1.5
 
 
 def test_a_changed_month_rebuilds_the_months_whose_warm_up_reached_into_it(service, settings):
