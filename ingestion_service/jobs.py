@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ingestion_service.domain.requests import ImportFiles, IngestBars
-from ingestion_service.use_cases import Agents, Intake
+from ingestion_service.domain.requests import CompareBars, FillGaps, ImportFiles, IngestBars
+from ingestion_service.use_cases import Agents, Comparing, Filler, Intake
 from ingestion_service.use_cases.agents import Work
 from shared.jobs.context import JobContext
 from shared.jobs.model import Outcome
@@ -15,6 +15,14 @@ def ingest_bars(intake: Intake, ctx: JobContext) -> Outcome:
 
 def import_files(intake: Intake, ctx: JobContext) -> Outcome:
     return Outcome(result=intake.import_files(ImportFiles.model_validate(ctx.payload), ctx))
+
+
+def fill_gaps(filler: Filler, ctx: JobContext) -> Outcome:
+    return Outcome(result=filler.run(FillGaps.model_validate(ctx.payload), ctx))
+
+
+def compare_bars(comparing: Comparing, ctx: JobContext) -> Outcome:
+    return Outcome(result=comparing.run(CompareBars.model_validate(ctx.payload), ctx))
 
 
 def run_agent(agents: Agents, work: Work, ctx: JobContext) -> Outcome:

@@ -14,7 +14,18 @@ from ingestion_service.store.bars import BarStore
 from ingestion_service.store.exchange_clock import provider_clock
 from ingestion_service.store.offers import offers, open_feed
 from ingestion_service.store.providers import Providers
-from ingestion_service.use_cases import Agents, Bars, Intake, Monitoring, Retention, Watchlist
+from ingestion_service.use_cases import (
+    Actions,
+    Agents,
+    Bars,
+    Comparing,
+    Filler,
+    Intake,
+    Monitoring,
+    Quality,
+    Retention,
+    Watchlist,
+)
 from ingestion_service.use_cases.agents import Work
 from ingestion_service.use_cases.backfill import Backfill
 from ingestion_service.use_cases.gap_agents import GapFiller, GapScanner
@@ -30,6 +41,10 @@ class Wired:
     resources: Resources
     bars: Bars
     intake: Intake
+    quality: Quality
+    filler: Filler
+    comparing: Comparing
+    actions: Actions
     agents: Agents
     watchlist: Watchlist
     retention: Retention
@@ -48,6 +63,7 @@ def assemble(settings: Settings) -> Iterator[Wired]:
             _log.warning("a setting that has no use any more", extra={"action": "iex_closed", "detail": IEX_CLOSED})
         queue, lake, clock = resources.queue, resources.lake, resources.clock
         intake = Intake(store, queue, clock, providers)
+        bars, filler = Bars(store, clock), Filler(store, intake, queue)
         agent_store = AgentStore(resources.database)
         agents = Agents(agent_store, queue, clock)
         retention = Retention(agent_store, lake, queue, clock)
@@ -57,8 +73,12 @@ def assemble(settings: Settings) -> Iterator[Wired]:
         )
         yield Wired(
             resources=resources,
-            bars=Bars(store, clock),
+            bars=bars,
             intake=intake,
+            quality=Quality(store, bars),
+            filler=filler,
+            comparing=Comparing(store, providers, queue, clock),
+            actions=Actions(store.actions),
             agents=agents,
             watchlist=Watchlist(agent_store, store, intake, clock),
             retention=retention,

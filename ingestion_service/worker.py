@@ -29,6 +29,8 @@ def handlers(settings: ServiceSettings) -> Iterator[Mapping[JobKind, Handler]]:
         yield {
             JobKind.INGEST_BARS: partial(jobs.ingest_bars, wired.intake),
             JobKind.IMPORT_FILES: partial(jobs.import_files, wired.intake),
+            JobKind.FILL_GAPS: partial(jobs.fill_gaps, wired.filler),
+            JobKind.COMPARE_BARS: partial(jobs.compare_bars, wired.comparing),
             **{kind: partial(jobs.run_agent, wired.agents, work) for kind, work in wired.works.items()},
         }
 

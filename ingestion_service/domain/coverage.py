@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 
 import numpy as np
 
+from ingestion_service.domain.gaps import Missing, expected_minutes
+from ingestion_service.domain.symbols import crypto_pair
 from shared.contracts.sessions import MINUTE_US, Int64Array, sessions_between
 
 _DAY_US = 86_400_000_000
@@ -43,3 +46,43 @@ def completeness(ts_us: Int64Array) -> Completeness:
         missing_minutes=len(expected) - len(present),
         off_hours=len(ts_us) - len(present),
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class SessionCoverage:
+    """Minutes of one session: expected = stored + outage + silent + no_trade."""
+
+    date: date
+    expected: int
+    stored: int
+    outage: int
+    silent: int
+    no_trade: int
+
+
+def by_session(symbol: str, ts_us: Int64Array, missing: Missing) -> list[SessionCoverage]:
+    """Return each expected session (for crypto: day in UTC) of bars at `ts_us` (ascending, n >= 1), oldest first."""
+    expected = expected_minutes(symbol, int(ts_us[0]), int(ts_us[-1]))
+    if not len(expected):
+        return []
+    first_day = int(expected[0]) // _DAY_US
+    sessions = sessions_between(int(expected[0]), int(expected[-1]) + MINUTE_US)
+    daily = crypto_pair(symbol) is not None
+    dates = np.arange(first_day, int(expected[-1]) // _DAY_US + 1).astype("datetime64[D]") if daily else sessions.date
+
+    def count(minutes: Int64Array) -> list[int]:
+        rows = minutes // _DAY_US - first_day if daily else sessions.index_of(minutes)
+        return np.bincount(rows, minlength=len(dates)).tolist()
+
+    unanswered, answered = count(missing.ts_us[~missing.answered]), count(missing.ts_us[missing.answered])
+    return [
+        SessionCoverage(
+            date=day.item(),
+            expected=minutes,
+            stored=minutes - outage - quiet,
+            outage=outage,
+            silent=quiet if missing.index else 0,
+            no_trade=0 if missing.index else quiet,
+        )
+        for day, minutes, outage, quiet in zip(dates, count(expected), unanswered, answered, strict=True)
+    ]

@@ -42,3 +42,22 @@ class ImportFiles(Message):
     symbol: Symbol | None = None
     #: of times that name no zone themselves
     timezone: Timezone = "UTC"
+
+
+class FillGaps(Message):
+    """Ask again for the gaps of `symbol`, then make bars up for what is left of them."""
+
+    symbol: Symbol
+    #: rounds of filling; n rounds close holes of up to 2**n - 1 minutes
+    max_iterations: int = Field(default=9, ge=1, le=9)
+    #: also fill minutes without a trade, for uses that need every minute
+    no_trade: bool = False
+    #: whom to ask; None: whom this service asks by default
+    provider: str | None = None
+
+
+class CompareBars(Window):
+    """Compare the stored bars of `symbol` in [start, end) with what `provider` says."""
+
+    symbol: Symbol
+    provider: str

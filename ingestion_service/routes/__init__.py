@@ -2,12 +2,14 @@
 
 from fastapi import APIRouter
 
-from ingestion_service.routes import agents, bars, intake, monitoring, providers, watchlist
+from ingestion_service.routes import actions, agents, bars, intake, monitoring, providers, quality, watchlist
 
 ROUTERS: tuple[APIRouter, ...] = (
     intake.router,
     providers.router,
     bars.router,
+    quality.router,
+    actions.router,
     agents.router,
     watchlist.router,
     monitoring.router,

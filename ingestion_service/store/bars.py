@@ -109,6 +109,14 @@ class BarStore:
         inside = found.filter(pl.col("ts").is_between(span.start, span.end, closed="left"))
         return pl.concat([before.tail(REACH), inside, after.head(REACH)])
 
+    def exchange(self, wrong: pl.DataFrame, better: pl.DataFrame, received: datetime, still_mine: Precondition) -> None:
+        """Put stored bars of one symbol (as `Screened.withdrawn`) aside, `better` ones (BARS_1M) in their place.
+
+        The bars change in one commit, after the quarantine has what they were.
+        """
+        self.quarantine.add(wrong, received, still_mine)
+        self._lake.upsert(BARS_1M, better, precondition=still_mine)
+
     def answered_spans(self, symbol: str) -> list[Answered]:
         """Return what providers answered of `symbol`, by provider and in order of time."""
         return self.asks.answered_spans(symbol)

@@ -7,6 +7,7 @@ from datetime import datetime
 
 import polars as pl
 
+from ingestion_service.domain.sources import RAW_SCHEMA
 from ingestion_service.domain.validation import for_quarantine
 from shared.contracts.datasets import QUARANTINE
 from shared.storage.lake import Lake
@@ -21,7 +22,7 @@ class QuarantineStore:
         """Keep refused rows (of one symbol) and return how many are new; what is there stays as it came first."""
         if refused.is_empty():
             return 0
-        rows = for_quarantine(refused, received)
+        rows = for_quarantine(refused.select("symbol", *RAW_SCHEMA, "said", "reason", "source"), received)
         known = self._lake.read(self._lake.snapshot(QUARANTINE, symbol=rows["symbol"][0]), ["id"])
         new = rows.join(known, on="id", how="anti")
         if new.height:

@@ -1,10 +1,26 @@
 """What ingestion does: take bars in (`intake`), show what is there (`bars`), and keep it up to date (`agents`)."""
 
+from ingestion_service.use_cases.actions import Actions
 from ingestion_service.use_cases.agents import Agents
 from ingestion_service.use_cases.bars import Bars, SymbolCoverage
+from ingestion_service.use_cases.comparing import Comparing
+from ingestion_service.use_cases.filler import Filler
 from ingestion_service.use_cases.intake import Intake
 from ingestion_service.use_cases.monitoring import Monitoring
+from ingestion_service.use_cases.quality import Quality
 from ingestion_service.use_cases.retention import Retention
 from ingestion_service.use_cases.watchlist import Watchlist
 
-__all__ = ["Agents", "Bars", "Intake", "Monitoring", "Retention", "SymbolCoverage", "Watchlist"]
+__all__ = [
+    "Actions",
+    "Agents",
+    "Bars",
+    "Comparing",
+    "Filler",
+    "Intake",
+    "Monitoring",
+    "Quality",
+    "Retention",
+    "SymbolCoverage",
+    "Watchlist",
+]

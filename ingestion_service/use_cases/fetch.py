@@ -140,6 +140,7 @@ class Fetch:
         symbol = self.request.symbol
         screened = screen(raw, symbol, source.name, self.store.around(symbol, span))
         if screened.rows and screened.bars.is_empty():
+            self.store.quarantine.add(screened.refused, self.now(), self.ctx.still_mine)
             raise InvalidInput(
                 f"{source.name} answered {symbol} {span.month} with {screened.rows} rows, all of them bad: "
                 f"{screened.why()}"

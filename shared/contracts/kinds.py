@@ -17,6 +17,10 @@ class JobKind(StrEnum):
     INGEST_BARS = "ingestion.ingest"
     #: import bars from files into the lake
     IMPORT_FILES = "ingestion.import"
+    #: ask again for the gaps of one symbol, then make bars up for what is left
+    FILL_GAPS = "ingestion.fill"
+    #: compare stored bars of one symbol with another provider's
+    COMPARE_BARS = "ingestion.compare"
     #: one run of the agent that fetches what the watchlist lacks
     BACKFILL_AGENT = "ingestion.backfill_agent"
     #: one session of the agent that stores bars as they close; holds its worker for hours (see LASTING)

@@ -1,0 +1,57 @@
+"""Stored bars against another provider's of the same minutes.
+
+Two providers never agree to the cent: feeds see different trades. A stored bar is **contradicted** when its high or low
+is more than 1 % and ten ordinary bars beyond the other provider's, and the other provider's bar lies within the levels
+around the minute, give or take as much. Then the other provider is believed. Where both are far off their surroundings,
+or neither, nobody can say who is wrong, and the bar stays.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from ingestion_service.domain.suspicion import LEVEL, ORDINARY
+
+_LEAST, _ORDINARY_BARS = 0.01, 10.0
+#: closes within this share of each other agree
+_AGREED = 0.001
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What became of the minutes both have. `contradicted`: (ts) of stored bars that the other provider refutes."""
+
+    minutes: int
+    agreed: int
+    worst: float
+    contradicted: pl.Series
+
+
+def compare(ours: pl.DataFrame, theirs: pl.DataFrame) -> Comparison:
+    """Compare bars (ts, open, high, low, close; sound, ascending) of the same symbol.
+
+    `worst` is the largest difference of closes, as a share.
+    """
+    both = ours.join(theirs.select("ts", "open", "high", "low", "close"), on="ts", suffix="_other").sort("ts")
+    if both.is_empty():
+        return Comparison(0, 0, 0.0, ours["ts"].clear())
+    level = pl.col("close_other").rolling_median(2 * LEVEL + 1, center=True, min_samples=LEVEL)
+    span = (pl.col("high_other") / pl.col("low_other")).log()
+    ordinary = span.rolling_median(2 * ORDINARY + 1, center=True, min_samples=LEVEL)
+    beyond = pl.max_horizontal(
+        (pl.col("high") / pl.col("high_other")).log(), (pl.col("low_other") / pl.col("low")).log()
+    )
+    off_level = pl.max_horizontal((pl.col("high_other") / level).log(), (level / pl.col("low_other")).log())
+    limit = pl.max_horizontal(pl.lit(_LEAST), _ORDINARY_BARS * ordinary)
+    apart = (pl.col("close") / pl.col("close_other") - 1).abs()
+    judged = both.select("ts", apart=apart, wrong=((beyond > limit) & (off_level < limit)).fill_null(value=False))
+    apart_values = judged["apart"].to_numpy()
+    return Comparison(
+        minutes=judged.height,
+        agreed=int(np.count_nonzero(apart_values < _AGREED)),
+        worst=float(apart_values.max()),
+        contradicted=judged.filter("wrong")["ts"],
+    )

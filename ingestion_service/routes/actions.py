@@ -1,0 +1,42 @@
+"""Corporate actions."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Annotated
+
+from fastapi import APIRouter, Body, Depends
+
+from ingestion_service.domain.actions import Kind
+from ingestion_service.schemas.quality import ImportFactors, NewAction
+from ingestion_service.use_cases import Actions
+from ingestion_service.use_cases.actions import Action
+from shared.contracts.identifiers import check_symbol
+from shared.web.parts import provided
+
+router = APIRouter()
+
+ActionsDep = Annotated[Actions, Depends(provided(Actions))]
+
+
+@router.get("/actions/{symbol}")
+def list_actions(symbol: str, actions: ActionsDep) -> list[Action]:
+    return actions.of(check_symbol(symbol))
+
+
+@router.post("/actions/import")
+def import_factor_files(body: ImportFactors, actions: ActionsDep) -> dict[str, int]:
+    """Take splits and dividends from LEAN factor files of this machine; the answer counts them by symbol."""
+    return actions.import_factors(body.path, body.glob)
+
+
+@router.post("/actions/{symbol}")
+def add_actions(
+    symbol: str, body: Annotated[list[NewAction], Body(min_length=1, max_length=1_000)], actions: ActionsDep
+) -> list[Action]:
+    return actions.add(check_symbol(symbol), [one.action() for one in body])
+
+
+@router.delete("/actions/{symbol}/{kind}/{ex_date}", status_code=204)
+def remove_action(symbol: str, kind: Kind, ex_date: date, actions: ActionsDep) -> None:
+    actions.remove(check_symbol(symbol), kind, ex_date)

@@ -1,0 +1,69 @@
+"""Gaps, refused rows, and what is done about them."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query
+
+from ingestion_service.domain.gaps import Gap, Why
+from ingestion_service.schemas.quality import BackfillQuery, CompareBody, Dropped, QuarantinedRow
+from ingestion_service.schemas.times import Moment
+from ingestion_service.use_cases import Comparing, Filler, Quality
+from ingestion_service.use_cases.quality import QualityReport
+from shared.contracts.identifiers import check_symbol
+from shared.web.accepted import Accepted, accepted
+from shared.web.pagination import Page, PageQuery
+from shared.web.parts import provided
+
+router = APIRouter()
+
+QualityDep = Annotated[Quality, Depends(provided(Quality))]
+FillerDep = Annotated[Filler, Depends(provided(Filler))]
+ComparingDep = Annotated[Comparing, Depends(provided(Comparing))]
+
+
+@router.get("/quality/{symbol}")
+def show_quality(symbol: str, quality: QualityDep) -> QualityReport:
+    return quality.report(check_symbol(symbol))
+
+
+@router.get("/gaps/{symbol}")
+def show_gaps(
+    symbol: str,
+    quality: QualityDep,
+    paging: PageQuery,
+    start: Moment | None = None,
+    end: Moment | None = None,
+    why: Why | None = None,
+) -> Page[Gap]:
+    found = quality.gaps(check_symbol(symbol), start, end, why)
+    return paging.of(found[paging.offset : paging.offset + paging.per_page], len(found))
+
+
+@router.get("/quarantine")
+def show_quarantine(
+    quality: QualityDep, paging: PageQuery, symbol: str | None = None, reason: str | None = None
+) -> Page[QuarantinedRow]:
+    wanted = None if symbol is None else check_symbol(symbol)
+    rows, total = quality.quarantined(wanted, reason, paging.offset, paging.per_page)
+    return paging.of([QuarantinedRow.model_validate(row) for row in rows], total)
+
+
+@router.post("/backfill/{symbol}", status_code=202)
+def fill_gaps(symbol: str, filler: FillerDep, query: Annotated[BackfillQuery, Query()]) -> Accepted:
+    """Ask again for the symbol's gaps, then make bars up for what is left."""
+    return accepted(filler.submit(query.request(check_symbol(symbol))))
+
+
+@router.delete("/backfill/{symbol}")
+def drop_filled(symbol: str, filler: FillerDep, start: Moment | None = None, end: Moment | None = None) -> Dropped:
+    """Drop the bars made up for gaps."""
+    checked = check_symbol(symbol)
+    return Dropped(symbol=checked, dropped=filler.drop(checked, start, end))
+
+
+@router.post("/compare/{symbol}", status_code=202)
+def compare_bars(symbol: str, body: CompareBody, comparing: ComparingDep) -> Accepted:
+    """Compare stored bars with a second provider's."""
+    return accepted(comparing.submit(body.request(check_symbol(symbol))))

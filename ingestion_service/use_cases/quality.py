@@ -1,0 +1,112 @@
+"""How good the stored bars are: gaps with their reasons, refused rows, steps that look like splits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import polars as pl
+
+from ingestion_service.domain.actions import trading_days
+from ingestion_service.domain.coverage import SessionCoverage, by_session
+from ingestion_service.domain.gaps import Gap, Missing, Why, gaps
+from ingestion_service.domain.spans import FailedAsk
+from ingestion_service.domain.splits import SuspectedSplit, suspected_splits
+from ingestion_service.domain.timeframes import Timeframe
+from ingestion_service.store.bars import BarStore
+from ingestion_service.use_cases.bars import Bars, SymbolCoverage
+from ingestion_service.use_cases.series import Reader, Wanted
+
+
+@dataclass(frozen=True, kw_only=True)
+class GapSummary:
+    """Runs and minutes of missing bars of one reason, and the longest run."""
+
+    why: Why
+    runs: int
+    minutes: int
+    longest: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class QualityReport:
+    """Everything that is known against a symbol's bars. `completeness`: stored / (stored + gap minutes), 0..1."""
+
+    coverage: SymbolCoverage
+    completeness: float
+    gaps: list[GapSummary]
+    #: refused rows by reason
+    quarantine: dict[str, int]
+    suspected_splits: list[SuspectedSplit]
+    failed_asks: list[FailedAsk]
+    sessions: list[SessionCoverage]
+
+
+class Quality:
+    def __init__(self, store: BarStore, bars: Bars) -> None:
+        self._store = store
+        self._bars = bars
+        self._reader = Reader(store)
+        self._splits: dict[str, tuple[str, list[SuspectedSplit]]] = {}
+
+    def missing(self, symbol: str) -> Missing:
+        """Return the symbol's expected minutes without a bar. Raises NotFound when it has no bars."""
+        return self._store.facts(self._bars.stock(symbol).symbol).missing
+
+    def gaps(
+        self, symbol: str, start: datetime | None = None, end: datetime | None = None, why: Why | None = None
+    ) -> list[Gap]:
+        """Return the runs of missing minutes that touch [start, end). Raises NotFound when the symbol has no bars."""
+        return [
+            gap
+            for gap in gaps(self.missing(symbol))
+            if (why is None or gap.why is why)
+            and (start is None or gap.end > start)
+            and (end is None or gap.start < end)
+        ]
+
+    def report(self, symbol: str) -> QualityReport:
+        """Return what is known of the symbol's bars. Raises NotFound when it has none."""
+        coverage = self._bars.coverage_of(symbol)
+        facts = self._store.facts(symbol)
+        runs = gaps(facts.missing)
+        sessions = by_session(symbol, facts.ts_us, facts.missing)
+        stored, lacking = sum(one.stored for one in sessions), coverage.outage_minutes + coverage.silent_minutes
+        refused = self._store.quarantine.read(symbol)
+        return QualityReport(
+            coverage=coverage,
+            completeness=stored / (stored + lacking) if stored + lacking else 1.0,
+            gaps=[_summary(why, [gap.minutes for gap in runs if gap.why is why]) for why in Why],
+            quarantine=dict(refused["reason"].value_counts(sort=True).iter_rows()),
+            suspected_splits=self._suspected(symbol),
+            failed_asks=self._store.failed_asks(symbol),
+            sessions=sessions,
+        )
+
+    def quarantined(
+        self, symbol: str | None, reason: str | None, offset: int, limit: int
+    ) -> tuple[list[dict[str, object]], int]:
+        """Return a page of refused rows, newest first, and how many there are; `reason` is a part of the reason."""
+        rows = self._store.quarantine.read(symbol)
+        if reason:
+            rows = rows.filter(pl.col("reason").str.contains(reason, literal=True))
+        rows = rows.sort(["received", "symbol", "ts", "id"], descending=[True, False, False, False])
+        return rows.slice(offset, limit).to_dicts(), rows.height
+
+    def _suspected(self, symbol: str) -> list[SuspectedSplit]:
+        """Return the suspected splits; looked for once for each state of the bars and actions."""
+        daily = Wanted(symbol=symbol, timeframe=Timeframe.D1)
+        names = self._reader.names(symbol)
+        state = self._store.actions.version([name.symbol for name in names]) + "".join(
+            self._store.snapshot(name.symbol, name.start, name.end).version for name in names
+        )
+        known, found = self._splits.get(symbol, ("", []))
+        if known != state:
+            rows = self._reader.read(daily).rows
+            found = suspected_splits(rows, trading_days(rows["ts"]), self._reader.actions(names))
+            self._splits[symbol] = (state, found)
+        return found
+
+
+def _summary(why: Why, minutes: list[int]) -> GapSummary:
+    return GapSummary(why=why, runs=len(minutes), minutes=sum(minutes), longest=max(minutes, default=0))
