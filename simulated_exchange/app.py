@@ -13,6 +13,7 @@ from pydantic import BaseModel, Field
 
 from shared.clock import SystemClock
 from simulated_exchange import pages, stream
+from simulated_exchange.faults import Faults
 from simulated_exchange.limits import Gate, Refused
 from simulated_exchange.market import Market
 from simulated_exchange.replay import ReplayMarket
@@ -71,7 +72,9 @@ def admit(request: Request) -> Mapping[str, str]:
 def find_page(request: Request, query: BarsQuery, symbols: str) -> tuple[dict[str, str], str | None]:
     """Return one page of `symbols`: bars as JSON text by symbol, and the token of the next."""
     state = request.app.state
-    return pages.page(state.market, query.query(symbols, state.settings.page_limit), query.page_token)
+    asked = query.query(symbols, state.settings.page_limit)
+    found = pages.page(state.market, asked, state.faults.true_token(query.page_token))
+    return state.faults.spoil(*found, query.page_token)
 
 
 Headers = Annotated[Mapping[str, str], Depends(admit)]
@@ -87,6 +90,8 @@ def check_health(request: Request) -> dict[str, object]:
         "pid": os.getpid(),
         "seed": state.settings.seed,
         "requests": state.gate.requests,
+        "pages": state.faults.pages,
+        "spoiled": state.faults.spoiled,
         "streams": state.streams,
     }
 
@@ -102,14 +107,16 @@ def tell_time(request: Request) -> dict[str, object]:
 def list_bars(request: Request, headers: Headers, asked: Asked) -> Response:
     bars, token = find_page(request, asked, asked.symbols)
     by_symbol = ",".join(f"{json.dumps(symbol)}:{text}" for symbol, text in bars.items())
-    return _answer(f'{{"bars":{{{by_symbol}}},"next_page_token":{json.dumps(token)}}}', headers)
+    text = f'{{"bars":{{{by_symbol}}},"next_page_token":{json.dumps(token)}}}'
+    return request.app.state.faults.sent(text, dict(headers))
 
 
 @router.get("/v2/stocks/{symbol}/bars")
 def list_bars_of_symbol(request: Request, symbol: str, headers: Headers, asked: Asked) -> Response:
     bars, token = find_page(request, asked, symbol)
     name, text = json.dumps(symbol.upper()), bars.get(symbol.upper(), "null")
-    return _answer(f'{{"bars":{text},"next_page_token":{json.dumps(token)},"symbol":{name}}}', headers)
+    text = f'{{"bars":{text},"next_page_token":{json.dumps(token)},"symbol":{name}}}'
+    return request.app.state.faults.sent(text, dict(headers))
 
 
 def create_app(settings: ExchangeSettings | None = None, replay: ReplayMarket | None = None) -> FastAPI:
@@ -120,6 +127,7 @@ def create_app(settings: ExchangeSettings | None = None, replay: ReplayMarket | 
     settings = settings or ExchangeSettings()
     app = FastAPI(title="Simulated exchange", description=ABOUT)
     app.state.settings, app.state.gate, app.state.streams = settings, Gate(settings), 0
+    app.state.faults = Faults(settings)
     app.state.market = replay or Market(settings.seed)
     app.state.market_symbols = list(replay.played if replay else LISTINGS)
     app.state.timeline = replay.timeline if replay else Timeline.present(SystemClock())
@@ -132,7 +140,3 @@ def create_app(settings: ExchangeSettings | None = None, replay: ReplayMarket | 
 def _refuse(_request: Request, refused: Exception) -> Response:
     assert isinstance(refused, Refused)  # noqa: S101 - registered for nothing else
     return JSONResponse({"message": str(refused)}, status_code=refused.status, headers=refused.headers)
-
-
-def _answer(text: str, headers: Mapping[str, str]) -> Response:
-    return Response(text, media_type="application/json", headers=dict(headers))

@@ -52,6 +52,12 @@ def _wanted(market: Market, query: Query, symbol: str, at: datetime | None) -> p
     return market.bars(symbol, at or query.start, query.end + _TICK)
 
 
+def token_of(bars: dict[str, str]) -> str:
+    """Return the token of the page that begins as `bars` (JSON text by symbol) does."""
+    symbol, text = next(iter(bars.items()))
+    return _encode(symbol, datetime.fromisoformat(json.loads(text)[0]["t"]))
+
+
 def instant(text: str, name: str) -> datetime:
     """Return the moment that RFC 3339 `text` or a date names, in UTC."""
     try:

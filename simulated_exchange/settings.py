@@ -25,6 +25,10 @@ class ExchangeSettings(BaseSettings):
     storm_every: int = Field(default=0, ge=0, description="every n-th request opens a storm of 429; 0: never")
     storm_length: int = Field(default=3, ge=1, description="requests refused by one storm")
     slow_page_seconds: float = Field(default=0.0, ge=0, description="wait before each page")
+    drop_every: int = Field(default=0, ge=0, description="every n-th page breaks off in the middle; 0: never")
+    duplicate_every: int = Field(default=0, ge=0, description="every n-th page is sent twice; 0: never")
+    shuffle_every: int = Field(default=0, ge=0, description="every n-th page is newest first; 0: never")
+    revise_every: int = Field(default=0, ge=0, description="every n-th page has bars unfinished first; 0: never")
 
     stream_cut_seconds: float = Field(default=0.0, ge=0, description="each stream is dropped after so long; 0: never")
     stream_revise_every: int = Field(

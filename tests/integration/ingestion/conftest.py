@@ -57,8 +57,11 @@ class Exchange:
         except httpx.TransportError:
             return False
 
+    def health(self) -> dict[str, Any]:
+        return httpx.get(f"{self.url}/healthz", trust_env=False).json()
+
     def requests(self) -> int:
-        return httpx.get(f"{self.url}/healthz", trust_env=False).json()["requests"]
+        return self.health()["requests"]
 
     def kill(self) -> None:
         if self.process is not None:

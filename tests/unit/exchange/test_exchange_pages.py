@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from simulated_exchange.faults import Faults
 from simulated_exchange.limits import Gate, Refused
 from simulated_exchange.market import Market
 from simulated_exchange.pages import Query, page
@@ -63,3 +64,22 @@ def test_a_forged_token_is_refused():
     query = Query(symbols=("EDGE",), start=START, end=END, limit=10)
     with pytest.raises(Refused, match="invalid page_token"):
         page(MARKET, query, "bm9uc2Vuc2U=")
+
+
+def test_spoiled_pages_still_tell_the_truth_last():
+    faults = Faults(ExchangeSettings(duplicate_every=2, shuffle_every=3, revise_every=4))
+    query = Query(symbols=("EDGE",), start=START, end=END, limit=50)
+    last_word, sent, token = {}, 0, None
+    while True:
+        found = page(MARKET, query, faults.true_token(token))
+        bars, token = faults.spoil(*found, token)
+        for bar in json.loads(bars["EDGE"]):
+            last_word[bar["t"]] = bar
+            sent += 1
+        if token is None:
+            break
+    truth = json.loads(page(MARKET, Query(symbols=("EDGE",), start=START, end=END, limit=10_000), None)[0]["EDGE"])
+    assert [last_word[bar["t"]] for bar in truth] == truth
+    assert len(last_word) == len(truth)
+    assert sent > len(truth) + 8 * faults.spoiled["revise"]
+    assert all(faults.spoiled[kind] >= 2 for kind in ("duplicate", "shuffle", "revise"))
