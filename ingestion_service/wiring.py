@@ -29,6 +29,7 @@ from ingestion_service.use_cases import (
 from ingestion_service.use_cases.agents import Work
 from ingestion_service.use_cases.backfill import Backfill
 from ingestion_service.use_cases.gap_agents import GapFiller, GapScanner
+from ingestion_service.use_cases.gauges import Gauges
 from ingestion_service.use_cases.live import LiveUpdater
 from shared.contracts.kinds import JobKind
 from shared.jobs.resources import Resources, open_resources
@@ -49,6 +50,7 @@ class Wired:
     watchlist: Watchlist
     retention: Retention
     monitoring: Monitoring
+    gauges: Gauges
     #: what each agent does in a run
     works: Mapping[JobKind, Work]
 
@@ -68,6 +70,7 @@ def assemble(settings: Settings) -> Iterator[Wired]:
         agents = Agents(agent_store, queue, clock)
         retention = Retention(agent_store, lake, queue, clock)
         scanner = GapScanner(store)
+        monitoring = Monitoring(agents, agent_store, store, lake, settings.lake_root, clock)
         live = LiveUpdater(
             store, queue, clock, providers, partial(open_feed, settings), partial(provider_clock, settings, clock)
         )
@@ -82,7 +85,8 @@ def assemble(settings: Settings) -> Iterator[Wired]:
             agents=agents,
             watchlist=Watchlist(agent_store, store, intake, clock),
             retention=retention,
-            monitoring=Monitoring(agents, agent_store, store, lake, settings.lake_root, clock),
+            monitoring=monitoring,
+            gauges=Gauges(monitoring),
             works={
                 JobKind.BACKFILL_AGENT: Backfill(store, intake, clock).run,
                 JobKind.LIVE_AGENT: live.run,

@@ -228,7 +228,7 @@ class Agents:
             state=word,
             wanted=record.wanted,
             options=OPTIONS[record.name].model_validate(record.options).model_dump(),
-            note=(job.note or record.note) if job and running else "",
+            note=(record.note or job.note) if job and running else "",
             alert=record.alert,
             alert_since=record.alert_since,
             heartbeat_at=record.heartbeat_at,

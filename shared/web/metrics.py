@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import cast
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
@@ -50,6 +51,12 @@ class Metrics:
     def watch_queue(self, counts: Counts) -> None:
         """Add the queue's depth, read at each scrape."""
         self._registry.register(_QueueDepth(counts))
+
+    def watch_parts(self, parts: Iterable[object]) -> None:
+        """Add those of a service's parts that are collectors themselves, asked at each scrape."""
+        for part in parts:
+            if callable(getattr(part, "collect", None)):
+                self._registry.register(cast("Collector", part))
 
     def exposition(self) -> bytes:
         """Return the text Prometheus reads."""

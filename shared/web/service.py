@@ -107,6 +107,7 @@ def create_service(
             queue: Queue = wired.resources.queue
             hub = EventHub(partial(look, queue), clock)
             site.metrics.watch_queue(queue.counts)
+            site.metrics.watch_parts(vars(wired).values())
             try:
                 yield {"parts": parts_by_type(wired), "hub": hub}
             finally:

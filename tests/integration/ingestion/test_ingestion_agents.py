@@ -1,0 +1,236 @@
+"""Agents, the watchlist, retention and monitoring, asked over HTTP; their runs are real jobs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import httpx
+import pytest
+
+from ingestion_service.app import create_app
+from ingestion_service.settings import Settings
+from ingestion_service.worker import handlers
+from shared.clock import SystemClock
+from shared.jobs.model import Submission
+from shared.jobs.queue import Queue
+from shared.storage.postgres import Database
+from shared.testing.jobs import run_pending
+from shared.testing.servers import serving
+from simulated_exchange.app import create_app as create_exchange
+from simulated_exchange.market import Market
+from simulated_exchange.settings import ExchangeSettings
+
+#: the services go by the machine's clock, and bars are wanted from so many days ago
+TODAY = SystemClock().now().replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+def ago(days: int) -> str:
+    return f"{TODAY - timedelta(days=days):%Y-%m-%d}"
+
+
+@dataclass
+class Shop:
+    """The ingestion service with a worker in the test's own process."""
+
+    http: httpx.Client
+    queue: Queue
+    works: dict
+
+    def work(self, *kinds: str) -> list:
+        chosen = {kind: work for kind, work in self.works.items() if not kinds or kind in kinds}
+        return run_pending(self.queue, chosen)
+
+    def agent(self, name: str) -> dict:
+        return self.http.get(f"/agents/{name}").json()
+
+    def do(self, name: str, verb: str, **body: object) -> dict:
+        answer = self.http.post(f"/agents/{name}/{verb}", json=body)
+        assert answer.status_code == 202, answer.text
+        return answer.json()
+
+
+@pytest.fixture
+def open_shop(database_url, database: Database, tmp_path) -> Iterator:
+    with ExitStack() as stack:
+
+        def opened(url: str | None = None) -> Shop:
+            url = url or str(stack.enter_context(serving(create_exchange(ExchangeSettings()))).base_url)
+            settings = Settings(database_url=database_url, home=tmp_path / "home", alpaca_base_url=url)
+            http = stack.enter_context(serving(create_app(settings)))
+            return Shop(http, Queue(database), dict(stack.enter_context(handlers(settings))))
+
+        yield opened
+
+
+def test_a_watched_symbol_is_backfilled_and_stays_when_it_is_not_watched(open_shop):
+    shop = open_shop()
+    accepted = shop.http.post("/watchlist", json={"symbols": ["edge", "EDGE"], "since": ago(40)}).json()["jobs"]
+    assert [job["symbol"] for job in accepted] == ["EDGE"]
+    [row] = shop.http.get("/watchlist").json()
+    assert (row["symbol"], row["rows"], row["live"]) == ("EDGE", 0, True)
+    shop.work("ingestion.ingest")
+    rows = shop.http.get("/watchlist").json()[0]["rows"]
+    expected = Market().bars("EDGE", TODAY - timedelta(days=40), SystemClock().now()).height
+    assert 0 <= expected - rows <= 2  # the minute that is under way
+    assert shop.http.delete("/watchlist/EDGE").status_code == 204
+    assert shop.http.get("/watchlist").json() == []
+    assert shop.http.get("/symbols/EDGE").json()["rows"] == rows
+    assert shop.http.delete("/watchlist/EDGE").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "said"),
+    [
+        ({"since": "2024-01-01"}, 422, "either symbols or a universe"),
+        ({"symbols": ["EDGE"], "universe": "tech"}, 422, "either symbols or a universe"),
+        ({"universe": "tech"}, 404, "no universe 'tech'"),
+        ({"symbols": ["../x"]}, 422, "not a ticker"),
+        ({"symbols": ["EDGE"], "since": "2199-01-01"}, 400, "has not come yet"),
+    ],
+)
+def test_a_watchlist_says_what_it_cannot_do(open_shop, body, status, said):
+    answer = open_shop("http://127.0.0.1:9").http.post("/watchlist", json=body)
+    assert answer.status_code == status, answer.text
+    assert said in answer.json()["detail"]
+
+
+def test_a_universe_is_a_named_list(open_shop):
+    shop = open_shop("http://127.0.0.1:9")
+    assert shop.http.put("/universes/tech", json={"symbols": ["qmkt", "EDGE", "EDGE"]}).json()["symbols"] == [
+        "QMKT",
+        "EDGE",
+    ]
+    jobs = shop.http.post("/watchlist", json={"universe": "tech"}).json()["jobs"]
+    assert [job["symbol"] for job in jobs] == ["QMKT", "EDGE"]
+    assert shop.http.delete("/universes/tech").status_code == 204
+    assert shop.http.get("/universes/tech").status_code == 404
+    assert len(shop.http.get("/watchlist").json()) == 2
+
+
+def test_the_backfill_fetches_only_what_is_missing_and_waits_for_its_next_run(open_shop):
+    shop = open_shop()
+    shop.http.post("/watchlist", json={"symbols": ["EDGE"], "since": ago(70)})
+    assert shop.do("backfill", "start", options={"every_minutes": 60})["state"] == "workerless"
+    shop.work("ingestion.backfill_agent")
+    state = shop.agent("backfill")
+    assert state["state"] == "waiting"
+    assert state["last_result"]["chunks"] >= 3
+    assert state["last_result"]["new_rows"] == shop.http.get("/symbols/EDGE").json()["rows"]
+    wait = datetime.fromisoformat(state["next_run"]) - SystemClock().now()
+    assert timedelta(minutes=58) < wait < timedelta(minutes=61)
+    shop.do("backfill", "start")  # at once, instead of in an hour
+    shop.work("ingestion.backfill_agent")
+    state = shop.agent("backfill")
+    assert state["runs"] == 2
+    assert state["last_result"]["chunks"] <= 2  # the newest minutes, which are not settled
+    assert state["last_result"]["new_rows"] <= 1
+
+
+def test_an_agent_has_one_run_and_people_decide_about_it(open_shop):
+    shop = open_shop("http://127.0.0.1:9")
+    first = shop.do("scan", "start")
+    assert shop.do("scan", "start")["job_id"] != first["job_id"]  # the one that waited was called off
+    assert shop.http.get("/jobs", params={"kind": "ingestion.scan_agent", "state": "PENDING"}).json()["total"] == 1
+    assert shop.do("scan", "pause")["state"] == "paused"
+    assert shop.agent("scan")["job_id"] is None
+    assert shop.work() == []
+    shop.do("scan", "start")
+    shop.work()
+    assert shop.agent("scan")["runs"] == 1
+    assert shop.do("scan", "stop")["state"] == "stopped"
+    assert shop.work() == []
+
+
+def test_a_run_that_was_submitted_as_its_agent_was_stopped_does_nothing(open_shop):
+    shop = open_shop("http://127.0.0.1:9")
+    shop.do("scan", "start")
+    shop.do("scan", "stop")
+    [job_id] = shop.queue.submit([Submission(kind="ingestion.scan_agent", payload={"agent": "scan"})])
+    shop.work()
+    assert shop.queue.job(job_id).result == {"skipped": "the agent is stopped"}
+    assert shop.agent("scan")["job_id"] is None
+
+
+def test_a_run_that_cannot_be_done_is_told_and_the_next_one_comes(open_shop):
+    shop = open_shop()
+    shop.http.post("/watchlist", json={"symbols": ["NOPE"], "since": ago(10)})
+    shop.do("backfill", "start")
+    shop.work("ingestion.backfill_agent")
+    state = shop.agent("backfill")
+    assert "has no bars of NOPE" in state["last_result"]["failed"]["NOPE"]
+    assert state["state"] == "waiting"
+    [error] = shop.http.get("/monitoring").json()["errors"]
+    assert (error["agent"], error["kind"], error["last_hour"]) == ("backfill", "NotFound", 1)
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "said"),
+    [
+        ("/agents/live/start", {"options": {"alert_minutes": 0}}, "alert_minutes"),
+        ("/agents/live/start", {"options": {"speed": 3}}, "speed"),
+    ],
+)
+def test_options_are_checked(open_shop, path, body, said):
+    answer = open_shop("http://127.0.0.1:9").http.post(path, json=body)
+    assert answer.status_code == 400, answer.text
+    assert said in answer.json()["detail"]
+
+
+def test_there_is_no_other_agent(open_shop):
+    answer = open_shop("http://127.0.0.1:9").http.post("/agents/cleaner/start")
+    assert answer.status_code == 404
+    assert "backfill, live, scan, fill, retention" in answer.json()["detail"]
+
+
+def test_retention_removes_what_its_rules_name_and_nothing_else(open_shop):
+    shop = open_shop()
+    shop.http.post("/ingest/EDGE", json={"start": "2024-05-01", "end": "2024-05-20"})
+    shop.http.post("/ingest/EDGE", json={"start": ago(20), "end": ago(10)})
+    shop.work("ingestion.ingest")
+    before = shop.http.get("/symbols/EDGE").json()
+    shop.do("retention", "start")
+    shop.work("ingestion.retention_agent")
+    assert shop.http.get("/symbols/EDGE").json()["rows"] == before["rows"]
+
+    rules = {"superseded_days": None, "jobs_days": None, "datasets": {"bars_1m": 365}}
+    shown = shop.http.post("/retention/preview", json=rules).json()["would_remove"]
+    assert [(one["count"], one["bytes"] > 0) for one in shown] == [(1, True)]
+    assert shop.http.get("/symbols/EDGE").json()["rows"] == before["rows"]  # a dry run
+    assert shop.http.get("/retention").json()["rules"]["datasets"] == {}
+
+    assert shop.http.put("/retention", json=rules).status_code == 200
+    shop.do("retention", "start")
+    shop.work("ingestion.retention_agent")
+    after = shop.http.get("/symbols/EDGE").json()
+    assert after["first"][:10] >= ago(20)
+    assert (
+        after["rows"]
+        == before["rows"]
+        - Market().bars("EDGE", datetime(2024, 5, 1, tzinfo=UTC), datetime(2024, 5, 20, tzinfo=UTC)).height
+    )
+    refused = shop.http.put("/retention", json={"datasets": {"features": 10}})
+    assert refused.status_code == 400
+    assert "bars_1m" in refused.json()["detail"]
+
+
+def test_ended_jobs_are_forgotten_but_not_those_of_a_group_that_goes_on(open_shop, database: Database):
+    shop = open_shop("http://127.0.0.1:9")
+    shop.do("scan", "start")
+    shop.work()
+    with database.transaction() as conn:
+        conn.execute("update jobs.job set finished_at = now() - interval '10 days' where state = 'COMPLETED'")
+    before = SystemClock().now() - timedelta(days=5)
+    assert shop.queue.forgettable(before) == 1
+    assert shop.queue.forget(before) == 1
+    assert shop.queue.forgettable(before) == 0
+    assert shop.agent("scan")["state"] == "waiting"
+
+
+def test_prometheus_is_told(open_shop):
+    shop = open_shop("http://127.0.0.1:9")
+    text = shop.http.get("/metrics").text
+    assert 'barsmith_agent_state{agent="live",state="stopped"} 1.0' in text
+    assert 'barsmith_agent_alert{agent="live"} 0.0' in text
