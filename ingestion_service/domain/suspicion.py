@@ -32,7 +32,7 @@ from shared.contracts.sessions import MINUTE_US, Int64Array, sessions_between
 LEVEL, ORDINARY, FEWEST = 7, 20, 3
 #: bars that judging one can need on either side
 REACH = ORDINARY + 1
-#: bars come every minute when 14 bars take no more than 18 minutes
+#: bars come every minute when the 7 before or the 7 after take no more than 9 minutes
 _DENSE = 1.3
 #: (log deviation, ordinary bars) beyond which a bar is a spike
 _DENSE_LIMIT, _SPARSE_LIMIT, _OFF_HOURS_LIMIT, _ANYWHERE = (0.01, 30.0), (0.01, 60.0), (0.2, 30.0), (0.3, 15.0)
@@ -108,8 +108,9 @@ def _is_spike(
     deviation = float(np.log(max(high[row] / max(levels), min(levels) / low[row])))
     around = (span[max(row - ORDINARY, 0) : row], span[row + 1 : row + 1 + ORDINARY])
     times = deviation / max(_LEAST_SPAN, *(float(np.median(side)) for side in around))
-    minutes = (ts_us[min(end, len(ts_us)) - 1] - ts_us[begin]) / MINUTE_US
-    dense = minutes <= _DENSE * (len(before) + len(after))
+    # one side will do: at the open and the close the other one lies a night away
+    waits = ((ts_us[row] - ts_us[begin]) / len(before), (ts_us[min(end, len(ts_us)) - 1] - ts_us[row]) / len(after))
+    dense = min(waits) <= _DENSE * MINUTE_US
     limit = (_DENSE_LIMIT if dense else _SPARSE_LIMIT) if in_session else _OFF_HOURS_LIMIT
     return any(deviation > least and times > bars for least, bars in (limit, _ANYWHERE))
 

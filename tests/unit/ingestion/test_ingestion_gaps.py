@@ -1,0 +1,133 @@
+"""Missing minutes and their reasons, bars made up for them, and how sessions are covered."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ingestion_service.domain.coverage import by_session
+from ingestion_service.domain.filling import filled_bars
+from ingestion_service.domain.gaps import Why, covered, gaps, missing
+from ingestion_service.domain.spans import Answered, Span
+from shared.contracts.datasets import TS
+from shared.contracts.sessions import MINUTE_US, sessions_between
+from shared.testing.markets import reverting_bars
+
+MONDAY, SATURDAY = datetime(2024, 11, 25, tzinfo=UTC), datetime(2024, 11, 30, tzinfo=UTC)  # Friday is a half day
+BARS = reverting_bars("SPY", MONDAY, SATURDAY, seed=2)
+TS_US = BARS["ts"].to_physical().to_numpy()
+
+
+def answer(start: datetime, end: datetime, provider: str = "feed", *, empty: bool = False) -> Answered:
+    return Answered(provider=provider, start=start, end=end, empty=empty)
+
+
+def without(*rows: int) -> np.ndarray:
+    return np.delete(TS_US, rows)
+
+
+def test_an_answered_minute_is_no_trade_an_index_is_never_silent_and_the_rest_is_an_outage():
+    week = answer(MONDAY, SATURDAY)
+    for symbol, answered, why in (
+        ("SPY", [week], Why.NO_TRADE),
+        ("VIX", [week], Why.SILENT),
+        ("SPY", [], Why.OUTAGE),
+        ("VIX", [answer(MONDAY, MONDAY + timedelta(hours=15))], Why.OUTAGE),
+        ("SPY", [answer(MONDAY, SATURDAY, empty=True)], Why.OUTAGE),  # who knows nothing says nothing
+        ("SPY", [answer(MONDAY, SATURDAY, empty=True), answer(SATURDAY, SATURDAY + timedelta(days=1))], Why.NO_TRADE),
+    ):
+        found = missing(symbol, without(100, 101), answered)
+        assert found.counts() == {why: 2}
+        assert [(gap.minutes, gap.why) for gap in gaps(found)] == [(2, why)]
+
+
+def test_a_run_of_missing_minutes_ends_with_its_session_and_with_its_reason():
+    partly = answer(MONDAY, MONDAY + timedelta(hours=14, minutes=32))
+    found = gaps(missing("SPY", without(0, 1, 2, 3, 389, 390, 391), [partly]))
+    assert [(gap.start.hour, gap.start.minute, gap.minutes, gap.why) for gap in found] == [
+        (14, 30, 2, Why.NO_TRADE), (14, 32, 2, Why.OUTAGE), (20, 59, 1, Why.OUTAGE), (14, 30, 2, Why.OUTAGE),
+    ]  # fmt: skip
+    assert all(gap.end - gap.start == timedelta(minutes=gap.minutes) for gap in found)
+
+
+def test_half_days_and_holidays_are_not_missing():
+    assert missing("SPY", TS_US, []).counts() == {}
+    assert [one.expected for one in by_session("SPY", TS_US, missing("SPY", TS_US, []))] == [390, 390, 390, 210]
+
+
+def test_crypto_trades_on_weekends():
+    weekend = int(SATURDAY.timestamp()) * 1_000_000 + np.arange(3_000) * MINUTE_US
+    found = missing("BTCUSD", np.delete(weekend, [5, 2_000]), [])
+    assert found.counts() == {Why.OUTAGE: 2}
+    days = by_session("BTCUSD", np.delete(weekend, [5, 2_000]), found)
+    assert [(day.expected, day.stored) for day in days] == [(1_440, 1_439), (1_440, 1_439), (120, 120)]
+
+
+def test_sessions_add_up():
+    partly = [answer(MONDAY, MONDAY + timedelta(days=1))]
+    kept = without(*range(50, 60), *range(700, 730))
+    found = missing("SPY", kept, partly)
+    sessions = by_session("SPY", kept, found)
+    assert [(one.stored, one.no_trade, one.outage, one.silent) for one in sessions] == [
+        (380, 10, 0, 0), (360, 0, 30, 0), (390, 0, 0, 0), (210, 0, 0, 0),
+    ]  # fmt: skip
+    assert all(one.expected == one.stored + one.outage + one.silent + one.no_trade for one in sessions)
+
+
+def test_a_file_covers_the_sessions_it_has_bars_of_and_the_last_one_to_its_last_bar():
+    opens = [datetime(2024, 11, day, 14, 30, tzinfo=UTC) for day in (25, 26, 27, 29)]
+    kept = np.concatenate([TS_US[5:390], TS_US[780:1_170], TS_US[1_170:1_200]])  # without Tuesday, Friday cut
+    assert covered(kept) == [
+        Span(opens[0], opens[0] + timedelta(minutes=390)),
+        Span(opens[2], opens[3] + timedelta(minutes=30)),
+    ]
+    assert covered(TS_US[:0]) == []
+
+
+def test_a_hole_is_filled_from_its_middle_in_rounds():
+    hole = list(range(100, 107))
+    bars = BARS.filter(~pl.int_range(pl.len()).is_in(hole))
+    made = [filled_bars(bars, TS_US[hole], "SPY", rounds) for rounds in (1, 2, 3, 9)]
+    assert [frame.height for frame in made] == [1, 3, 7, 7]
+    before, after = BARS.row(99, named=True), BARS.row(107, named=True)
+    middle = made[0].row(0, named=True)
+    assert middle["ts"] == BARS["ts"][103]
+    assert all(middle[name] == (before[name] + after[name]) / 2 for name in ("open", "high", "low", "close", "volume"))
+    assert set(made[3]["source"]) == {"filled"}
+    assert made[3].schema == BARS.schema
+
+
+def test_nothing_is_filled_over_the_border_of_a_session_or_outside():
+    hole = [0, 1, 388, 389, 390, 391, TS_US.size - 1]
+    bars = BARS.filter(~pl.int_range(pl.len()).is_in(hole))
+    assert filled_bars(bars, TS_US[hole], "SPY", 9).is_empty()
+    night = np.array([TS_US[389] + 60 * MINUTE_US])
+    assert filled_bars(BARS, night, "SPY", 9).is_empty()
+
+
+@settings(max_examples=60)
+@given(st.sets(st.integers(0, TS_US.size - 1), max_size=60), st.integers(1, 9))
+def test_fills_are_sound_bars_between_their_bounds_and_more_rounds_only_add(rows, rounds):
+    chosen = sorted(rows)
+    bars = BARS.filter(~pl.int_range(pl.len()).is_in(chosen))
+    made = filled_bars(bars, TS_US[chosen], "SPY", rounds)
+    assert set(made["ts"]) <= set(pl.Series(TS_US[chosen]).cast(TS))
+    assert ((made["low"] <= made["open"]) & (made["close"] <= made["high"])).all()
+    more = filled_bars(bars, TS_US[chosen], "SPY", 9)
+    assert made.join(more, on=made.columns, how="anti").is_empty()
+    session = sessions_between(int(TS_US[0]), int(TS_US[-1]) + MINUTE_US).index_of(TS_US)
+    first, last = np.searchsorted(session, range(4)), np.searchsorted(session, range(4), side="right") - 1
+    left = [row for row in chosen if TS_US[row] not in set(more["ts"].to_physical())]
+    for row in left:  # a hole that stays touches the open or the close
+        begin, end = first[session[row]], last[session[row]]
+        assert set(range(begin, row)) <= set(chosen) or set(range(row, end + 1)) <= set(chosen)
+
+
+@pytest.mark.parametrize("symbol", ["SPY", "VIX"])
+def test_no_bars_miss_nothing(symbol):
+    assert gaps(missing(symbol, TS_US[:0], [])) == []

@@ -1,0 +1,122 @@
+"""Spikes and stale repeats: found where they were put, never in real minutes."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from ingestion_service.domain.sources import RAW_SCHEMA
+from ingestion_service.domain.suspicion import spikes, stale
+from ingestion_service.domain.validation import Reason, for_quarantine, screen
+from shared.contracts.datasets import BARS_1M, QUARANTINE
+from shared.testing.markets import reverting_bars
+
+REAL = Path(__file__).parents[4] / "shared" / "data"
+BARS = reverting_bars("SPY", datetime(2024, 6, 24, tzinfo=UTC), datetime(2024, 7, 6, tzinfo=UTC), seed=1)
+ROWS = [3, 200, 389, 390, 391, 700, BARS.height - 4]
+
+
+def changed(rows: list[int], **columns: pl.Expr) -> pl.DataFrame:
+    chosen = pl.int_range(pl.len()).is_in(rows)
+    return BARS.with_columns(
+        pl.when(chosen).then(value).otherwise(pl.col(name)).alias(name) for name, value in columns.items()
+    )
+
+
+@pytest.mark.parametrize("times", [0.01, 0.5, 0.96, 1.04, 2.0, 100.0])
+def test_a_bar_off_its_surroundings_is_a_spike_at_the_edges_of_sessions_too(times):
+    prices = {name: pl.col(name) * times for name in ("open", "high", "low", "close")}
+    assert np.flatnonzero(spikes(changed(ROWS, **prices))).tolist() == ROWS
+
+
+@pytest.mark.parametrize(("wick", "times"), [("high", 1.04), ("low", 0.96)])
+def test_a_wick_alone_is_one_too(wick, times):
+    assert np.flatnonzero(spikes(changed(ROWS, **{wick: pl.col(wick) * times}))).tolist() == ROWS
+
+
+def test_three_bad_bars_in_a_row_do_not_hide_each_other():
+    prices = {name: pl.col(name) * 1.1 for name in ("open", "high", "low", "close")}
+    assert np.flatnonzero(spikes(changed([500, 501, 502], **prices))).tolist() == [500, 501, 502]
+
+
+def test_a_move_that_stays_is_no_spike_however_large():
+    moved = pl.int_range(pl.len()) >= 500
+    stepped = BARS.with_columns(
+        pl.when(moved).then(pl.col(name) / 10).otherwise(pl.col(name)).alias(name)
+        for name in ("open", "high", "low", "close")
+    )
+    assert not spikes(stepped).any()
+
+
+def test_a_bar_is_judged_when_bars_on_both_sides_are_there():
+    bad = changed([100], close=pl.col("close") * 2, high=pl.col("high") * 2)
+    assert not spikes(bad.head(103)).any()
+    assert spikes(bad.head(104))[100]
+
+
+def repeated(first: int, repeats: int, **more: object) -> pl.DataFrame:
+    row = BARS.row(first, named=True) | more
+    copies = [row | {"ts": row["ts"] + timedelta(minutes=i)} for i in range(repeats + 1)]
+    new = pl.DataFrame(copies, schema=BARS.schema)
+    return pl.concat([BARS.join(new, on="ts", how="anti"), new]).sort("ts")
+
+
+def test_a_feed_that_stands_still_is_stale_and_the_first_bar_is_kept():
+    assert np.flatnonzero(stale(repeated(50, 6))).tolist() == [51, 52, 53, 54, 55, 56]
+    assert not stale(repeated(50, 1)).any()  # two equal bars happen
+    flat = dict.fromkeys(("open", "high", "low", "close"), 100.0)
+    assert not stale(repeated(50, 3, **flat)).any()
+    assert stale(repeated(50, 4, **flat)).sum() == 4
+    assert not stale(repeated(50, 29, **flat, volume=None)).any()  # an index may stand still
+    assert not stale(BARS.with_columns(pl.lit(1.0).alias("volume"))).any()
+
+
+@pytest.mark.skipif(not REAL.is_dir(), reason="the real bars at ../shared/data are not here")
+@pytest.mark.parametrize("kind", ["bars_1m", "bars_1m_ext"])
+def test_no_real_minute_is_suspected(kind):
+    files = sorted((REAL / kind / "A").glob("*/*.parquet"))
+    assert files
+    for file in files:
+        bars = pl.read_parquet(file).sort("ts")
+        crypto = file.stem == "BTCUSD"
+        assert spikes(bars, always_open=crypto).sum() + stale(bars).sum() == 0, file
+
+
+def raw(bars: pl.DataFrame) -> pl.DataFrame:
+    return bars.select(RAW_SCHEMA.names())
+
+
+def test_what_comes_next_reveals_a_stored_spike():
+    bad = changed([100], close=pl.col("close") * 2, high=pl.col("high") * 2)
+    first = screen(raw(bad.head(101)), "SPY", "feed")
+    assert first.rejected == {}
+    later = screen(raw(bad[101:110]), "SPY", "feed", first.bars)
+    assert later.rejected == {}
+    assert later.withdrawn.select("ts", "reason").row(0) == (bad["ts"][100], Reason.SPIKE.value)
+    assert later.bars.height == 9
+
+
+def test_a_spike_on_the_way_in_is_refused_and_a_corrected_bar_is_taken():
+    bad = changed([100], close=pl.col("close") * 2, high=pl.col("high") * 2)
+    first = screen(raw(bad), "SPY", "feed")
+    assert first.rejected == {Reason.SPIKE: 1}
+    assert first.refused["close"][0] == bad["close"][100]
+    corrected = screen(raw(BARS[100:101]), "SPY", "feed", first.bars)
+    assert (corrected.bars.height, corrected.rejected) == (1, {})
+
+
+def test_quarantined_rows_keep_their_name_when_they_come_again():
+    nothing = dict.fromkeys(("open", "high", "low", "close"), None)
+    rows = pl.concat([raw(BARS.head(2)), raw(changed([0], **{k: pl.lit(None) for k in nothing})).head(1)] * 2)
+    when = datetime(2025, 1, 1, tzinfo=UTC)
+    ids = [for_quarantine(screen(rows, "SPY", "feed").refused, when)["id"].to_list() for _ in range(2)]
+    assert ids[0] == ids[1]
+    assert len(set(ids[0])) == len(ids[0]) == 4  # two duplicates, two rows without a price
+    other = for_quarantine(screen(rows, "SPY", "other").refused, when)
+    assert other.schema == QUARANTINE.schema
+    assert not set(other["id"]) & set(ids[0])
+    assert BARS_1M.schema.names() == screen(rows, "SPY", "feed").bars.columns
