@@ -14,6 +14,7 @@ LEADERBOARD = [
     "threshold",
     "hold_bars",
     "sharpe",
+    "plateau",
     "sqn100",
     "total_return",
     "max_drawdown",

@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from optimization_service.settings import Settings
-from optimization_service.store import Models, Store
-from optimization_service.use_cases import Batches, Leaderboard
+from optimization_service.store import Models, Registry, Series
+from optimization_service.use_cases import Batches, Leaderboard, Rounds, Studies
 from shared.jobs.resources import Resources, open_resources
 from shared.web.client import ServiceClient
 
@@ -17,7 +17,9 @@ from shared.web.client import ServiceClient
 class Wired:
     resources: Resources
     batches: Batches
+    rounds: Rounds
     leaderboard: Leaderboard
+    studies: Studies
 
 
 @contextmanager
@@ -26,9 +28,11 @@ def assemble(settings: Settings) -> Iterator[Wired]:
         open_resources(settings, package="optimization_service", schema="optimization") as resources,
         ServiceClient("training", settings.training_url) as training,
     ):
-        store = Store(resources.database, resources.lake)
+        registry, series = Registry(resources.database), Series(resources.lake)
         yield Wired(
             resources=resources,
-            batches=Batches(store, Models(training), resources.queue),
-            leaderboard=Leaderboard(store),
+            batches=Batches(registry, series, Models(training), resources.queue),
+            rounds=Rounds(registry, series, resources.queue),
+            leaderboard=Leaderboard(registry),
+            studies=Studies(registry),
         )

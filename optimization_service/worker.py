@@ -27,9 +27,9 @@ def handlers(settings: ServiceSettings) -> Iterator[Mapping[JobKind, Handler]]:
 
     with assemble(Settings(**settings.model_dump(exclude={"name"}))) as wired:
         yield {
-            JobKind.BATCH: partial(jobs.predict_missing, wired.batches),
-            JobKind.BATCH_SWEEP: partial(jobs.simulate_pairs, wired.batches),
-            JobKind.BATCH_RANK: partial(jobs.rank_trials, wired.batches),
+            JobKind.BATCH: partial(jobs.predict_missing, wired.rounds),
+            JobKind.BATCH_SWEEP: partial(jobs.simulate_next, wired.rounds),
+            JobKind.BATCH_RANK: partial(jobs.rank_round, wired.rounds),
         }
 
 

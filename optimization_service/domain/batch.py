@@ -2,60 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Annotated, Literal
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
+from itertools import islice
 
-from pydantic import Field
+from pydantic import Field, JsonValue, ValidationError
 
+from optimization_service.domain.search import Method, Search
+from optimization_service.domain.space import Axis, Space, axes_of
 from shared.contracts.identifiers import fingerprint
-from shared.contracts.messages import Costs, Fill, Fingerprint, Message, Predict, Setting, Sweep, Symbol, Window
+from shared.contracts.messages import Costs, Fingerprint, Message, Metrics, Predict, Sweep, Symbol, Window
 from shared.errors import InvalidInput
 
 #: bumped when the same definition would lead to other trials
-CODE_VERSION = "optimization-1"
+CODE_VERSION = "optimization-2"
 
 #: the thresholds every search begins with, in the target's unit (log return)
 THRESHOLDS = (0.0001, 0.0005, 0.0010, 0.0020)
-HOLD_BARS = (0, 15)
 
-MAX_SETTINGS, MAX_TRIALS = 1_000, 100_000
+#: what a search tries when nobody said: thresholds, the outlier filter and the volatility-scaled threshold on and off
+DEFAULT_AXES: Mapping[str, Sequence[JsonValue]] = {
+    "threshold": THRESHOLDS,
+    "volatility_scaled": (False, True),
+    "z_limit": (None, 3.0),
+}
 
-
-Side = Literal["long_flat", "long_short"]
-
-
-Threshold = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-HoldBars = Annotated[int, Field(ge=0, le=100_000)]
-
-
-class Grid(Message):
-    """The settings of a batch: every combination of these."""
-
-    thresholds: tuple[Threshold, ...] = Field(default=THRESHOLDS, min_length=1)
-    hold_bars: tuple[HoldBars, ...] = Field(default=HOLD_BARS, min_length=1)
-    sides: tuple[Side, ...] = Field(default=("long_flat",), min_length=1)
-    delay_bars: tuple[Annotated[int, Field(ge=1, le=60)], ...] = Field(default=(1,), min_length=1)
-    fills: tuple[Fill, ...] = Field(default=(Fill.OPEN,), min_length=1)
-
-    def settings(self) -> tuple[Setting, ...]:
-        """Return every combination, each once, in a fixed order. Raises InvalidInput for more than MAX_SETTINGS."""
-        market: list[tuple[Side, Fill, int]] = [
-            (side, fill, delay) for side in self.sides for fill in self.fills for delay in self.delay_bars
-        ]
-        timing = [(hold, threshold) for hold in self.hold_bars for threshold in self.thresholds]
-        # keyed by itself: a value named twice makes no second trial
-        found = {
-            Setting(threshold=threshold, side=side, hold_bars=hold, delay_bars=delay, fill=fill): None
-            for side, fill, delay in market
-            for hold, threshold in timing
-        }
-        if len(found) > MAX_SETTINGS:
-            raise InvalidInput(f"the grid has {len(found)} settings: at most {MAX_SETTINGS} a batch, split it")
-        return tuple(found)
+MAX_TRIALS, MAX_GUIDED_TRIALS = 100_000, 5_000
+#: settings of one simulation job: few enough that three workers share a batch, enough that reading bars costs little
+SWEEP_SETTINGS = 500
+#: settings looked at before a batch is taken on
+_LOOKED_AT = 2_000
 
 
 class Pair(Message):
-    """One model on one symbol over one window: one sweep."""
+    """One model on one symbol over one window."""
 
     model: Fingerprint
     symbol: Symbol
@@ -69,46 +49,109 @@ class Batch(Message):
     """A batch in full: nothing in it depends on when it was asked for."""
 
     pairs: tuple[Pair, ...] = Field(min_length=1)
-    settings: tuple[Setting, ...] = Field(min_length=1, max_length=MAX_SETTINGS)
+    axes: tuple[Axis, ...]
+    search: Search = Search()
     costs: Costs = Costs()
     starting_cash: float = Field(default=100_000.0, gt=0)
 
+    @cached_property
+    def space(self) -> Space:
+        return Space(len(self.pairs), self.axes)
+
     @property
     def trials(self) -> int:
-        return len(self.pairs) * len(self.settings)
+        """How many trials the batch makes when nothing fails."""
+        return self.search.budget(self.space)
 
     @property
     def fingerprint(self) -> str:
         return fingerprint("batch", code_version=CODE_VERSION, **self.model_dump())
 
-    def sweep(self, pair: Pair) -> Sweep:
+    def sweeps(self, points: Sequence[int]) -> Iterator[tuple[int, list[int], Sweep]]:
+        """Yield pair, points and simulation of each job that a round of these points needs, in a fixed order."""
+        for pair, some in self.space.by_pair(points, SWEEP_SETTINGS):
+            yield pair, some, self._sweep(self.pairs[pair], some)
+
+    def _sweep(self, pair: Pair, points: Sequence[int]) -> Sweep:
         return Sweep(
             model=pair.model,
             symbol=pair.symbol,
             window=pair.window,
-            settings=self.settings,
+            settings=tuple(self.space.setting(point) for point in points),
             costs=self.costs,
             starting_cash=self.starting_cash,
         )
 
 
 class Failure(Message):
-    """A pair that has no result, and why."""
+    """A pair of which nothing, or not all, could be simulated, and why. `pair` counts the batch's pairs from 0."""
 
-    model: Fingerprint
-    symbol: Symbol
+    pair: int
     error: str
 
 
-def batch_of(pairs: Sequence[Pair], grid: Grid, *, costs: Costs, starting_cash: float) -> Batch:
-    """Return the batch. Raises InvalidInput when it has no pair, or more than MAX_TRIALS trials."""
+def batch_of(
+    pairs: Sequence[Pair],
+    axes: Mapping[str, Sequence[JsonValue]],
+    *,
+    search: Search,
+    costs: Costs,
+    starting_cash: float,
+) -> Batch:
+    """Return the batch. Raises InvalidInput for no pair, too many trials, or settings that cannot be."""
     unique = sorted({(pair.model, pair.symbol): pair for pair in pairs}.values(), key=lambda p: (p.model, p.symbol))
-    settings = grid.settings()
     if not unique:
         raise InvalidInput("the batch has no model to try: name models, or ask for the top ones after training some")
-    if len(unique) * len(settings) > MAX_TRIALS:
+    batch = Batch(
+        pairs=tuple(unique), axes=axes_of(axes), search=_plain(search), costs=costs, starting_cash=starting_cash
+    )
+    _check_size(batch)
+    _check_objective(search.objective)
+    _check_settings(batch.space)
+    return batch
+
+
+def _plain(search: Search) -> Search:
+    """Return the search without what its method does not read, so that it does not name another batch."""
+    kept = {
+        Method.EXHAUSTIVE: {"method"},
+        Method.RANDOM: {"method", "trials", "seed"},
+        Method.GUIDED: {"method", "trials", "seed", "round_size", "objective"},
+    }[search.method]
+    return Search.model_validate(search.model_dump(include=kept))
+
+
+def _check_size(batch: Batch) -> None:
+    space, method = batch.space, batch.search.method
+    most = MAX_GUIDED_TRIALS if method is Method.GUIDED else MAX_TRIALS
+    if batch.trials > most:
+        how = " or draw some of them with the random method" if method is Method.EXHAUSTIVE else ""
         raise InvalidInput(
-            f"{len(unique)} models and symbols x {len(settings)} settings are {len(unique) * len(settings)} trials: "
-            f"at most {MAX_TRIALS} a batch, split it"
+            f"{space.pairs} models and symbols x {space.settings} settings: {batch.trials} trials, at most {most} a "
+            f"{method} batch; split it{how}"
         )
-    return Batch(pairs=tuple(unique), settings=settings, costs=costs, starting_cash=starting_cash)
+
+
+def _check_objective(objective: str) -> None:
+    if objective not in OBJECTIVES:
+        raise InvalidInput(f"objective {objective!r} is not a figure to make large: use one of {', '.join(OBJECTIVES)}")
+
+
+def _check_settings(space: Space) -> None:
+    """Raise InvalidInput for a combination that Setting refuses, looking at some all over the space."""
+    step = max(1, space.settings // _LOOKED_AT)
+    for point in islice(range(0, space.settings, step), _LOOKED_AT):
+        try:
+            space.setting(point)
+        except ValidationError as error:
+            at = dict(zip(space.names[1:], space.coordinates([point])[0][1:].tolist(), strict=True))
+            tried = ", ".join(f"{axis.name} = {axis.values[at[axis.name]]!r}" for axis in space.axes)
+            raise InvalidInput(f"axes: {tried}: {next(iter(error.errors()))['msg']}") from error
+
+
+#: what a guided search may make large
+OBJECTIVES = tuple(
+    name
+    for name in ("sharpe", "sortino", "calmar", "sqn", "sqn100", "total_return", "profit_factor", "timing_alpha_t")
+    if name in Metrics.model_fields
+)

@@ -1,8 +1,9 @@
-"""The Sharpe ratio that the best of N worthless trials shows.
+"""The Sharpe ratio that the best of N worthless trials shows, and what a number of trades says.
 
 Bailey and Lopez de Prado, "The Deflated Sharpe Ratio" (2014): with trials spread by `sd` around nothing, the largest
 of N is expected at sd [(1 - G) z(1 - 1/N) + G z(1 - 1/(N e))], G = 0.5772..., z = the normal quantile. Trials of one
-batch resemble each other, so the true figure lies below: the line is honest in the cautious direction.
+batch resemble each other, so the true figure lies below: the line is honest in the cautious direction. Only days that
+no search has seen can certify anything.
 """
 
 from __future__ import annotations
@@ -15,6 +16,10 @@ _EULER_GAMMA = 0.5772156649015329
 
 #: fewer trades than this say nothing, however good they look
 FEW_TRADES = 10
+#: the usual number of a strategy that picks its moments
+TYPICAL_TRADES = (20, 50)
+#: more trades than typical, and wrong on half of the bars or more: it trades on noise
+_COIN = 0.5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,6 +29,18 @@ class Luck:
     trials: int
     best_sharpe: float | None
     sharpe_by_luck: float | None
+
+
+def flag_of(trades: int, hit_rate: float | None) -> str:
+    """Return what the number of trades says: lucky?, few, typical, churns, or nothing."""
+    least, most = TYPICAL_TRADES
+    if trades < FEW_TRADES:
+        return "lucky?"
+    if trades < least:
+        return "few"
+    if trades <= most:
+        return "typical"
+    return "churns" if hit_rate is not None and hit_rate < _COIN else ""
 
 
 def expected_maximum(trials: int) -> float:

@@ -1,4 +1,4 @@
-"""What is stored of a batch, its members and its trials; and what state its jobs add up to."""
+"""What is stored of a batch and of its trials; and what state its jobs add up to."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from optimization_service.domain.luck import FEW_TRADES
+from optimization_service.domain.columns import COLUMNS, OWN_COLUMNS
+from optimization_service.domain.luck import flag_of
 from shared.contracts.kinds import JobKind
 
 
@@ -18,9 +19,9 @@ class BatchState(StrEnum):
     #: its first job waits for a worker
     PENDING = "PENDING"
     RUNNING = "RUNNING"
-    #: every member is on the leaderboard
+    #: every trial is on the leaderboard
     COMPLETED = "COMPLETED"
-    #: on the leaderboard, but some members have an error instead of trials
+    #: on the leaderboard, but some trials have an error instead of figures
     PARTIAL = "PARTIAL"
     FAILED = "FAILED"
     CANCELLED = "CANCELLED"
@@ -28,31 +29,39 @@ class BatchState(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class BatchRecord:
+    """A batch as stored. `ranked`: trials that have ended, `failed` of them without figures."""
+
     fingerprint: str
     definition: dict[str, Any]
     pairs: int
-    settings: int
+    trials: int
     job_id: int
     created_at: datetime
     ranked_at: datetime | None
     best_sharpe: float | None
+    ranked: int
     failed: int
 
 
 @dataclass(frozen=True, kw_only=True)
 class Step:
-    """One of a batch's own jobs, or so many members of a kind that are in a state."""
+    """So many of a batch's jobs of a kind that are in a state.
+
+    points : for simulations, how many trials their round is made of; 0 for other kinds
+    group : the group they are in, None for the batch's own jobs
+    """
 
     kind: str
     state: str
     error: str | None
     jobs: int
-    progress: float
+    group: int | None
+    points: int
 
 
 @dataclass(frozen=True, kw_only=True)
 class Standing:
-    """How far a batch is: pairs simulated out of all, and one line for people."""
+    """How far a batch is: trials simulated out of all, and one line for people."""
 
     state: BatchState
     done: int
@@ -62,52 +71,43 @@ class Standing:
 
 @dataclass(frozen=True, kw_only=True)
 class Member:
-    """One pair of a batch."""
+    """One pair of a batch: what was tried of it, and what went wrong."""
 
     model: str
     symbol: str
     window_start: datetime
     window_end: datetime
-    sweep: str | None
     error: str | None
     trials: int
+    failed: int
     best_sharpe: float | None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Trial:
-    """A leaderboard row; `run` is the run's id in the simulation service."""
+    """A leaderboard row; `run` is the run's id in the simulation service. `number` and on: in the batch asked for."""
 
     run: str
     sweep: str
     index: int
     model: str
     symbol: str
-    threshold: float
-    side: str
-    hold_bars: int
-    delay_bars: int
-    fill: str
-    flat_at_close: bool
-    total_return: float
-    buy_hold_return: float
-    sharpe: float | None
-    max_drawdown: float
-    sqn: float | None
-    sqn100: float | None
-    profit_factor: float | None
-    trades: int
-    win_rate: float | None
-    hit_rate: float | None
-    exposure: float
-    costs_paid: float
-    final_equity: float
-    timing_alpha_t: float | None
+    setting: dict[str, Any]
+    metrics: dict[str, Any]
+    number: int | None
+    plateau: float | None
+    neighbours: int | None
 
     @property
     def flag(self) -> str:
-        """`lucky?` where too few trades were made to mean anything."""
-        return "lucky?" if self.trades < FEW_TRADES else ""
+        """What its number of trades says."""
+        return flag_of(self.metrics["trades"], self.metrics["hit_rate"])
+
+    def flat(self) -> dict[str, Any]:
+        """Return the row with every parameter and figure in its own column; None what an older row does not have."""
+        own = {name: getattr(self, name) for name in OWN_COLUMNS}
+        documents = {**self.setting, **self.metrics, **own}
+        return {"run": self.run} | {name: documents.get(name) for name in COLUMNS}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,38 +118,52 @@ class Spread:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Cell:
-    """Best and median Sharpe of all trials with this threshold and holding time."""
+class Score:
+    """One figure of a batch's trial; None where it is undefined or the simulation failed."""
 
-    threshold: float
-    hold_bars: int
-    best: float | None
-    median: float | None
-    trials: int
+    number: int
+    point: int
+    value: float | None
+    trades: int
 
 
 def standing_of(record: BatchRecord, steps: Sequence[Step]) -> Standing:
     """Return what the batch's jobs add up to."""
-    done = sum(step.jobs for step in steps if step.kind == JobKind.SWEEP and step.state == "COMPLETED")
-    own = [step for step in steps if step.kind.startswith(f"{JobKind.BATCH.schema}.")]
+    own = [step for step in steps if step.group is None]
     for ending in (BatchState.FAILED, BatchState.CANCELLED):
         stopped = [step for step in own if step.state == ending]
         if stopped:
-            return Standing(state=ending, done=done, total=record.pairs, note=stopped[0].error or "")
-    ranked = any(step.kind == JobKind.BATCH_RANK and step.state == "COMPLETED" for step in own)
-    if ranked:
+            return Standing(state=ending, done=record.ranked, total=record.trials, note=stopped[0].error or "")
+    if record.ranked_at is not None:
         state = BatchState.PARTIAL if record.failed else BatchState.COMPLETED
-        note = f"{record.failed} of {record.pairs} failed" if record.failed else ""
-        return Standing(state=state, done=record.pairs - record.failed, total=record.pairs, note=note)
+        note = f"{record.failed:,} of {record.ranked:,} failed" if record.failed else ""
+        return Standing(state=state, done=record.ranked - record.failed, total=record.ranked, note=note)
     started = any(step.state != "PENDING" for step in steps)
     state = BatchState.RUNNING if started else BatchState.PENDING
-    return Standing(state=state, done=done, total=record.pairs, note=_doing(steps) if started else "")
+    done = min(record.trials, max(record.ranked, _simulated(steps)))
+    return Standing(state=state, done=done, total=record.trials, note=_doing(steps) if started else "")
+
+
+def _simulated(steps: Sequence[Step]) -> int:
+    """Return about how many trials have ended: of each round, the share of its jobs that have."""
+    done = 0
+    for group in {step.group for step in steps if step.kind == JobKind.SWEEP}:
+        jobs = [step for step in steps if step.kind == JobKind.SWEEP and step.group == group]
+        done += jobs[0].points * _ended(jobs) // sum(step.jobs for step in jobs)
+    return done
 
 
 def _doing(steps: Sequence[Step]) -> str:
+    groups = [step.group for step in steps if step.group is not None]
+    latest = [step for step in steps if groups and step.group == max(groups)]
     for kind, word in ((JobKind.SWEEP, "simulated"), (JobKind.PREDICT, "predicted")):
-        total = sum(step.jobs for step in steps if step.kind == kind)
-        if total:
-            ended = sum(step.jobs for step in steps if step.kind == kind and step.state not in ("PENDING", "RUNNING"))
-            return f"{ended} of {total} {word}"
-    return "looking for missing predictions"
+        found = [step for step in latest if step.kind == kind]
+        if found:
+            rounds = len({step.group for step in steps if step.kind == JobKind.SWEEP})
+            which = f"round {rounds}: " if rounds > 1 else ""
+            return f"{which}{_ended(found)} of {sum(step.jobs for step in found)} jobs {word}"
+    return "choosing what to simulate" if groups else "looking for missing predictions"
+
+
+def _ended(steps: Sequence[Step]) -> int:
+    return sum(step.jobs for step in steps if step.state not in ("PENDING", "RUNNING"))

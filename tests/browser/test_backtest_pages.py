@@ -11,14 +11,15 @@ import pytest
 from browser_service import service_process
 from pydantic import SecretStr
 
-from optimization_service.domain.batch import Batch, Pair
+from optimization_service.domain.batch import Pair, batch_of
+from optimization_service.domain.search import Search
 from optimization_service.settings import Settings as OptimizationSettings
-from optimization_service.store import Store
+from optimization_service.store import Registry, TrialFilter
 from optimization_service.wiring import assemble as assemble_optimization
 from optimization_service.worker import handlers as batch_handlers
 from shared.contracts.datasets import BARS_1M, PREDICTIONS
 from shared.contracts.kinds import JobKind
-from shared.contracts.messages import Setting, Window
+from shared.contracts.messages import Costs, Window
 from shared.contracts.sessions import sessions_between
 from shared.jobs.model import Submission
 from shared.testing.jobs import run_pending
@@ -28,7 +29,7 @@ from simulation_service.worker import handlers
 
 MODEL = hashlib.sha256(b"a model").hexdigest()
 WINDOW = Window(start=datetime(2024, 1, 2, tzinfo=UTC), end=datetime(2024, 4, 1, tzinfo=UTC))
-SETTINGS = tuple(Setting(threshold=t, hold_bars=h) for t in (0.0001, 0.0005, 0.001, 0.002) for h in (0, 15, 60))
+AXES = {"threshold": (0.0001, 0.0005, 0.001, 0.002), "hold_bars": (0, 15, 60)}
 
 
 def fill_lake(lake):
@@ -56,18 +57,19 @@ def house(postgres_url, tmp_path_factory):
     home = tmp_path_factory.mktemp("backtests")
     with fresh_database(postgres_url) as url:
         settings = OptimizationSettings(database_url=SecretStr(url), home=home)
-        batch = Batch(pairs=(Pair(model=MODEL, symbol="SPY", window=WINDOW),), settings=SETTINGS)
+        pair = Pair(model=MODEL, symbol="SPY", window=WINDOW)
+        batch = batch_of([pair], AXES, search=Search(), costs=Costs(), starting_cash=100_000.0)
         with assemble_optimization(settings) as wired:
             fill_lake(wired.resources.lake)
-            payload = {"batch": batch.fingerprint, "definition": batch.model_dump(mode="json")}
-            [job_id] = wired.resources.queue.submit([Submission(kind=JobKind.BATCH, payload=payload)])
-            store = Store(wired.resources.database, wired.resources.lake)
-            with store.transaction() as conn:
-                store.insert(conn, batch, job_id)
+            submission = Submission(kind=JobKind.BATCH, payload={"batch": batch.fingerprint})
+            [job_id] = wired.resources.queue.submit([submission])
+            registry = Registry(wired.resources.database)
+            with registry.transaction() as conn:
+                registry.start(conn, batch, job_id)
             simulating = Settings(**settings.model_dump(exclude={"name"}))
             with batch_handlers(settings) as own, handlers(simulating) as theirs:
                 run_pending(wired.resources.queue, {**own, **theirs})
-            sweep = wired.batches.members(batch.fingerprint)[0].sweep
+            sweep = wired.leaderboard.page(TrialFilter())[0][0].sweep
         with (
             service_process("simulation_service.app", "simulation", url, home) as simulation,
             service_process("optimization_service.app", "optimization", url, home) as optimization,
@@ -100,4 +102,4 @@ def test_sorting_the_leaderboard_changes_the_address_and_the_rows(house, visit):
         for row in page.query_selector_all("#leaderboard tbody tr")
     ]
     assert trades == sorted(trades, reverse=True)
-    assert len(trades) == len(SETTINGS)
+    assert len(trades) == 12

@@ -31,7 +31,7 @@ END = datetime(2024, 3, 16, tzinfo=UTC)
 ICS = {GOOD: 0.05, WEAK: 0.01, LATE: 0.20, PRUNED: 0.09}
 #: known by name only: not in the list that the best are taken from
 ICS_BY_NAME = {**ICS, FOUND: 0.03}
-SMALL = {"thresholds": [0.0001, 0.0005], "hold_bars": [0, 10]}
+SMALL = {"axes": {"threshold": [0.0001, 0.0005], "hold_bars": [0, 10]}}
 
 
 def registry() -> FastAPI:

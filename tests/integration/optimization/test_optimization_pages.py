@@ -15,10 +15,12 @@ def test_pages_from_the_form_to_the_leaderboard(service, settings):
         assert "No batch yet" in http.get("/", headers=PAGE).text
         assert "No trials" in http.get("/leaderboard", headers=PAGE).text
         typed = {"models": GOOD, "symbols": "SPY, QQQ", "thresholds": "0.0001 0.0005", "top": "0"}
+        typed |= {"hold_bars": "0, 15", "z_filter": "off", "volatility": "off"}
         both = http.post("/batches", data={**typed, "top": "2"}, headers=PAGE)
         assert both.status_code == 422
         assert "one of the two" in both.text
-        for field, typo in (("thresholds", "-1"), ("thresholds", "inf"), ("hold_bars", "-1"), ("end", "9999-12-31")):
+        typos = {"thresholds": "inf", "hold_bars": "-1", "end": "9999-12-31", "more": "stop_loss 1", "trials": "0"}
+        for field, typo in (("thresholds", "-1"), *typos.items()):
             assert http.post("/batches", data={**typed, field: typo}, headers=PAGE).status_code == 422, (field, typo)
         unknown = http.post("/batches", data={**typed, "symbols": "NONE"}, headers=PAGE)
         assert "there are no bars of NONE" in unknown.text
@@ -31,8 +33,13 @@ def test_pages_from_the_form_to_the_leaderboard(service, settings):
         shown = http.get(f"/batches/{name}?sort=-trades&symbol=qqq", headers=PAGE).text
         assert "Best of 8 trials" in shown
         assert "Luck alone would show about" in shown
-        assert "hold" in shown
+        assert "hold bars" in shown
         assert shown.count('<td class="t">QQQ</td>') == 4 + 1, "four trials and the member"
         assert f"batch={name}" in shown, "the CSV has the page's filters"
-        assert "2 / 2" in http.get("/", headers=PAGE).text
+        assert "Median Sharpe by" in shown
+        assert "Which parameters decide" in shown
+        chosen = http.get(f"/batches/{name}?show=sharpe&show=exposure&heat_rows=hold_bars", headers=PAGE).text
+        board = chosen.split('id="leaderboard"')[1]
+        assert ("exposure" in board, "drawdown" in board) == (True, False), "the columns that were asked for"
+        assert "8 / 8" in http.get("/", headers=PAGE).text
         assert "Best of 8 trials" in http.get("/leaderboard", headers=PAGE).text

@@ -7,9 +7,10 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
-from optimization_service.domain.batch import Grid, Pair, batch_of
-from optimization_service.domain.luck import expected_maximum, luck_of
+from optimization_service.domain.batch import Pair, batch_of
+from optimization_service.domain.luck import expected_maximum, flag_of, luck_of
 from optimization_service.domain.records import BatchRecord, BatchState, Step, standing_of
+from optimization_service.domain.search import Search
 from shared.contracts.messages import Costs, Window
 from shared.errors import InvalidInput
 
@@ -20,8 +21,10 @@ def pair(letter, symbol="SPY"):
     return Pair(model=letter * 64, symbol=symbol, window=WINDOW)
 
 
-def batch(pairs, **grid):
-    return batch_of(pairs, Grid(**grid), costs=Costs(), starting_cash=1e5)
+def batch(pairs, search=None, **axes):
+    return batch_of(
+        pairs, axes or {"threshold": [0.001, 0.002]}, search=search or Search(), costs=Costs(), starting_cash=1e5
+    )
 
 
 @pytest.mark.parametrize(
@@ -43,61 +46,94 @@ def test_luck_of_one_trial_or_none():
     assert expected_maximum(0) == 0.0
 
 
+@pytest.mark.parametrize(
+    ("trades", "hit_rate", "flag"),
+    [
+        (0, None, "lucky?"), (9, 0.9, "lucky?"), (10, 0.9, "few"), (20, 0.1, "typical"), (50, 0.1, "typical"),
+        (51, 0.49, "churns"), (51, 0.5, ""), (51, None, ""),
+    ],
+)  # fmt: skip
+def test_what_a_number_of_trades_says(trades, hit_rate, flag):
+    assert flag_of(trades, hit_rate) == flag
+
+
 def test_the_order_of_models_and_repeated_values_do_not_name_another_batch():
-    one = batch([pair("a"), pair("b")], thresholds=(0.001, 0.002))
-    other = batch([pair("b"), pair("a"), pair("b")], thresholds=(0.001, 0.001, 0.002))
+    one = batch([pair("a"), pair("b")], threshold=(0.001, 0.002), hold_bars=(0, 15))
+    other = batch([pair("b"), pair("a"), pair("b")], hold_bars=(15, 0), threshold=(0.001, 0.001, 0.002))
     assert one.fingerprint == other.fingerprint
     assert one.trials == 2 * 2 * 2
     assert batch([pair("a")]).fingerprint != batch([pair("a", "QQQ")]).fingerprint
 
 
-def test_every_combination_is_a_setting_once():
-    settings = Grid(sides=("long_flat", "long_short"), hold_bars=(0, 5, 15), delay_bars=(1, 4)).settings()
-    assert len(settings) == len(set(settings)) == 2 * 3 * 2 * 4
+def test_what_a_method_does_not_read_names_no_other_batch():
+    first, second = (batch([pair("a")], Search(seed=seed)).fingerprint for seed in (1, 2))
+    assert first == second, "an exhaustive search draws nothing"
+    first, second = (batch([pair("a")], Search(method="random", seed=seed)).fingerprint for seed in (1, 2))
+    assert first != second
+
+
+def test_simulations_hold_every_point_once_in_chunks_of_one_pair():
+    asked = batch([pair("a"), pair("b")], threshold=[i / 1e4 for i in range(40)], hold_bars=list(range(20)))
+    sweeps = list(asked.sweeps(range(asked.trials)))
+    assert [(which, len(points)) for which, points, _ in sweeps] == [(0, 500), (0, 300), (1, 500), (1, 300)]
+    assert [point for _, points, _ in sweeps for point in points] == list(range(1_600))
+    _, points, sweep = sweeps[2]
+    assert sweep.model == asked.pairs[1].model
+    assert sweep.settings == tuple(asked.space.setting(point) for point in points)
 
 
 def test_too_large_and_empty_batches_are_refused():
-    with pytest.raises(InvalidInput, match="1600 settings: at most 1000"):
-        Grid(thresholds=tuple(i / 1e4 for i in range(40)), hold_bars=tuple(range(40))).settings()
+    fine = {"threshold": [i / 1e5 for i in range(1_000)], "hold_bars": list(range(101))}
+    with pytest.raises(InvalidInput, match="101000 trials, at most 100000 a exhaustive batch"):
+        batch([pair("a")], **fine)
+    assert batch([pair("a")], Search(method="random", trials=1_000), **fine).trials == 1_000
     with pytest.raises(InvalidInput, match="no model to try"):
         batch([])
 
 
-def record(failed=0):
+def record(failed=0, ranked=0, ranked_at=None):
     at = datetime(2025, 1, 1, tzinfo=UTC)
     return BatchRecord(
-        fingerprint="f", definition={}, pairs=4, settings=8, job_id=1, created_at=at, ranked_at=None,
-        best_sharpe=None, failed=failed,
+        fingerprint="f", definition={}, pairs=4, trials=40, job_id=1, created_at=at, ranked_at=ranked_at,
+        best_sharpe=None, ranked=ranked, failed=failed,
     )  # fmt: skip
 
 
-def step(kind, state, jobs=1, error=None):
-    return Step(kind=kind, state=state, error=error, jobs=jobs, progress=0.0)
+def step(kind, state, jobs=1, error=None, group=None, points=0):
+    return Step(kind=kind, state=state, error=error, jobs=jobs, group=group, points=points)
+
+
+AT = datetime(2025, 1, 2, tzinfo=UTC)
+BEGUN = step("optimization.batch", "COMPLETED")
+
+
+def sweeps(state, jobs, *, group, points):
+    return step("simulation.sweep", state, jobs, group=group, points=points)
+
+
+FIRST = [BEGUN, sweeps("COMPLETED", 3, group=2, points=40), sweeps("RUNNING", 1, group=2, points=40)]
+SECOND = [
+    BEGUN,
+    sweeps("COMPLETED", 4, group=2, points=20),
+    sweeps("COMPLETED", 1, group=4, points=20),
+    sweeps("PENDING", 1, group=4, points=20),
+]
+PREDICTING = [BEGUN, step("training.predict", "RUNNING", 2, group=1)]
+BROKEN = [step("optimization.sweep", "FAILED", 1, "no disk")]
 
 
 @pytest.mark.parametrize(
-    ("steps", "failed", "state", "done", "note"),
+    ("stored", "steps", "state", "done", "note"),
     [
-        ([step("optimization.batch", "PENDING")], 0, BatchState.PENDING, 0, ""),
-        (
-            [step("optimization.batch", "COMPLETED"), step("training.predict", "RUNNING", 2)],
-            0, BatchState.RUNNING, 0, "0 of 2 predicted",
-        ),
-        (
-            [step("simulation.sweep", "COMPLETED", 3), step("simulation.sweep", "RUNNING")],
-            0, BatchState.RUNNING, 3, "3 of 4 simulated",
-        ),
-        (
-            [step("simulation.sweep", "COMPLETED", 4), step("optimization.rank", "COMPLETED")],
-            0, BatchState.COMPLETED, 4, "",
-        ),
-        (
-            [step("simulation.sweep", "COMPLETED", 3), step("optimization.rank", "COMPLETED")],
-            1, BatchState.PARTIAL, 3, "1 of 4 failed",
-        ),
-        ([step("optimization.sweep", "FAILED", 1, "no disk")], 0, BatchState.FAILED, 0, "no disk"),
+        (record(), [step("optimization.batch", "PENDING")], BatchState.PENDING, 0, ""),
+        (record(), PREDICTING, BatchState.RUNNING, 0, "0 of 2 jobs predicted"),
+        (record(), FIRST, BatchState.RUNNING, 30, "3 of 4 jobs simulated"),
+        (record(ranked=20), SECOND, BatchState.RUNNING, 30, "round 2: 1 of 2 jobs simulated"),
+        (record(ranked=40, ranked_at=AT), [BEGUN], BatchState.COMPLETED, 40, ""),
+        (record(ranked=40, failed=10, ranked_at=AT), [BEGUN], BatchState.PARTIAL, 30, "10 of 40 failed"),
+        (record(ranked=20), BROKEN, BatchState.FAILED, 20, "no disk"),
     ],
-)  # fmt: skip
-def test_what_the_jobs_of_a_batch_add_up_to(steps, failed, state, done, note):
-    standing = standing_of(record(failed), steps)
+)
+def test_what_the_jobs_of_a_batch_add_up_to(stored, steps, state, done, note):
+    standing = standing_of(stored, steps)
     assert (standing.state, standing.done, standing.note) == (state, done, note)

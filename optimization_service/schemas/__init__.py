@@ -1,0 +1,27 @@
+"""What the service is asked and what it answers, by noun."""
+
+from optimization_service.schemas.batches import (
+    BatchAccepted,
+    BatchDetailOut,
+    BatchOut,
+    BatchRequest,
+    HeatmapOut,
+    StudyOut,
+)
+from optimization_service.schemas.forms import BatchForm
+from optimization_service.schemas.leaderboard import HeatQuery, LeaderboardQuery, Row, leaderboard_asked, row_of
+
+__all__ = [
+    "BatchAccepted",
+    "BatchDetailOut",
+    "BatchForm",
+    "BatchOut",
+    "BatchRequest",
+    "HeatQuery",
+    "HeatmapOut",
+    "LeaderboardQuery",
+    "Row",
+    "StudyOut",
+    "leaderboard_asked",
+    "row_of",
+]

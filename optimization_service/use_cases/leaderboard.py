@@ -1,0 +1,23 @@
+"""The leaderboard: read what came out of all batches."""
+
+from __future__ import annotations
+
+from optimization_service.domain.luck import Luck, luck_of
+from optimization_service.domain.records import Trial
+from optimization_service.store import Registry, TrialFilter
+
+
+class Leaderboard:
+    """Every trial of every batch, each simulated setting once."""
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+
+    def page(self, wanted: TrialFilter) -> tuple[list[Trial], int]:
+        """Return a page of trials and how many the filters leave."""
+        return self._registry.trials(wanted)
+
+    def luck(self, batch: str | None) -> Luck:
+        """Return how many trials were made, the best of them, and what luck alone would have shown."""
+        spread = self._registry.spread(batch)
+        return luck_of(spread.trials, spread.best_sharpe, spread.sharpe_sd)

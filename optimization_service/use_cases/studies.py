@@ -1,0 +1,79 @@
+"""Studies: what all trials of one batch say together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from optimization_service.domain.batch import Batch
+from optimization_service.domain.clusters import Cluster, clusters
+from optimization_service.domain.figures import (
+    MAX_HEATMAP,
+    Figures,
+    Floats,
+    Heatmap,
+    best_so_far,
+    heatmap,
+    importance,
+    usual_axes,
+)
+from optimization_service.store import Registry
+from shared.errors import InvalidInput
+
+
+@dataclass(frozen=True, kw_only=True)
+class Study:
+    """A batch's trials so far: one figure of each, the best up to each, and which parameters decide."""
+
+    figures: Figures
+    best: Floats
+    importance: list[tuple[str, float]]
+    clusters: list[Cluster]
+    heatmap: Heatmap | None
+
+
+class Studies:
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+
+    def study(self, name: str, batch: Batch, rows: str | None, columns: str | None, how: str) -> Study:
+        """Return what the batch's Sharpe ratios say; the heatmap shows `rows` by `columns`, or the usual two."""
+        found = self._figures(name)
+        ranked = importance(batch.space, found)
+        axes = usual_axes(batch.space, ranked, rows, columns)
+        return Study(
+            figures=found,
+            best=best_so_far(found.values),
+            importance=ranked,
+            clusters=clusters(batch.space, found),
+            heatmap=None if axes is None else _heatmap(batch, found, *axes, how),
+        )
+
+    def heatmap(self, name: str, batch: Batch, rows: str | None, columns: str | None, how: str) -> Heatmap:
+        """Return the Sharpe ratio by two parameters. Raises InvalidInput for ones that cannot be shown."""
+        found = self._figures(name)
+        axes = usual_axes(batch.space, importance(batch.space, found), rows, columns)
+        if axes is None:
+            raise InvalidInput(
+                f"no two parameters of this batch have few enough values: at most {MAX_HEATMAP} are shown"
+            )
+        return _heatmap(batch, found, *axes, how)
+
+    def _figures(self, name: str) -> Figures:
+        return figures_of([(one.point, one.value, one.trades) for one in self._registry.scores(name, "sharpe")])
+
+
+def figures_of(rows: Sequence[tuple[int, float | None, int]]) -> Figures:
+    """Return arrays of (point, figure, trades)."""
+    return Figures(
+        points=np.array([point for point, _, _ in rows], dtype=np.int64),
+        values=np.array([np.nan if value is None else value for _, value, _ in rows], dtype=np.float64),
+        trades=np.array([trades for _, _, trades in rows], dtype=np.int64),
+    )
+
+
+def _heatmap(batch: Batch, found: Figures, rows: str, columns: str, how: str) -> Heatmap:
+    names = [f"{pair.symbol} {pair.model[:6]}" for pair in batch.pairs]
+    return heatmap(batch.space, found, rows, columns, names, median=how == "median")
