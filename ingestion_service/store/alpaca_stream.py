@@ -113,6 +113,7 @@ class _Client(StockDataStream):
             await super()._auth()
         except ValueError as error:
             if "auth failed" in str(error):
+                self._left = True
                 self._events.put(Refused(f"{self._endpoint} refused the credentials ({error})"))
                 await self.stop_ws()
             raise

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import polars as pl
 import pytest
@@ -55,7 +55,7 @@ def watch(house) -> None:
 
 @pytest.mark.parametrize("kill", [False, True], ids=["cut", "cut and killed"])
 def test_a_cut_stream_and_a_killed_worker_leave_the_truth(open_house, kill):
-    with played(speed=1200, stream_cut_seconds=1.5, stream_revise_every=5) as exchange:
+    with played(speed=1800, stream_cut_seconds=1.5, stream_revise_every=5) as exchange:
         house = open_house(str(exchange.base_url))
         for symbol in SYMBOLS:
             house.post("/watchlist", symbols=[symbol], since="2024-07-02")
@@ -75,3 +75,18 @@ def test_a_cut_stream_and_a_killed_worker_leave_the_truth(open_house, kill):
         state = agent(house)
         assert (state["state"], state["wanted"]) == ("waiting", "running")
         assert state["next_run"] is not None
+
+
+def test_silence_in_session_is_an_alert_and_stopping_ends_the_run(open_house):
+    with played(speed=600) as exchange:
+        house = open_house(str(exchange.base_url))
+        house.post("/watchlist", symbols=["NOPE"], since="2024-07-02")
+        house.post("/agents/live/start", options={**OPTIONS, "alert_minutes": 1})
+        state = eventually(lambda: (found := agent(house))["state"] == "alert" and found, timeout=20, what="an alert")
+        assert "no bar since 2024-07-03 13:30 UTC" in state["alert"]
+        house.post("/agents/live/stop")
+        state = agent(house)
+        assert (state["state"], state["job_id"], state["alert"]) == ("stopped", None, None)
+        assert (
+            house.http.get("/jobs", params={"kind": "ingestion.live_agent"}).json()["items"][0]["state"] == "CANCELLED"
+        )
