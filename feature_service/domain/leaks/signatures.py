@@ -1,0 +1,135 @@
+"""Signatures of numbers that were estimated on the whole sample.
+
+A column that was standardised, stretched to [0, 1], ranked, detrended or projected with statistics of all its rows
+carries these statistics: its own mean is 0 and its sd 1 to all digits. Statistics of the past alone leave no such mark,
+because the sample's later rows move the moments.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from feature_service.domain.bars import Bars, FloatArray
+from feature_service.domain.leaks.findings import Check, Finding
+
+#: a mean this small in sds is no coincidence: by chance it is some 1 / sqrt(effective rows), above 0.001
+_EXACT = 2e-6
+#: sqrt(n) x the greatest distance to the uniform law; independent draws reach so small a one once in 10^13
+_TOO_UNIFORM = 0.2
+_FEWEST = 200
+#: a correlation over some 390 minutes that a profile made from other days does not reach
+ENCODED = 0.999
+
+
+def full_sample(values: FloatArray, clock: FloatArray) -> Finding:
+    """Look for statistics of the whole sample.
+
+    values : the column, NaN where it has no value
+    clock : what the time alone says of a row (minute of the session and weekday as one number): a column that hangs on
+        nothing else, such as a sine of the time of day, may well be balanced and is left alone
+    """
+    known = values[~np.isnan(values)]
+    signs = list[str]()
+    kinds = len(np.unique(known))
+    if len(known) >= _FEWEST and kinds > 20 and not of_the_clock(values, clock):
+        signs = [*_moments(known), *_ends(known), *_ranks(known), *_clipped(known)]
+    return Finding(
+        check=Check.FULL_SAMPLE,
+        leak=bool(signs),
+        strength=float(len(signs)),
+        threshold=1.0,
+        detail="; ".join(signs) or f"mean, spread, ends and ranks of {len(known)} values are not those of a scaling",
+    )
+
+
+def _moments(known: FloatArray) -> list[str]:
+    sd, mean = float(known.std()), float(known.mean())
+    found = list[str]()
+    if sd > 0 and abs(mean) / sd < _EXACT:
+        unit = any(abs(float(known.std(ddof=ddof)) - 1) < _EXACT for ddof in (0, 1))
+        found.append(f"the mean is 0 to {abs(mean) / sd:.0e} sd" + (" and the sd is 1" if unit else ""))
+    quarter, median, three = np.quantile(known, [0.25, 0.5, 0.75])
+    if abs(median) < _EXACT * (three - quarter) and abs(three - quarter - 1) < _EXACT:
+        found.append("the median is 0 and the quartiles are 1 apart")
+    return found
+
+
+def _ends(known: FloatArray) -> list[str]:
+    """Find a stretch to [0, 1] or [-1, 1]: a bounded oscillator touches its ends often, a stretched column once."""
+    low, high = float(known.min()), float(known.max())
+    for ends in ((0.0, 1.0), (-1.0, 1.0)):
+        exact = abs(low - ends[0]) < 1e-7 and abs(high - ends[1]) < 1e-7
+        if exact and _touches(known, low) == 1 and _touches(known, high) == 1:
+            return [f"the ends are {ends[0]:g} and {ends[1]:g}, each reached once"]
+    return []
+
+
+def _touches(known: FloatArray, end: float) -> int:
+    """Return in how many runs of rows the column is at `end`."""
+    at = np.abs(known - end) < 1e-7
+    return int(np.sum(at[1:] & ~at[:-1]) + at[0])
+
+
+def _ranks(known: FloatArray) -> list[str]:
+    """Find ranks among all rows: the values follow the uniform law, or the normal one, more closely than chance can."""
+    from scipy.special import ndtr  # pyright: ignore[reportMissingTypeStubs] - it ships none
+
+    ordered, n = np.sort(known), len(known)
+    laws = {"uniform": (ordered - ordered[0]) / (ordered[-1] - ordered[0]), "normal": ndtr(ordered)}
+    grid = (np.arange(n) + 0.5) / n
+    for name, share in laws.items():
+        inner = slice(n // 100, n - n // 100)
+        distance = float(np.max(np.abs(share[inner] - grid[inner]))) * np.sqrt(n)
+        if distance < _TOO_UNIFORM:
+            return [f"the values follow the {name} law too closely: {distance:.3f} / sqrt(n)"]
+    return []
+
+
+def _clipped(known: FloatArray) -> list[str]:
+    """Find both ends cut at a round share of all rows."""
+    n = len(known)
+    shares = [float(np.sum(known == end)) / n for end in (known.min(), known.max())]
+    for level in (0.005, 0.01, 0.02, 0.025, 0.05, 0.1):
+        if all(abs(share - level) <= 2 / n for share in shares) and level * n > 20:
+            return [f"both ends are cut at {level:.1%} of all rows"]
+    return []
+
+
+def encoded(bars: Bars, column: FloatArray) -> Finding:
+    """Look for a mean over all days by minute: of the next return, the return, its size or the volume.
+
+    column : on `bars`, one value a minute of the session, the same every day
+    """
+    returns = np.diff(np.log(bars.close), prepend=np.log(bars.close[:1]))
+    encodings = {
+        "next return": np.append(returns[1:], np.nan),
+        "return": returns,
+        "size of the return": np.abs(returns),
+        "volume": bars.volume,
+    }
+    best, name = 0.0, ""
+    for what, values in encodings.items():
+        known = ~(np.isnan(values) | np.isnan(column))
+        kinds, place = np.unique(bars.minute[known], return_inverse=True)
+        if len(kinds) > 20:
+            count = np.bincount(place)
+            pair = np.stack([np.bincount(place, one[known]) / count for one in (values, column)])
+            if float(pair.std(axis=1).min()) > 0:
+                best, name = max((best, name), (abs(float(np.corrcoef(pair[0], pair[1])[0, 1])), what))
+    return Finding(
+        check=Check.FULL_SAMPLE,
+        leak=best > ENCODED,
+        strength=best,
+        threshold=ENCODED,
+        detail=f"over the minutes of the session it correlates {best:.4f} with the mean {name or 'return'} of all days",
+    )
+
+
+def of_the_clock(values: FloatArray, clock: FloatArray) -> bool:
+    """Return whether the column is the same whenever the clock is; NaN counts for nothing."""
+    known = ~np.isnan(values)
+    kinds, place = np.unique(clock[known], return_inverse=True)
+    count = np.bincount(place, minlength=len(kinds))
+    mean = np.bincount(place, values[known], minlength=len(kinds)) / np.maximum(count, 1)
+    rest = values[known] - mean[place]
+    return len(kinds) < known.sum() / 2 and float(rest.std()) < 1e-6 * max(float(values[known].std()), 1e-300)
