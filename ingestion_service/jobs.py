@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ingestion_service.domain.requests import CompareBars, FillGaps, ImportFiles, IngestBars
+from ingestion_service.domain.requests import CompareBars, FillGaps, ImportFiles, IngestBars, IngestMany
 from ingestion_service.use_cases import Agents, Comparing, Filler, Intake
 from ingestion_service.use_cases.agents import Work
 from shared.jobs.context import JobContext
@@ -11,6 +11,10 @@ from shared.jobs.model import Outcome
 
 def ingest_bars(intake: Intake, ctx: JobContext) -> Outcome:
     return Outcome(result=intake.ingest(IngestBars.model_validate(ctx.payload), ctx))
+
+
+def ingest_many(intake: Intake, ctx: JobContext) -> Outcome:
+    return Outcome(result=intake.ingest_many(IngestMany.model_validate(ctx.payload), ctx))
 
 
 def import_files(intake: Intake, ctx: JobContext) -> Outcome:

@@ -28,6 +28,7 @@ def handlers(settings: ServiceSettings) -> Iterator[Mapping[JobKind, Handler]]:
     with assemble(Settings(**settings.model_dump(exclude={"name"}))) as wired:
         yield {
             JobKind.INGEST_BARS: partial(jobs.ingest_bars, wired.intake),
+            JobKind.INGEST_MANY: partial(jobs.ingest_many, wired.intake),
             JobKind.IMPORT_FILES: partial(jobs.import_files, wired.intake),
             JobKind.FILL_GAPS: partial(jobs.fill_gaps, wired.filler),
             JobKind.COMPARE_BARS: partial(jobs.compare_bars, wired.comparing),

@@ -30,6 +30,15 @@ class IngestBars(Window):
     refresh: bool = False
 
 
+class IngestMany(Window):
+    """Fetch the bars of many symbols in [start, end), together where the provider can do that."""
+
+    symbols: tuple[Symbol, ...] = Field(min_length=1, max_length=10_000)
+    provider: str
+    #: ask again for what was fetched before
+    refresh: bool = False
+
+
 class ImportFiles(Message):
     """Import bars from the file, or the files of the folder, at `path` on the worker's machine."""
 

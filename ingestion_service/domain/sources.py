@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import polars as pl
 
@@ -68,4 +69,13 @@ class MarketDataSource(Protocol):
 
     def drift(self) -> list[Drift]:
         """Return how answers since the last call differed from the source's documents; then forget it."""
+        ...
+
+
+@runtime_checkable
+class ManyAtOnce(Protocol):
+    """A source that answers for many symbols in one go, at the price of one."""
+
+    def bars_of(self, symbols: Sequence[str], start: datetime, end: datetime) -> dict[str, pl.DataFrame]:
+        """Return what `MarketDataSource.bars` would for each symbol; a refusal of one is a refusal of all."""
         ...

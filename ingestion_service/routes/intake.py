@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends
 
 from ingestion_service.domain.requests import ImportFiles
+from ingestion_service.domain.symbols import our_symbol
 from ingestion_service.schemas.intake import AcceptedIngests, IngestSpan, IngestSymbols
 from ingestion_service.use_cases import Intake
 from shared.contracts.identifiers import check_symbol
@@ -21,12 +22,14 @@ IntakeDep = Annotated[Intake, Depends(provided(Intake))]
 @router.post("/ingest", status_code=202)
 def ingest_symbols(body: IngestSymbols, intake: IntakeDep) -> AcceptedIngests:
     requests = body.requests(body.symbols, intake.provider)
+    if body.together:
+        return AcceptedIngests.of(requests, [intake.submit_many(body.one_request(intake.provider))] * len(requests))
     return AcceptedIngests.of(requests, intake.submit(requests))
 
 
 @router.post("/ingest/{symbol}", status_code=202)
 def ingest_symbol(symbol: str, body: IngestSpan, intake: IntakeDep) -> Accepted:
-    return accepted(intake.submit(body.requests([check_symbol(symbol)], intake.provider))[0])
+    return accepted(intake.submit(body.requests([check_symbol(our_symbol(symbol))], intake.provider))[0])
 
 
 @router.post("/import", status_code=202)

@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Annotated
 
-from pydantic import BaseModel, Field, ValidationInfo, field_validator
+from pydantic import BaseModel, BeforeValidator, Field, ValidationInfo, field_validator
 
-from ingestion_service.domain.requests import ImportFiles, IngestBars, Timezone
+from ingestion_service.domain.requests import ImportFiles, IngestBars, IngestMany, Timezone
+from ingestion_service.domain.symbols import our_symbol
 from ingestion_service.schemas.times import Moment
 from shared.contracts.messages import Symbol
+
+
+def _spelled(value: object) -> object:
+    return our_symbol(value) if isinstance(value, str) else value
+
+
+#: a symbol in our spelling or a provider's: BTC/USD, I:VIX and ^VIX are known
+Ticker = Annotated[Symbol, BeforeValidator(_spelled)]
 
 
 class IngestSpan(BaseModel):
@@ -38,13 +48,25 @@ class IngestSpan(BaseModel):
 
 
 class IngestSymbols(IngestSpan):
-    symbols: list[Symbol] = Field(min_length=1, max_length=1_000)
+    """Many symbols: a job for each, or, `together`, one for all that asks for many of them at once."""
+
+    symbols: list[Ticker] = Field(min_length=1, max_length=1_000)
+    together: bool = False
+
+    def one_request(self, provider: str) -> IngestMany:
+        return IngestMany(
+            symbols=tuple(dict.fromkeys(self.symbols)),
+            start=self.start,
+            end=self.end,
+            provider=self.provider or provider,
+            refresh=self.refresh,
+        )
 
 
 class IngestForm(IngestSpan):
     """The form on the coverage page: symbols separated by commas or spaces."""
 
-    symbols: list[Symbol] = Field(min_length=1, max_length=1_000)
+    symbols: list[Ticker] = Field(min_length=1, max_length=1_000)
 
     @field_validator("symbols", mode="before")
     @classmethod

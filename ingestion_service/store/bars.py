@@ -52,6 +52,15 @@ class Facts:
     ts_us: Int64Array
 
 
+@dataclass(frozen=True)
+class Kept:
+    """A provider's answer for one symbol as it was judged, and the spans it settles."""
+
+    symbol: str
+    screened: Screened
+    answered: tuple[Span, ...]
+
+
 class BarStore:
     def __init__(self, database: Database, lake: Lake) -> None:
         self._lake = lake
@@ -102,12 +111,15 @@ class BarStore:
             self._facts[symbol] = (state, facts)
         return facts
 
+    def around_many(self, symbols: Sequence[str], span: Span) -> dict[str, pl.DataFrame]:
+        """Return `around` of each symbol, read together."""
+        snapshot = self._lake.snapshot(BARS_1M, start=span.start - _NEAR, end=span.end + _NEAR, symbol=list(symbols))
+        found = self.read(snapshot).partition_by("symbol", as_dict=True)
+        return {symbol: _around(found.get((symbol,), BARS_1M.schema.to_frame()), span) for symbol in symbols}
+
     def around(self, symbol: str, span: Span) -> pl.DataFrame:
         """Return the bars stored in `span`, and those next to it that judging its first and last bars can need."""
-        found = self.read(self.snapshot(symbol, span.start - _NEAR, span.end + _NEAR))
-        before, after = found.filter(pl.col("ts") < span.start), found.filter(pl.col("ts") >= span.end)
-        inside = found.filter(pl.col("ts").is_between(span.start, span.end, closed="left"))
-        return pl.concat([before.tail(REACH), inside, after.head(REACH)])
+        return _around(self.read(self.snapshot(symbol, span.start - _NEAR, span.end + _NEAR)), span)
 
     def exchange(self, wrong: pl.DataFrame, better: pl.DataFrame, received: datetime, still_mine: Precondition) -> None:
         """Put stored bars of one symbol (as `Screened.withdrawn`) aside, `better` ones (BARS_1M) in their place.
@@ -153,6 +165,22 @@ class BarStore:
 
         return self._lake.upsert(BARS_1M, screened.bars, precondition=commit_together)
 
+    def save_many(self, answers: Sequence[Kept], provider: str, received: datetime, still_mine: Precondition) -> Commit:
+        """Do `save` for several symbols in one commit of bars and notes."""
+        for one in answers:
+            self.quarantine.add(one.screened.refused, received, still_mine)
+            if one.screened.withdrawn.height:
+                self.withdraw(one.screened.withdrawn, received, still_mine)
+
+        def commit_together(conn: Connection) -> None:
+            still_mine(conn)
+            for one in answers:
+                for span in one.answered:
+                    self.asks.record_answer(conn, one.symbol, provider, span, empty=False)
+
+        bars = pl.concat([one.screened.bars for one in answers])
+        return self._lake.upsert(BARS_1M, bars, precondition=commit_together)
+
     def withdraw(self, bars: pl.DataFrame, received: datetime, still_mine: Precondition) -> None:
         """Move stored bars of one symbol (rows as `Screened.withdrawn`) into the quarantine."""
         self.quarantine.add(bars, received, still_mine)
@@ -165,6 +193,12 @@ class BarStore:
             symbol=bars["symbol"][0],
             month=months,
         )
+
+
+def _around(found: pl.DataFrame, span: Span) -> pl.DataFrame:
+    before, after = found.filter(pl.col("ts") < span.start), found.filter(pl.col("ts") >= span.end)
+    inside = found.filter(pl.col("ts").is_between(span.start, span.end, closed="left"))
+    return pl.concat([before.tail(REACH), inside, after.head(REACH)])
 
 
 def _stock(symbol: str, files: list[PartitionInfo]) -> Stock:

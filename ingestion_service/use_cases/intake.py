@@ -8,13 +8,14 @@ from pathlib import Path
 
 from ingestion_service.domain.drift import SeenDrift
 from ingestion_service.domain.gaps import covered
-from ingestion_service.domain.requests import ImportFiles, IngestBars
+from ingestion_service.domain.requests import ImportFiles, IngestBars, IngestMany
 from ingestion_service.domain.spans import Answered, FailedAsk, span_of
 from ingestion_service.domain.validation import Screened, screen
 from ingestion_service.store.bars import BarStore
 from ingestion_service.store.files import FileSource, find_files
 from ingestion_service.store.providers import Providers
 from ingestion_service.use_cases.fetch import Fetch
+from ingestion_service.use_cases.fetch_many import FetchMany
 from ingestion_service.use_cases.tally import Tally
 from shared.clock import Clock
 from shared.contracts.identifiers import fingerprint
@@ -86,6 +87,24 @@ class Intake:
         """Fetch what is missing of the request from the providers it names; see `use_cases.fetch`."""
         line = self.providers.line(request.provider, request.symbol)
         return Fetch(self._store, self._clock.now, line, request, ctx).run()
+
+    def submit_many(self, request: IngestMany) -> int:
+        """Enqueue one job for all symbols of the request. Raises InvalidInput as `submit` does."""
+        for symbol in request.symbols:
+            self.providers.check(request.provider, symbol)
+        return self._queue.submit(
+            [
+                Submission(
+                    kind=JobKind.INGEST_MANY,
+                    payload=request.model_dump(mode="json"),
+                    unique_key=fingerprint("ingest many", request=request),
+                )
+            ]
+        )[0]
+
+    def ingest_many(self, request: IngestMany, ctx: JobContext) -> dict[str, object]:
+        """Fetch what is missing of many symbols, together where that is possible; see `use_cases.fetch_many`."""
+        return FetchMany(self._store, self._clock.now, self.providers, request, ctx).run()
 
     def import_files(self, request: ImportFiles, ctx: JobContext) -> dict[str, object]:
         """Check every file, then store every file: one that cannot be used stops the import before anything is stored.

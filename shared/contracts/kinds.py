@@ -15,6 +15,8 @@ class JobKind(StrEnum):
 
     #: fetch bars of one symbol from a provider into the lake
     INGEST_BARS = "ingestion.ingest"
+    #: fetch bars of many symbols, together where the provider can do that
+    INGEST_MANY = "ingestion.ingest_many"
     #: import bars from files into the lake
     IMPORT_FILES = "ingestion.import"
     #: ask again for the gaps of one symbol, then make bars up for what is left
