@@ -11,7 +11,7 @@ from pathlib import Path
 from shared.jobs.resources import Resources, open_resources
 from simulation_service.settings import Settings
 from simulation_service.store import Registry, Series
-from simulation_service.use_cases import Markets, Runs, SignalSeries, Stress, Sweeps
+from simulation_service.use_cases import Compare, Markets, Runs, SignalSeries, Stress, Sweeps
 
 
 @dataclass(frozen=True)
@@ -21,6 +21,7 @@ class Wired:
     runs: Runs
     signals: SignalSeries
     stress: Stress
+    compare: Compare
 
 
 @contextmanager
@@ -36,6 +37,7 @@ def assemble(settings: Settings) -> Iterator[Wired]:
             sweeps=sweeps,
             runs=runs,
             signals=SignalSeries(series, registry),
+            compare=Compare(runs),
             stress=Stress(runs, sweeps, registry, resources.queue),
         )
 

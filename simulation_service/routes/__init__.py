@@ -2,8 +2,8 @@
 
 from fastapi import APIRouter
 
-from simulation_service.routes import runs, signals, stress, sweeps
+from simulation_service.routes import compare, runs, signals, stress, sweeps
 
 router = APIRouter()
-for part in (sweeps.router, runs.router, stress.router, signals.router):
+for part in (sweeps.router, runs.router, stress.router, compare.router, signals.router):
     router.include_router(part)

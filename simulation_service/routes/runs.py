@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query, Response
-from pydantic import AwareDatetime, BaseModel, Field
+from fastapi import APIRouter, Query, Response
+from pydantic import AwareDatetime
 
 from shared.web.pagination import Page, PageNumbers, PageQuery
-from shared.web.service import provided
 from shared.web.tables import TableFormat, table_response
-from simulation_service.domain.records import Evidence
+from simulation_service.deps import AskedQuery, RunsDep
 from simulation_service.schemas import RunDetailOut, RunOut, run_filter
-from simulation_service.use_cases import Runs
 from simulation_service.views import candles, curve, runs_frame
 
 router = APIRouter()
@@ -20,23 +18,7 @@ router = APIRouter()
 #: a CSV holds every filtered run, up to this many
 _CSV_ROWS = 100_000
 
-RunsDep = Annotated[Runs, Depends(provided(Runs))]
 FormatQuery = Annotated[TableFormat, Query(alias="format")]
-
-
-class RunsAsked(BaseModel):
-    """Which runs, in which order."""
-
-    sort: str = "-created_at"
-    symbol: str | None = None
-    model: str | None = None
-    sweep: str | None = None
-    evidence: Evidence | None = None
-    min_trades: Annotated[int, Field(ge=0)] = 0
-    min_sharpe: Annotated[float | None, Field(allow_inf_nan=False)] = None
-
-
-AskedQuery = Annotated[RunsAsked, Depends()]
 
 
 @router.get("/runs")
@@ -76,6 +58,18 @@ def run_equity(run_id: str, runs: RunsDep, kind: FormatQuery = "json") -> Respon
 def run_daily(run_id: str, runs: RunsDep, kind: FormatQuery = "json") -> Response:
     """Return the run's rows of the trial ledger, as stored: each session's return and timing alpha."""
     return table_response(runs.daily(run_id), kind, f"daily-{run_id}")
+
+
+@router.get("/runs/{run_id}/months", response_class=Response)
+def run_months(run_id: str, runs: RunsDep, kind: FormatQuery = "json") -> Response:
+    """Return the run by month: return beside buy and hold, trades, win rate, exposure, costs."""
+    return table_response(runs.months(runs.detail(run_id)), kind, f"months-{run_id}")
+
+
+@router.get("/runs/{run_id}/regimes", response_class=Response)
+def run_regimes(run_id: str, runs: RunsDep, kind: FormatQuery = "json") -> Response:
+    """Return the run by regime, for the regimes its setting names and every regime_* column of the symbol."""
+    return table_response(runs.regimes(runs.detail(run_id)), kind, f"regimes-{run_id}")
 
 
 @router.get("/runs/{run_id}/curve")

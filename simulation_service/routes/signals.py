@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Body, Depends, Query, Response
+from fastapi import APIRouter, Body, Query, Response
 
 from shared.web.pagination import Page, PageQuery
-from shared.web.service import provided
 from shared.web.tables import TableFormat, table_response
+from simulation_service.deps import SignalsDep
 from simulation_service.domain.records import SignalsRecord
-from simulation_service.use_cases import SignalSeries
 
 router = APIRouter()
-
-SignalsDep = Annotated[SignalSeries, Depends(provided(SignalSeries))]
 
 
 @router.post("/signals", status_code=201)

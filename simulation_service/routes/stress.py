@@ -2,26 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-from fastapi import APIRouter, Depends
-from pydantic import BaseModel, Field
+from fastapi import APIRouter
 
 from shared.web.accepted import Accepted, accepted
-from shared.web.service import provided
+from simulation_service.deps import StressDep
 from simulation_service.domain.records import StressRecord
-from simulation_service.use_cases import Stress
+from simulation_service.schemas import StressAsked
 
 router = APIRouter()
-
-StressDep = Annotated[Stress, Depends(provided(Stress))]
-
-
-class StressAsked(BaseModel):
-    """How many placebos to draw, and from which seed."""
-
-    draws: int = Field(default=1_000, ge=10, le=20_000)
-    seed: int = Field(default=7, ge=0, lt=2**31)
 
 
 @router.post("/runs/{run_id}/stress", status_code=202)

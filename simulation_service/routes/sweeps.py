@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-from fastapi import APIRouter, Depends, Response
+from fastapi import APIRouter, Response
 
 from shared.contracts.messages import Sweep
 from shared.web.accepted import Accepted, accepted
 from shared.web.pagination import Page, PageQuery
-from shared.web.service import provided
+from simulation_service.deps import SweepsDep
 from simulation_service.schemas import Batch, BatchAccepted, RunDetailOut, Simulation, SweepOut, SweepSummary
 from simulation_service.schemas.sweeps import SubmittedSweep
-from simulation_service.use_cases import Sweeps
 
 router = APIRouter()
-
-SweepsDep = Annotated[Sweeps, Depends(provided(Sweeps))]
 
 
 @router.post("/simulate", status_code=202)

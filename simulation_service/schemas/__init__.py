@@ -2,6 +2,7 @@
 
 from simulation_service.schemas.forms import SimulateForm
 from simulation_service.schemas.runs import RunDetailOut, RunOut, run_filter
+from simulation_service.schemas.stress import StressAsked
 from simulation_service.schemas.sweeps import Batch, BatchAccepted, Simulation, SweepOut, SweepSummary
 
 __all__ = [
@@ -11,6 +12,7 @@ __all__ = [
     "RunOut",
     "SimulateForm",
     "Simulation",
+    "StressAsked",
     "SweepOut",
     "SweepSummary",
     "run_filter",

@@ -99,6 +99,11 @@ class Series:
         )
         return self._lake.read(snapshot, ["ts", column]).rename({column: "value"})
 
+    def columns_called(self, symbol: str, prefix: str, window: Window) -> list[str]:
+        """Return the feature columns of a symbol in a window whose names begin so, sorted; opens no file."""
+        files = self._lake.snapshot(FEATURES, symbol=symbol, start=window.start_utc, end=window.end_utc).files
+        return sorted({name for file in files for name in file.columns if name.startswith(prefix)})
+
     # bots ---------------------------------------------------------------------------------------------------------
 
     def bot(self, name: str) -> pl.DataFrame:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any, Self
@@ -11,6 +12,7 @@ import numpy as np
 import polars as pl
 
 from shared.contracts.backtests import Costs, Setting, Signal
+from shared.contracts.datasets import TS
 from shared.contracts.messages import Sweep, Window
 from shared.errors import InvalidInput, NotFound
 from shared.storage.postgres import Connection
@@ -86,6 +88,8 @@ class Markets:
         user's times is one of a bar, or a regime's column holds no states.
         """
         own = self._registry.signals(sweep.model)
+        if own is not None:
+            _check_symbol(own, sweep.symbol)
         bars = self._series.bars(sweep.symbol, sweep.window)
         prediction, evidence = self._of_model(sweep, bars) if own is None else self._of_user(sweep, own, bars)
         market = market_of(
@@ -97,7 +101,7 @@ class Markets:
             prediction=prediction,
             fillable=(bars["source"].fill_null("") != "filled").to_numpy(),
             volume=bars["volume"].cast(pl.Float64).fill_null(np.nan).to_numpy() if reads.volume else None,
-            regimes={name: self._states(name, sweep, bars) for name in reads.regimes},
+            regimes={name: self._states(name, sweep.symbol, sweep.window, bars["ts"]) for name in reads.regimes},
             bot_probability=self._bot(sweep, own, bars, still_mine) if reads.bot else None,
         )
         return Loaded(market, evidence)
@@ -111,7 +115,6 @@ class Markets:
     # series of users ----------------------------------------------------------------------------------------------
 
     def _of_user(self, sweep: Sweep, own: SignalsRecord, bars: pl.DataFrame) -> tuple[Floats, Evidence]:
-        _check_symbol(own, sweep.symbol)
         for setting in sweep.settings:
             if (setting.signal is Signal.POSITION) != (own.kind == "position"):
                 raise InvalidInput(
@@ -133,21 +136,31 @@ class Markets:
 
     # regimes ------------------------------------------------------------------------------------------------------
 
-    def _states(self, name: str, sweep: Sweep, bars: pl.DataFrame) -> States:
+    def regimes(self, symbol: str, window: Window, market: Market) -> dict[str, States]:
+        """Return the states of every column named regime_* that the symbol's features have, and those of `market`."""
+        stamps = pl.Series("ts", market.ts_us).cast(TS)
+        found = dict(market.regimes)
+        for name in self._series.columns_called(symbol, "regime_", window):
+            if name not in found:
+                with suppress(InvalidInput):  # no states: another kind of column of that name
+                    found[name] = self._states(name, symbol, window, stamps)
+        return found
+
+    def _states(self, name: str, symbol: str, window: Window, stamps: pl.Series) -> States:
         """Return a regime's state on each bar, -1 where it is unknown."""
-        stored = self._series.feature_column(sweep.symbol, name, sweep.window)
-        column = bars.select("ts").join(stored, on="ts", how="left", maintain_order="left")["value"]
+        stored = self._series.feature_column(symbol, name, window)
+        column = stamps.to_frame("ts").join(stored, on="ts", how="left", maintain_order="left")["value"]
         values = column.cast(pl.Float64).fill_null(np.nan).to_numpy()
         known = np.isfinite(values)
         states = np.where(known, values, -1.0)
         wrong = (states != np.round(states)) | (states < -1) | (states > LAST_STATE)
         if wrong.any():
             raise InvalidInput(
-                f"regime {name!r} of {sweep.symbol} is {states[wrong][0]:g} on {bars['ts'][int(wrong.argmax())]}: "
+                f"regime {name!r} of {symbol} is {states[wrong][0]:g} on {stamps[int(wrong.argmax())]}: "
                 f"states are whole numbers from 0 to {LAST_STATE}, -1 or missing where unknown"
             )
         if not (states >= 0).any():
-            raise InvalidInput(f"regime {name!r} of {sweep.symbol} is unknown on every bar of the window")
+            raise InvalidInput(f"regime {name!r} of {symbol} is unknown on every bar of the window")
         return states.astype(np.int8)
 
     # the bot ------------------------------------------------------------------------------------------------------

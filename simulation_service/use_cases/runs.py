@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from shared.errors import Conflict, NotFound
 from simulation_service.domain import engine
+from simulation_service.domain.breakdown import by_month, by_regime
 from simulation_service.domain.engine import CODE_VERSION, Terms
 from simulation_service.domain.market import Market
 from simulation_service.domain.records import Run, SweepRecord, split_run_id
@@ -106,6 +107,15 @@ class Runs:
             equity=equity_frame(market, detail, sweep.starting_cash),
             market=market,
         )
+
+    def months(self, detail: RunDetail) -> pl.DataFrame:
+        """Return the run by month."""
+        return by_month(detail.equity, detail.trades, detail.sweep.starting_cash)
+
+    def regimes(self, detail: RunDetail) -> pl.DataFrame:
+        """Return the run by regime: those its setting names, and every regime_* column the symbol has; maybe none."""
+        states = self._markets.regimes(detail.run.symbol, detail.sweep.window, detail.market)
+        return by_regime(detail.market, states, detail.equity, detail.trades, detail.sweep.starting_cash)
 
 
 def _other_code(sweep: SweepRecord) -> Conflict:

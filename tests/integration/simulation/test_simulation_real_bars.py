@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from shared.contracts.messages import Costs, Fill, Setting
-from simulation_service.domain import engine, kernel
+from simulation_service.domain import columns, engine
 from simulation_service.domain.audit import metrics_from
 from simulation_service.domain.market import market_of
 
@@ -37,7 +37,7 @@ def test_ledger_trades_and_account_agree_to_the_last_bit(symbol, sessions):
         found = engine.detail(market, setting, terms)
         assert found.metrics == metrics
         assert metrics_from(market, setting, terms, found) == metrics
-        entries, exits = (market.ts_us[found.trades[:, column].astype(int)] for column in (kernel.ENTRY, kernel.EXIT))
+        entries, exits = (market.ts_us[found.trades[:, column].astype(int)] for column in (columns.ENTRY, columns.EXIT))
         assert (entries[1:] >= exits[:-1]).all()
         if setting.flat_at_close:
             day = 86_400_000_000

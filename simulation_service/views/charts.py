@@ -1,9 +1,7 @@
-"""What pages show of stored and recomputed runs: heatmap, curve, candles with trades."""
+"""A run's curves and its candles with trades, as columns for the browser."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -11,70 +9,12 @@ import numpy as np
 import polars as pl
 
 from shared.contracts.candles import Candles, condense
-from shared.web import charts
-from simulation_service.domain.records import Run
 from simulation_service.use_cases import RunDetail
 
 #: points a chart is sent: more than a screen is wide, and few enough to draw at once
 CURVE_POINTS = 2_000
 #: trades marked on a span of candles: more would hide them
 MARKED_TRADES = 60
-
-
-@dataclass(frozen=True)
-class Heatmap:
-    """Best Sharpe of a sweep by holding time (rows) and threshold (columns)."""
-
-    rows: list[str]
-    columns: list[str]
-    cells: list[list[charts.Cell]]
-    titles: list[list[str]]
-
-
-def heatmap(runs: Sequence[Run]) -> Heatmap:
-    """Return the sweep's heatmap; where settings share threshold and holding time, the best of them."""
-    thresholds = sorted({run.setting.threshold for run in runs})
-    holds = sorted({run.setting.hold_bars for run in runs})
-    best: dict[tuple[int, float], Run] = {}
-    for run in runs:
-        cell = run.setting.hold_bars, run.setting.threshold
-        known = best.get(cell)
-        if known is None or _sharpe(run) > _sharpe(known):
-            best[cell] = run
-    grid = [[best.get((hold, threshold)) for threshold in thresholds] for hold in holds]
-    return Heatmap(
-        rows=[hold_text(hold) for hold in holds],
-        columns=[f"{threshold:g}" for threshold in thresholds],
-        cells=charts.heatmap([[run.metrics.sharpe if run else None for run in row] for row in grid]),
-        titles=[[f"{run.metrics.trades} trades" if run else "not simulated" for run in row] for row in grid],
-    )
-
-
-def _sharpe(run: Run) -> float:
-    return float("-inf") if run.metrics.sharpe is None else run.metrics.sharpe
-
-
-def runs_frame(runs: Sequence[Run]) -> pl.DataFrame:
-    """Return runs as a table, each parameter and figure in a column of its own; lists as text."""
-    rows = [
-        {
-            **run.model_dump(exclude={"setting", "metrics"}),
-            **run.setting.model_dump(mode="json"),
-            **run.metrics.model_dump(mode="json"),
-        }
-        for run in runs
-    ]
-    flat = [{name: _cell(value) for name, value in row.items()} for row in rows]
-    return pl.DataFrame(flat, infer_schema_length=None)
-
-
-def _cell(value: object) -> object:
-    return " ".join(map(str, value)) if isinstance(value, list | tuple) else value
-
-
-def hold_text(hold_bars: int) -> str:
-    """Return a holding time as people read it."""
-    return f"{hold_bars} bars" if hold_bars else "while the signal lasts"
 
 
 def curve(detail: RunDetail) -> dict[str, list[float | None]]:
