@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from shared.contracts.sessions import sessions_between
+from shared.contracts.sessions import MINUTE_US, Sessions, sessions_between
 
 FloatArray = npt.NDArray[np.float64]
 Int64Array = npt.NDArray[np.int64]
@@ -96,27 +96,34 @@ def usable(frame: pl.DataFrame) -> pl.DataFrame:
     """
     if frame.is_empty():
         return frame
-    frame = frame.filter(
-        (pl.col("source") != FILLED)
-        & pl.all_horizontal(pl.col("open", "high", "low", "close").is_finite().fill_null(value=False))
-    ).sort("ts")
-    if frame.is_empty():
-        return frame
-    ts = frame["ts"].to_physical().to_numpy()
-    sessions = sessions_between(int(ts[0]) - _DAY_US, int(ts[-1]) + _DAY_US)
-    return frame.filter(pl.Series(sessions.index_of(ts) >= 0))
+    frame = frame if frame["ts"].is_sorted() else frame.sort("ts")
+    inside = pl.Series(_sessions_of(frame["ts"].to_physical().to_numpy())[0] >= 0)
+    whole = pl.all_horizontal(pl.col("open", "high", "low", "close").is_finite().fill_null(value=False))
+    return frame.filter((pl.col("source") != FILLED) & whole & inside)
+
+
+def _sessions_of(ts: Int64Array) -> tuple[Int64Array, Sessions]:
+    """Return for ascending instants the row of the session each falls in, -1 outside regular hours; and sessions."""
+    span = (int(ts[0]) - _DAY_US, int(ts[-1]) + _DAY_US) if len(ts) else (0, 0)
+    sessions = sessions_between(*span)
+    # few sessions are looked up among many bars, not the other way round
+    opens, closes = np.searchsorted(ts, sessions.open_us), np.searchsorted(ts, sessions.close_us)
+    row = np.full(len(ts), -1)
+    for session, (first, end) in enumerate(zip(opens.tolist(), closes.tolist(), strict=True)):
+        row[first:end] = session
+    return row, sessions
 
 
 def bars_of(frame: pl.DataFrame) -> Bars:
     """Return the arrays of a frame of `usable` rows (columns ts, open, high, low, close, volume)."""
     ts = frame["ts"].to_physical().to_numpy().astype(np.int64)
-    span = (int(ts[0]) - _DAY_US, int(ts[-1]) + _DAY_US) if len(ts) else (0, 0)
-    sessions = sessions_between(*span) if len(ts) else None
-    session = sessions.index_of(ts) if sessions is not None else ts
-    minute = sessions.minute_of(ts) if sessions is not None else ts
-    rows = np.arange(len(ts))
-    starts = np.ones(len(ts), dtype=bool)
-    starts[1:] = session[1:] != session[:-1]
+    if not len(ts):
+        rows = np.empty(0, dtype=np.int64)
+        nothing = np.empty(0)
+        return Bars(ts, nothing, nothing, nothing, nothing, nothing, rows, rows, rows, rows)
+    session, sessions = _sessions_of(ts)
+    minute = (ts - sessions.open_us[session]) // MINUTE_US
+    first = np.flatnonzero(np.diff(session, prepend=-1))
     volume = frame["volume"].cast(pl.Float64).fill_null(float("nan")).to_numpy()
     return Bars(
         ts_us=ts,
@@ -125,8 +132,8 @@ def bars_of(frame: pl.DataFrame) -> Bars:
         low=frame["low"].to_numpy(),
         close=frame["close"].to_numpy(),
         volume=volume,
-        first=np.maximum.accumulate(np.where(starts, rows, 0)) if len(ts) else rows,
+        first=np.repeat(first, np.diff(first, append=len(ts))),
         minute=minute,
         weekday=(ts // _DAY_US + _EPOCH_WEEKDAY) % 7,
-        remaining=sessions.minutes[np.maximum(session, 0)] - minute - 1 if sessions is not None else ts,
+        remaining=sessions.minutes[session] - minute - 1,
     )

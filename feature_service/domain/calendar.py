@@ -11,16 +11,19 @@ from feature_service.domain.feature import Feature
 
 #: regular hours open at 09:30 New York, minute 570 of the exchange's day
 _OPEN_MINUTE = 570
+#: from there to midnight
+_LONGEST = 1440 - _OPEN_MINUTE
 
 
 def time_of_day(bars: Bars, quarter: int) -> FloatArray:
     """Return the sine (quarter 0) or cosine (quarter 1) of the exchange's local time of day."""
-    return np.sin(2 * np.pi * (_OPEN_MINUTE + bars.minute) / 1440 + quarter * np.pi / 2)
+    minutes = np.arange(_OPEN_MINUTE, _OPEN_MINUTE + _LONGEST)
+    return np.sin(2 * np.pi * minutes / 1440 + quarter * np.pi / 2)[bars.minute]
 
 
 def day_of_week(bars: Bars, quarter: int) -> FloatArray:
     """Return the sine (quarter 0) or cosine (quarter 1) of the day in a week of five."""
-    return np.sin(2 * np.pi * bars.weekday / 5 + quarter * np.pi / 2)
+    return np.sin(2 * np.pi * np.arange(7) / 5 + quarter * np.pi / 2)[bars.weekday]
 
 
 def minutes_since_open(bars: Bars) -> FloatArray:

@@ -9,7 +9,7 @@ import numpy as np
 from feature_service.domain import prices, rolling
 from feature_service.domain.bars import Bars, FloatArray
 from feature_service.domain.feature import Feature
-from feature_service.domain.returns import log_return
+from feature_service.domain.returns import log_return, return_moments
 
 
 def rsi(bars: Bars, window: int) -> FloatArray:
@@ -51,11 +51,8 @@ def money_flow_index(bars: Bars, window: int) -> FloatArray:
     """Return the share of the last `window` bars' money that changed hands at rising prices, 0..100; 50 without any."""
     typical = bars.once(prices.typical)
     step = np.sign(typical - rolling.previous(typical))
-    money = typical * bars.volume
-    signed = money * step
-    moved = np.abs(signed)
-    # where nothing moved any money the sums are rounding noise
-    total = np.where(rolling.highest(moved, window) == 0, 0.0, rolling.mean(moved, window))
+    signed = typical * bars.volume * step
+    total = rolling.mean(np.abs(signed), window)
     return np.clip(50 + 50 * rolling.ratio(rolling.mean(signed, window), total, neutral=0.0), 0.0, 100.0)
 
 
@@ -80,7 +77,7 @@ def kdj_j(bars: Bars, window: int, smoothing: int) -> FloatArray:
 
 def vol_adj_momentum(bars: Bars, lag: int) -> FloatArray:
     """Return the `lag`-bar return over sqrt(lag) x the sd of 1-bar returns in those bars."""
-    spread = rolling.std(bars.once(log_return, 1), lag) * np.sqrt(lag)
+    spread = bars.once(return_moments, lag)[1] * np.sqrt(lag)
     return rolling.ratio(bars.once(log_return, lag), spread, neutral=0.0, smallest=rolling.NO_MOVEMENT)
 
 

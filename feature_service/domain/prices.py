@@ -5,8 +5,6 @@ All return float64 of shape (n,), prices in the symbol's currency.
 
 from __future__ import annotations
 
-import numpy as np
-
 from feature_service.domain import rolling
 from feature_service.domain.bars import Bars, FloatArray
 
@@ -23,14 +21,19 @@ def ema(bars: Bars, window: int) -> FloatArray:
     return talib.EMA(bars.close, timeperiod=window)
 
 
+def moments(bars: Bars, window: int) -> tuple[FloatArray, FloatArray]:
+    """Return mean and population's standard deviation of the last `window` closes."""
+    return rolling.moments(bars.close, window, ddof=0)
+
+
 def sma(bars: Bars, window: int) -> FloatArray:
     """Return the mean of the last `window` closes."""
-    return rolling.mean(bars.close, window)
+    return bars.once(moments, window)[0]
 
 
 def deviation(bars: Bars, window: int) -> FloatArray:
     """Return the population's standard deviation of the last `window` closes, exactly 0 where they are the same."""
-    return rolling.std(bars.close, window, ddof=0)
+    return bars.once(moments, window)[1]
 
 
 def highest(bars: Bars, window: int) -> FloatArray:
@@ -63,8 +66,6 @@ def place_in_bar(bars: Bars) -> FloatArray:
 
 def session_vwap(bars: Bars) -> FloatArray:
     """Return the session's volume-weighted typical price so far; the close until its first share is traded."""
-    # each session is summed from its own first bar, so a long history loses no digits
-    starts = np.unique(bars.first)[1:]
-    parts = np.split(bars.once(typical) * bars.volume, starts), np.split(bars.volume, starts)
-    money, shares = (np.concatenate([np.cumsum(one) for one in part]) for part in parts)
-    return np.where(shares == 0, bars.close, money / np.where(shares == 0, 1.0, shares))
+    from feature_service.domain.kernels import session_vwap as walk
+
+    return walk(bars.once(typical), bars.volume, bars.close, bars.first)

@@ -11,10 +11,16 @@ from feature_service.domain.feature import Feature
 
 def log_return(bars: Bars, lag: int = 1) -> FloatArray:
     """Return ln(C_t / C_{t-lag}); in a session's first `lag` bars the base is the session's first open."""
-    back = np.arange(len(bars)) - lag
-    inside = back >= bars.first
-    base = np.where(inside, bars.close[np.maximum(back, 0)], bars.open[bars.first])
+    base = np.empty_like(bars.close)
+    base[lag:] = bars.close[:-lag]
+    early = np.flatnonzero(np.arange(len(bars)) - bars.first < lag)
+    base[early] = bars.open[bars.first[early]]
     return np.log(bars.close / base)
+
+
+def return_moments(bars: Bars, window: int) -> tuple[FloatArray, FloatArray]:
+    """Return mean and standard deviation (n - 1) of the last `window` 1-bar returns."""
+    return rolling.moments(bars.once(log_return, 1), window)
 
 
 def overnight_gap(bars: Bars) -> FloatArray:

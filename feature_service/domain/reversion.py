@@ -7,7 +7,7 @@ import numpy as np
 from feature_service.domain import prices, rolling
 from feature_service.domain.bars import Bars, FloatArray
 from feature_service.domain.feature import Feature
-from feature_service.domain.returns import log_return
+from feature_service.domain.returns import log_return, return_moments
 
 #: spreads below a billionth of the price are rounding noise of a flat window
 _FLAT = 1e-9
@@ -31,8 +31,8 @@ def price_z_score(bars: Bars, window: int) -> FloatArray:
 def return_z_score(bars: Bars, window: int) -> FloatArray:
     """Return (r - mean of r) / sd of r over the last `window` bars."""
     returns = bars.once(log_return, 1)
-    distance = returns - rolling.mean(returns, window)
-    return rolling.ratio(distance, rolling.std(returns, window), neutral=0.0, smallest=rolling.NO_MOVEMENT)
+    middle, spread = bars.once(return_moments, window)
+    return rolling.ratio(returns - middle, spread, neutral=0.0, smallest=rolling.NO_MOVEMENT)
 
 
 def scaled_return(bars: Bars, lag: int, window: int) -> FloatArray:

@@ -1,7 +1,7 @@
 """Trailing windows that include the present bar. NaN in a window gives NaN for that window only.
 
-Polars does the sums: its rolling kernels compensate for rounding, which running sums on high prices need. Extremes are
-TA-Lib's, which finds them in a tenth of polars' time, where there is no NaN (it would be taken for a number).
+Sums are our own: see `kernels`. Extremes are TA-Lib's, which finds them in a tenth of polars' time, where there is no
+NaN (it would be taken for a number).
 """
 
 from __future__ import annotations
@@ -17,21 +17,29 @@ NO_MOVEMENT = 1e-12
 
 def mean(values: FloatArray, window: int, min_samples: int | None = None) -> FloatArray:
     """Return the mean over the last `window` bars; NaN with fewer than `min_samples` (default: all) values."""
-    return _array(_series(values).rolling_mean(window, min_samples=min_samples or window))
+    if min_samples is not None:
+        return _array(_series(values).rolling_mean(window, min_samples=min_samples))
+    from feature_service.domain.kernels import means
+
+    return means(values, window)
+
+
+def moments(values: FloatArray, window: int, ddof: int = 1) -> tuple[FloatArray, FloatArray]:
+    """Return mean and standard deviation over the last `window` bars: exactly 0 where they are all the same."""
+    from feature_service.domain import kernels
+
+    middle, spread = kernels.moments(values, window)
+    return middle, np.sqrt(spread / (window - ddof))
 
 
 def std(values: FloatArray, window: int, ddof: int = 1) -> FloatArray:
     """Return the standard deviation over the last `window` bars: exactly 0 where they are all the same."""
-    spread = _array(_series(values).rolling_std(window, min_samples=window, ddof=ddof))
-    return np.where(highest(values, window) == lowest(values, window), 0.0, spread)
+    return moments(values, window, ddof)[1]
 
 
 def root_mean_square(values: FloatArray, window: int) -> FloatArray:
     """Return sqrt(mean(values^2)) over the last `window` bars: exactly 0 where they are all 0."""
-    square = np.square(values)
-    # after a large value has left the window, what is left of a sum of zeros can be a rounding error below 0
-    calm = highest(square, window) == 0
-    return np.sqrt(np.where(calm, 0.0, np.maximum(mean(square, window), 0.0)))
+    return np.sqrt(mean(np.square(values), window))
 
 
 def highest(values: FloatArray, window: int) -> FloatArray:

@@ -77,8 +77,7 @@ def minus_di(bars: Bars, window: int) -> FloatArray:
 def efficiency_ratio(bars: Bars, window: int) -> FloatArray:
     """Return the way from start to end over the way that was walked: 1 straight, 0 in circles or standing still."""
     steps = np.abs(bars.close - rolling.previous(bars.close))
-    # a window without a step sums to rounding noise
-    walked = np.where(rolling.highest(steps, window) == 0, 0.0, rolling.mean(steps, window) * window)
+    walked = rolling.mean(steps, window) * window
     return rolling.ratio(np.abs(bars.close - rolling.previous(bars.close, window)), walked, neutral=0.0)
 
 
