@@ -9,11 +9,11 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from shared.contracts.messages import Fill, Metrics, Setting
-from simulation_service.domain import kernel
-from simulation_service.domain.engine import Detail, Terms, mean_positions, static_portfolio
+from shared.contracts.backtests import Fill, Metrics, Setting
+from simulation_service.domain import columns as c
+from simulation_service.domain.engine import Detail, Terms, account_of, mean_positions, static_portfolio
 from simulation_service.domain.market import SLOTS, Market
-from simulation_service.domain.metrics import Daily, Tally, daily_returns, metrics_of, tally_of_returns
+from simulation_service.domain.metrics import daily_returns, metrics_of, tally_of_returns
 
 Floats = npt.NDArray[np.float64]
 
@@ -21,48 +21,37 @@ Floats = npt.NDArray[np.float64]
 def metrics_from(
     market: Market, setting: Setting, terms: Terms, detail: Detail, *, baseline: Floats | None = None
 ) -> Metrics:
-    """Return the figures of `detail` without using any sum the kernel made.
+    """Return the figures of `detail` without using any sum the walk made.
 
-    Sums run in the kernel's order (`cumsum` adds one by one), so the figures are equal to the last bit.
+    Sums run in the walk's order (`cumsum` adds one by one), so the figures are equal to the last bit.
     """
     trades, before, after = detail.trades, *_sides(detail)
-    over = _share_before(setting) * np.abs(before) + (1.0 - _share_before(setting)) * np.abs(after)
+    share = _share_before(setting)
+    over = share * np.abs(before) + (1.0 - share) * np.abs(after)
     held_on = (before != 0) & _not_first(market)
     moved = np.concatenate([[0.0], np.diff(market.close)])
     counted = held_on & (moved != 0)
-    returns = tally_of_returns(trades[:, kernel.RETURN].tolist())
-    tally = Tally(
-        trades=len(trades),
-        wins=int((trades[:, kernel.PNL] > 0).sum()),
-        gain=returns.gain,
-        loss=returns.loss,
-        mean=returns.mean,
-        m2=returns.m2,
-        drawdown=_drawdown(detail.equity, terms.starting_cash),
-        costs=_sum(trades[:, kernel.TRADE_COSTS]),
-        in_market=_sum(over),
-        hits=int((counted & ((moved > 0) == (before > 0))).sum()),
-        hit_bars=int(counted.sum()),
-        final_equity=float(detail.equity[-1]),
-    )
+    tally = tally_of_returns(trades[:, c.RETURN].tolist())
+    tally[c.WINS] = (trades[:, c.PNL] > 0).sum()
+    tally[c.DRAWDOWN] = _drawdown(detail.equity, terms.starting_cash)
+    tally[c.COSTS] = _sum(trades[:, c.TRADE_COSTS])
+    tally[c.IN_MARKET] = _sum(over)
+    tally[c.HITS], tally[c.HIT_BARS] = (counted & ((moved > 0) == (before > 0))).sum(), counted.sum()
+    tally[c.FINAL] = detail.equity[-1]
+    tally[c.TRADED] = _sum(trades[:, c.SHARES] * (trades[:, c.ENTRY_PRICE] + trades[:, c.EXIT_PRICE]))
+    tally[c.LONGEST] = _longest(trades[:, c.PNL] <= 0)
     earned = daily_returns(detail.equity[market.starts[1:] - 1], terms.starting_cash)
     own = mean_positions(_held(market, setting, before, after)[None, :], market)
     alpha = earned - static_portfolio(market, own if baseline is None else baseline)[0]
-    return metrics_of(
-        tally,
-        Daily(returns=earned, alpha=alpha),
-        bars=market.bars,
-        starting_cash=terms.starting_cash,
-        buy_hold_return=market.buy_hold_return,
-    )
+    return metrics_of(tally[None, :], earned[None, :], alpha[None, :], account_of(market, terms))[0]
 
 
 def _sides(detail: Detail) -> tuple[Floats, Floats]:
-    """Return (side held into each bar, side held after its order filled, before any market-on-close exit)."""
+    """Return (side held into each bar, side held after its order filled: stops and the close come later)."""
     after = np.sign(detail.shares)
     before = np.concatenate([[0.0], after[:-1]])
-    closed = detail.trades[detail.trades[:, kernel.REASON] == kernel.BY_CLOSE]
-    after[closed[:, kernel.EXIT].astype(np.int64)] = closed[:, kernel.DIRECTION]
+    closed = detail.trades[np.isin(detail.trades[:, c.REASON], (c.BY_CLOSE, c.BY_STOP, c.BY_PROFIT))]
+    after[closed[:, c.EXIT].astype(np.int64)] = closed[:, c.DIRECTION]
     return before, after
 
 
@@ -93,3 +82,9 @@ def _drawdown(equity: Floats, starting_cash: float) -> float:
 
 def _sum(values: Floats) -> float:
     return float(np.cumsum(values)[-1]) if len(values) else 0.0
+
+
+def _longest(flags: npt.NDArray[np.bool_]) -> int:
+    """Return the length of the longest run of true flags."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], flags.astype(np.int8), [0]])))
+    return int((edges[1::2] - edges[::2]).max(initial=0))

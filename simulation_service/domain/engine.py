@@ -1,10 +1,10 @@
 """A sweep: every setting over one market, and the full detail of one setting on demand.
 
-1. The market is one set of arrays shared by all settings; nothing is copied for a setting.
-2. `kernel.walk` passes over the bars once a setting and leaves its sums, its equity at each session's end and its
+1. `plan` turns market and settings into one set of arrays shared by all settings; nothing is copied for a setting.
+2. `jump.walk` goes from trade to trade for each setting and leaves its sums, its equity at each session's end and its
    position summed by time of day.
 3. Daily returns, the static time-of-day portfolio and the timing alpha follow from those; so do the metrics.
-4. `detail` runs the same compiled walk for one setting with recording on.
+4. `detail` walks one setting bar by bar (`step.walk`) with everything recorded and the books checked on each bar.
 """
 
 from __future__ import annotations
@@ -12,24 +12,26 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from shared.contracts.messages import Costs, Fill, Metrics, Setting
+from shared.contracts.backtests import Costs, Metrics, Setting
 from shared.contracts.progress import NoProgress, Progress
+from simulation_service.domain import columns as c
 from simulation_service.domain.market import SLOTS, Market
-from simulation_service.domain.metrics import Daily, Tally, daily_returns, metrics_of
+from simulation_service.domain.metrics import Account, daily_returns, metrics_of
+from simulation_service.domain.plan import Plan
 
 Floats = npt.NDArray[np.float64]
 
 #: Part of every sweep's fingerprint: bump it when a change here or in the kernel changes a number.
-CODE_VERSION = "simulation-1"
+CODE_VERSION = "simulation-2"
 
-_FILL = {Fill.OPEN: 0, Fill.MIDPOINT: 1, Fill.CLOSE: 2}
 #: settings between two progress reports
 _CHUNK = 64
+#: of the largest sum of money in the account: what rounding may leave between two sets of books
+_ROUNDING = 1e-9
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,7 +61,7 @@ class SweepResult:
 class Detail:
     """One setting in full.
 
-    trades : float64 of shape (trades, kernel.TRADE); the kernel names the columns
+    trades : float64 of shape (trades, columns.TRADE); `columns` names them
     cash, shares, position : float64 of shape (bars,) after each bar; position is what was held over the bar, -1..1
     equity : cash + shares x close
     """
@@ -87,17 +89,23 @@ def sweep(
     baseline : float64 of shape (settings, SLOTS), frozen mean positions that timing alpha is measured against;
         None takes each setting's own over this window.
 
-    The result does not depend on `threads`: settings share nothing but what they read.
+    The result does not depend on `threads`: settings share nothing but what they read. Raises InvalidInput when a
+    setting or the costs read a series that the market does not carry.
     """
-    from simulation_service.domain import kernel
+    from simulation_service.domain import jump
 
-    inputs, out = _inputs(market, settings, terms), _Out(len(settings), market.sessions, kernel.TALLY)
+    plan, out = Plan(market, settings, terms.costs), _Out(len(settings), market.sessions)
     watch, done = progress or NoProgress(), 0
-    chunks = [(first, min(first + _CHUNK, len(settings))) for first in range(0, len(settings), _CHUNK)]
+    chunks = [plan.order[first : first + _CHUNK] for first in range(0, len(settings), _CHUNK)]
+    cash = float(terms.starting_cash)
 
-    def run(chunk: tuple[int, int]) -> int:
-        kernel.walk(np.array(chunk), *inputs, out.tallies, out.day_equity, out.held)
-        return chunk[1] - chunk[0]
+    def run(chunk: npt.NDArray[np.int64]) -> int:
+        jump.walk(
+            chunk, plan.bars, plan.days, plan.lookups, plan.signals, plan.choices, plan.numbers, plan.costs,
+            plan.liquidity, cash, out.tallies, out.day_equity, out.held,
+            (*plan.space(), np.empty(SLOTS + 1), np.empty(3)),
+        )  # fmt: skip
+        return len(chunk)
 
     with ThreadPoolExecutor(threads) as pool:
         for finished in pool.map(run, chunks):
@@ -107,70 +115,65 @@ def sweep(
 
 
 def detail(market: Market, setting: Setting, terms: Terms, *, baseline: Floats | None = None) -> Detail:
-    """Simulate one setting with every trade and every bar's account recorded; metrics equal `sweep`'s exactly."""
-    from simulation_service.domain import kernel
+    """Simulate one setting with every trade and every bar's account recorded; metrics equal `sweep`'s exactly.
 
-    inputs, out = _inputs(market, [setting], terms), _Out(1, market.sessions, kernel.TALLY)
+    Raises ArithmeticError when the books do not balance on some bar: a fault of this code, never of the input.
+    """
+    from simulation_service.domain import step
+
+    plan, out = Plan(market, [setting], terms.costs), _Out(1, market.sessions)
     # a trade may end and the opposite one begin on each bar, and end again at the session's close
-    trades = np.zeros((market.bars + market.sessions + 1, kernel.TRADE))
-    account = np.zeros((market.bars, 3))
-    kernel.walk(np.array((0, 1)), *inputs, out.tallies, out.day_equity, out.held, trades, account)
+    trades = np.zeros((2 * market.bars + 1, c.TRADE))
+    account = np.zeros((market.bars, c.ACCOUNT))
+    step.walk(
+        plan.bars, plan.days, plan.signals, plan.choices, plan.numbers, plan.costs, plan.liquidity,
+        float(terms.starting_cash), out.tallies[0], out.day_equity[0], out.held[0], trades, account,
+        (*plan.space(), np.zeros(step.BOOK)),
+    )  # fmt: skip
     result = _result(market, terms, out, baseline)
-    cash, shares, position = np.ascontiguousarray(account.T)
+    cash, shares, position, error = np.ascontiguousarray(account.T)
+    equity = cash + shares * market.close
+    scale = max(terms.starting_cash, float(np.abs(cash).max()), float(np.abs(equity).max()))
+    if error.max() > _ROUNDING * scale:
+        bar = int(error.argmax())
+        raise ArithmeticError(
+            f"bar {bar}: cash {cash[bar]} + {shares[bar]} x {market.close[bar]} is {error[bar]} away from the last "
+            f"bar's equity and what happened since, under {setting}"
+        )
     return Detail(
-        trades=trades[: int(out.tallies[0, kernel.TRADES])],
+        trades=trades[: int(out.tallies[0, c.TRADES])].copy(),
         cash=cash,
         shares=shares,
         position=position,
-        equity=cash + shares * market.close,
+        equity=equity,
         metrics=result.metrics[0],
         timing_alpha=result.timing_alpha[0],
     )
 
 
 class _Out:
-    """What the kernel writes."""
+    """What the walks write."""
 
-    def __init__(self, settings: int, sessions: int, tally: int) -> None:
-        self.tallies = np.zeros((settings, tally))
+    def __init__(self, settings: int, sessions: int) -> None:
+        self.tallies = np.zeros((settings, c.TALLY))
         self.day_equity = np.zeros((settings, sessions))
         self.held = np.zeros((settings, SLOTS))
-
-
-def _inputs(market: Market, settings: Sequence[Setting], terms: Terms) -> tuple[Any, ...]:
-    bars = (
-        market.open, market.high, market.low, market.close, market.prediction, market.minute, market.fillable,
-    )  # fmt: skip
-    grid = (
-        np.array([setting.threshold for setting in settings], dtype=np.float64),
-        np.array([setting.side == "long_short" for setting in settings]),
-        np.array([setting.hold_bars for setting in settings], dtype=np.int64),
-        np.array([setting.delay_bars for setting in settings], dtype=np.int64),
-        np.array([_FILL[setting.fill] for setting in settings], dtype=np.int64),
-        np.array([setting.flat_at_close for setting in settings]),
-    )
-    costs = np.array(
-        [terms.costs.fee_per_fill, terms.costs.fee_per_share, terms.costs.half_spread_bps * 1e-4], dtype=np.float64
-    )
-    sessions = (market.starts, market.closing, market.last_minute)
-    return bars, sessions, grid, costs, float(terms.starting_cash)
 
 
 def _result(market: Market, terms: Terms, out: _Out, baseline: Floats | None) -> SweepResult:
     mean_position = mean_positions(out.held, market)
     returns = daily_returns(out.day_equity, terms.starting_cash)
     alpha = returns - static_portfolio(market, mean_position if baseline is None else baseline)
-    metrics = tuple(
-        metrics_of(
-            Tally.of_row(row),
-            Daily(returns=returns[index], alpha=alpha[index]),
-            bars=market.bars,
-            starting_cash=terms.starting_cash,
-            buy_hold_return=market.buy_hold_return,
-        )
-        for index, row in enumerate(out.tallies)
+    return SweepResult(
+        metrics=metrics_of(out.tallies, returns, alpha, account_of(market, terms)),
+        daily_returns=returns,
+        timing_alpha=alpha,
+        mean_position=mean_position,
     )
-    return SweepResult(metrics=metrics, daily_returns=returns, timing_alpha=alpha, mean_position=mean_position)
+
+
+def account_of(market: Market, terms: Terms) -> Account:
+    return Account(bars=market.bars, starting_cash=terms.starting_cash, buy_hold_return=market.buy_hold_return)
 
 
 def mean_positions(held: Floats, market: Market) -> Floats:

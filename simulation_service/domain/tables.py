@@ -5,12 +5,19 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
-from simulation_service.domain import kernel
+from simulation_service.domain import columns as c
 from simulation_service.domain.engine import Detail
 from simulation_service.domain.market import Market
 
 _HIT_PERIODS = 100
-_REASONS = {kernel.BY_SIGNAL: "signal", kernel.BY_TIME: "time", kernel.BY_CLOSE: "close"}
+_REASONS = {
+    c.BY_SIGNAL: "signal",
+    c.BY_TIME: "time",
+    c.BY_CLOSE: "close",
+    c.BY_REGIME: "regime",
+    c.BY_STOP: "stop",
+    c.BY_PROFIT: "profit",
+}
 
 
 def trades_frame(market: Market, detail: Detail) -> pl.DataFrame:
@@ -23,17 +30,17 @@ def trades_frame(market: Market, detail: Detail) -> pl.DataFrame:
 
     return pl.DataFrame(
         {
-            "entry_ts": pl.Series(stamps[rows[:, kernel.ENTRY].astype(np.int64)]).dt.replace_time_zone("UTC"),
-            "exit_ts": pl.Series(stamps[rows[:, kernel.EXIT].astype(np.int64)]).dt.replace_time_zone("UTC"),
-            "side": pl.Series(np.where(rows[:, kernel.DIRECTION] > 0, "long", "short"), dtype=pl.String),
-            "shares": column(kernel.SHARES).astype(np.int64),
-            "entry_price": column(kernel.ENTRY_PRICE),
-            "exit_price": column(kernel.EXIT_PRICE),
-            "bars": (rows[:, kernel.EXIT] - rows[:, kernel.ENTRY]).astype(np.int64),
-            "costs": column(kernel.TRADE_COSTS),
-            "pnl": column(kernel.PNL),
-            "return": column(kernel.RETURN),
-            "left_by": pl.Series([_REASONS[int(code)] for code in rows[:, kernel.REASON]], dtype=pl.String),
+            "entry_ts": pl.Series(stamps[rows[:, c.ENTRY].astype(np.int64)]).dt.replace_time_zone("UTC"),
+            "exit_ts": pl.Series(stamps[rows[:, c.EXIT].astype(np.int64)]).dt.replace_time_zone("UTC"),
+            "side": pl.Series(np.where(rows[:, c.DIRECTION] > 0, "long", "short"), dtype=pl.String),
+            "shares": column(c.SHARES).astype(np.int64),
+            "entry_price": column(c.ENTRY_PRICE),
+            "exit_price": column(c.EXIT_PRICE),
+            "bars": (rows[:, c.EXIT] - rows[:, c.ENTRY]).astype(np.int64),
+            "costs": column(c.TRADE_COSTS),
+            "pnl": column(c.PNL),
+            "return": column(c.RETURN),
+            "left_by": pl.Series([_REASONS[int(code)] for code in rows[:, c.REASON]], dtype=pl.String),
         }
     )
 

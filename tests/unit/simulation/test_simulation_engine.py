@@ -12,7 +12,8 @@ from simulation_reference import simulate
 
 from shared.contracts.messages import Costs, Fill, Setting
 from shared.contracts.sessions import MINUTE_US, Sessions
-from simulation_service.domain import engine, kernel
+from simulation_service.domain import columns as c
+from simulation_service.domain import engine
 from simulation_service.domain.audit import metrics_from
 from simulation_service.domain.market import SLOTS, market_of
 
@@ -98,7 +99,7 @@ def test_trades_and_equity_equal_the_plain_reference(sessions, rule, costs, cash
     found = engine.detail(market_from(sessions), rule, engine.Terms(costs=costs, starting_cash=cash))
     assert len(found.trades) == len(trades)
     for row, trade in zip(found.trades, trades, strict=True):
-        assert row[: kernel.PNL + 1].tolist() == pytest.approx(list(trade.values()), abs=1e-9)
+        assert row[: c.PNL + 1].tolist() == pytest.approx(list(trade.values()), abs=1e-9)
     assert found.equity.tolist() == pytest.approx(equity, rel=1e-12)
     assert found.metrics.costs_paid == pytest.approx(sum(trade["costs"] for trade in trades))
 
@@ -124,13 +125,13 @@ def test_the_books_balance(sessions, rule, costs, cash):
     found = engine.detail(market, rule, engine.Terms(costs=costs, starting_cash=cash))
     assert found.equity.tolist() == pytest.approx((found.cash + found.shares * market.close).tolist())
     assert found.shares[-1] == 0, "the window's end leaves nothing open"
-    assert found.equity[-1] == pytest.approx(cash + found.trades[:, kernel.PNL].sum(), abs=1e-7)
+    assert found.equity[-1] == pytest.approx(cash + found.trades[:, c.PNL].sum(), abs=1e-7)
     if rule.side == "long_flat":
         assert (found.cash >= -1e-9).all(), "all-in never borrows"
-    gross = found.trades[:, kernel.DIRECTION] * found.trades[:, kernel.SHARES]
-    gross = gross * (found.trades[:, kernel.EXIT_PRICE] - found.trades[:, kernel.ENTRY_PRICE])
-    assert found.metrics.costs_paid == pytest.approx(gross.sum() - found.trades[:, kernel.PNL].sum(), abs=1e-7)
-    entries, exits = found.trades[:, kernel.ENTRY].astype(int), found.trades[:, kernel.EXIT].astype(int)
+    gross = found.trades[:, c.DIRECTION] * found.trades[:, c.SHARES]
+    gross = gross * (found.trades[:, c.EXIT_PRICE] - found.trades[:, c.ENTRY_PRICE])
+    assert found.metrics.costs_paid == pytest.approx(gross.sum() - found.trades[:, c.PNL].sum(), abs=1e-7)
+    entries, exits = found.trades[:, c.ENTRY].astype(int), found.trades[:, c.EXIT].astype(int)
     assert (entries[1:] >= exits[:-1]).all(), "trades never overlap"
     assert market.fillable[entries].all(), "nothing fills where nothing traded"
     assert market.fillable[exits].all()
@@ -158,8 +159,8 @@ def test_higher_costs_never_help_the_same_trades(sessions, rule, costs):
     cheap = engine.detail(market, rule, engine.Terms(costs=Costs(fee_per_fill=0, half_spread_bps=0), starting_cash=1e5))
     dear = engine.detail(market, rule, engine.Terms(costs=costs, starting_cash=1e5))
     for free, paid in zip(cheap.trades, dear.trades, strict=True):
-        assert (free[kernel.ENTRY], free[kernel.EXIT]) == (paid[kernel.ENTRY], paid[kernel.EXIT])
-        assert paid[kernel.RETURN] <= free[kernel.RETURN] + 1e-12
+        assert (free[c.ENTRY], free[c.EXIT]) == (paid[c.ENTRY], paid[c.EXIT])
+        assert paid[c.RETURN] <= free[c.RETURN] + 1e-12
 
 
 def test_threads_change_nothing():
