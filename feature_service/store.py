@@ -12,7 +12,6 @@ from feature_service.domain.blocks import Month
 from feature_service.domain.records import Block, BuildCounts, BuildEntry, BuiltSet, Coverage, Definition, FitRow, Read
 from shared.contracts.datasets import BARS_1M, FEATURES
 from shared.storage.lake import Lake, PartitionInfo, Snapshot
-from shared.storage.lake.frames import content_hash
 from shared.storage.postgres import Connection, Database
 from shared.storage.queries import Queries
 
@@ -70,8 +69,8 @@ class Store:
 
     def save_block(self, block: pl.DataFrame, precondition: Precondition) -> str:
         """Put a month of features in place of an earlier one and return its content's hash."""
-        self._lake.replace(FEATURES, block, precondition=precondition)
-        return content_hash(block)
+        [content] = self._lake.replace(FEATURES, block, precondition=precondition).content.values()
+        return content
 
     def content_hashes(self, feature_set: str, symbol: str) -> dict[str, str]:
         """Return by month which content the lake holds now."""

@@ -30,7 +30,7 @@ def checked(dataset: Dataset, frame: pl.DataFrame) -> pl.DataFrame:
             raise InvalidInput(
                 f"{dataset.name}: column {column!r} is {frame.schema[column]}, it must be {dtype}: cast it first"
             )
-    extra = [column for column in frame.columns if column not in dataset.schema]
+    extra = [column for column in frame.columns if column not in dataset.schema]  # a hundred and more for features
     _check_extra(dataset, frame, extra)
     for column in dataset.key:
         _check_key_column(dataset, frame, column)
@@ -40,8 +40,9 @@ def checked(dataset: Dataset, frame: pl.DataFrame) -> pl.DataFrame:
 def _check_extra(dataset: Dataset, frame: pl.DataFrame, extra: list[str]) -> None:
     if extra and not dataset.extra_columns:
         raise InvalidInput(f"{dataset.name}: unknown column {extra[0]!r}; it has {', '.join(dataset.schema)}")
+    schema = frame.schema
     for column in extra:
-        dtype = frame.schema[column]
+        dtype = schema[column]
         if not (dtype.is_numeric() or dtype == pl.Boolean) or dtype.is_decimal():
             raise InvalidInput(f"{dataset.name}: column {column!r} is {dtype}, it must be a number")
 
@@ -128,10 +129,13 @@ def _value_bytes(series: pl.Series) -> Iterator[bytes]:
         if offsets[-1] > offsets[0]:
             yield text.buffers()[2].slice(offsets[0], offsets[-1] - offsets[0]).to_pybytes()
         return
-    numbers = series.to_physical()
+    # each of these is a query of its own to polars: only where it changes something
+    numbers = series.to_physical() if series.dtype.is_temporal() else series
     if numbers.dtype == pl.Boolean:
         numbers = numbers.cast(pl.UInt8)
-    yield np.ascontiguousarray(numbers.fill_null(0).to_numpy()).tobytes()
+    if numbers.null_count():
+        numbers = numbers.fill_null(0)
+    yield np.ascontiguousarray(numbers.to_numpy()).tobytes()
 
 
 def time_bounds(frame: pl.DataFrame) -> tuple[datetime | None, datetime | None]:

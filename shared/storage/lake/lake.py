@@ -221,6 +221,7 @@ class Lake:
             return Commit(
                 dataset=dataset,
                 changed=tuple(frames.partition_path(change.values) for change in changed),
+                content={frames.partition_path(change.values): change.content_hash for change in changes},
                 rows_before=sum(change.old.row_count for change in changes if change.old),
                 rows_after=sum(change.rows.height for change in changes),
                 committed_at=at,

@@ -76,6 +76,7 @@ class Commit:
 
     dataset: Dataset
     changed: tuple[str, ...]  # partitions, e.g. "symbol=SPY/month=2024-05"
+    content: dict[str, str]  # the hash of what each touched partition holds now, changed or not
     rows_before: int  # in the touched partitions
     rows_after: int
     committed_at: datetime | None  # None when nothing changed
