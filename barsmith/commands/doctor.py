@@ -27,6 +27,7 @@ def doctor(home: Path, port_offset: int, as_json: bool) -> None:
 
     from barsmith.doctor import house, machine
     from barsmith.doctor.finding import Verdict
+    from barsmith.doctor.market_data import check_market_data
 
     findings = [
         machine.check_python(),
@@ -36,6 +37,7 @@ def doctor(home: Path, port_offset: int, as_json: bool) -> None:
         machine.check_disk(home),
         *machine.check_ports(home, port_offset),
         machine.check_browser(),
+        *check_market_data(port_offset),
         *house.check_house(home, port_offset),
     ]
     if as_json:
