@@ -99,6 +99,7 @@ class Reader:
         actions = self._store.actions.of(chapter.symbol, as_of)
         # at midnight of the ex-date: an action on the day of a rename belongs to the new name
         begins = pl.col("ex_date").cast(pl.Datetime("us")).dt.replace_time_zone(EXCHANGE_ZONE)
+        begins = begins.dt.convert_time_zone("UTC")
         if chapter.start is not None:
             actions = actions.filter(begins >= chapter.start)
         return actions if chapter.end is None else actions.filter(begins < chapter.end)

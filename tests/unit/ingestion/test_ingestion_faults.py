@@ -1,0 +1,48 @@
+"""The table of injected faults: all of them found, and nothing honest taken for one."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import polars as pl
+import pytest
+
+ROOT = Path(__file__).parents[3]
+SPY = ROOT.parent / "shared" / "data" / "bars_1m" / "A" / "us2024" / "SPY.parquet"
+#: In the wildest simulated minutes an ordinary bar is 0.6 %: there 5 % is no clear fault, with or without a witness.
+NOT_ALL = {"bad ticks, whole bar: 5 %", "wrong level of 20 minutes, 5 %, against a second provider"}
+
+
+@pytest.fixture(scope="module")
+def faults() -> ModuleType:
+    path = ROOT / "benchmarks" / "ingestion_faults.py"
+    spec = importlib.util.spec_from_file_location("ingestion_faults", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    first = sys.path[0]
+    sys.modules[spec.name] = module
+    try:
+        spec.loader.exec_module(module)
+    finally:
+        sys.path[0] = first
+        del sys.modules[spec.name]
+    return module
+
+
+def test_every_fault_in_a_simulated_year_is_found_and_no_honest_bar_is_refused(faults):
+    lines = faults.table(faults.simulated_year())
+    assert len(lines) == 21
+    assert [line.fault for line in lines if line.false_alarms] == []
+    assert {line.fault for line in lines if line.detected != line.injected} <= NOT_ALL
+    assert all(line.detected >= 0.95 * line.injected for line in lines)
+
+
+@pytest.mark.skipif(not SPY.is_file(), reason="the real bars at ../shared/data are not here")
+def test_every_fault_in_a_real_year_is_found_and_no_honest_bar_is_refused(faults):
+    clean = pl.read_parquet(SPY).sort("ts").select(faults.RAW_SCHEMA.names()).cast(dict(faults.RAW_SCHEMA))
+    for line in faults.table(clean, seed=2):
+        assert (line.detected, line.false_alarms) == (line.injected, 0), line
