@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from feature_service.settings import Settings
 from feature_service.store import Store
-from feature_service.use_cases import Builds, Features
+from feature_service.use_cases import Builds, Features, Leaks, Together
 from shared.jobs.resources import Resources, open_resources
 
 
@@ -17,6 +17,8 @@ class Wired:
     resources: Resources
     features: Features
     builds: Builds
+    leaks: Leaks
+    together: Together
 
 
 @contextmanager
@@ -24,4 +26,11 @@ def assemble(settings: Settings) -> Iterator[Wired]:
     with open_resources(settings, package="feature_service", schema="features") as resources:
         store = Store(resources.database, resources.lake)
         builds = Builds(store, resources.queue, settings.roles)
-        yield Wired(resources=resources, features=Features(store), builds=builds)
+        features = Features(store)
+        yield Wired(
+            resources=resources,
+            features=features,
+            builds=builds,
+            leaks=Leaks(store, settings.roles),
+            together=Together(store, features),
+        )

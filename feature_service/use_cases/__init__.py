@@ -1,6 +1,8 @@
-"""What the service does: make blocks (`builds`), and hand out and describe what is there (`features`)."""
+"""What the service does: make blocks, hand out and describe what is there, look for leaks."""
 
 from feature_service.use_cases.builds import Builds
 from feature_service.use_cases.features import Features
+from feature_service.use_cases.leaks import Leaks
+from feature_service.use_cases.together import Together
 
-__all__ = ["Builds", "Features"]
+__all__ = ["Builds", "Features", "Leaks", "Together"]

@@ -1,0 +1,130 @@
+"""Leak checks: of a feature of the catalogue, and of a column that somebody brings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+import numpy as np
+import polars as pl
+
+from feature_service.domain.bars import Bars, Fitted, bars_of
+from feature_service.domain.blocks import Month
+from feature_service.domain.catalogue import FULL
+from feature_service.domain.feature import Feature
+from feature_service.domain.leaks.column import MAX_BARS, Detector
+from feature_service.domain.leaks.findings import Check, Report
+from feature_service.domain.leaks.recompute import Frames, check_function
+from feature_service.domain.leaks.vintages import check_vintages
+from feature_service.store import BAR_COLUMNS, Store
+from feature_service.use_cases.gathering import Roles
+from shared.contracts.datasets import TS
+from shared.contracts.identifiers import check_symbol
+from shared.errors import InvalidInput, NotFound
+
+#: bars that a feature of the catalogue is run again on: past the longest warm-up, and quick
+_FUNCTION_BARS = 8_000
+
+
+class Leaks:
+    """Whether a column knows the future."""
+
+    def __init__(self, store: Store, roles: Roles) -> None:
+        self._store = store
+        self._roles = roles
+
+    def of_column(self, symbol: str, column: pl.DataFrame) -> Report:
+        """Check `ts`, `value` and, if there is one, `earlier`: the same column as it was at an earlier moment.
+
+        Raises InvalidInput for a table of another kind, NotFound when the symbol has no bars in its span.
+        """
+        column = _checked(column)
+        first, last = column["ts"][0], column["ts"][-1]
+        # bars before the column describe its first rows' past, bars after it its last rows' future
+        bars = self._bars(check_symbol(symbol), Month.of(first - timedelta(days=7)), Month.of(last).next)
+        inside = bars.filter(pl.col("ts").is_between(first, last)).height
+        until = bars.filter(pl.col("ts") <= last + timedelta(days=4))
+        arrays = bars_of(until.tail(min(MAX_BARS, inside + 3_000)))
+        report = Detector(arrays, _catalogue(arrays)).check(
+            column["ts"].to_physical().to_numpy(), column["value"].to_numpy()
+        )
+        if "earlier" not in column.columns:
+            reason = "bring the column as it was at an earlier moment too, as a third column named earlier"
+            return Report(findings=report.findings, skipped={**report.skipped, Check.VINTAGES: reason})
+        earlier = column.select("ts", value="earlier").filter(pl.col("value").is_not_null())
+        return Report(
+            findings=(check_vintages(earlier, column.select("ts", "value")), *report.findings), skipped=report.skipped
+        )
+
+    def of_feature(self, name: str, symbol: str) -> Report:
+        """Run a feature of the catalogue again on prefixes and changed futures of the symbol's latest bars."""
+        feature, symbol = FULL.feature(name), check_symbol(symbol)
+        bars = self._bars(symbol).tail(_FUNCTION_BARS)
+        span = (Month.of(bars["ts"][0]), Month.of(bars["ts"][-1]))
+        context = dict[str, pl.DataFrame]()
+        for role in sorted({*feature.context, *(role for fit in feature.fits for role in fit.roles)}):
+            player = next((one for one in self._roles[role] if self._store.bars(one).months(one)), None)
+            if player is not None:
+                context[role] = self._bars(player, *span)
+        # cuts fall into the last two thirds: what is estimated on the first third is known at each
+        fits = _estimated(feature, bars.head(bars.height // 3), context)
+
+        def function(own: pl.DataFrame, beside: Frames) -> pl.DataFrame:
+            others = {role: bars_of(frame) for role, frame in beside.items()}
+            values = feature.values(bars_of(own).beside(others, fits))
+            return own.select("ts").with_columns(value=pl.Series(values))
+
+        return check_function(function, bars, context, np.random.default_rng(0))
+
+    def _bars(self, symbol: str, first: Month | None = None, last: Month | None = None) -> pl.DataFrame:
+        pinned = self._store.bars(symbol)
+        months = [
+            one for one in pinned.months(symbol) if (first is None or first <= one) and (last is None or one <= last)
+        ]
+        if not months:
+            raise NotFound(f"there are no bars of {symbol} in the column's span: ingest or import them first")
+        wanted = months if first is not None else months[-3:]
+        return pl.concat([pinned.usable(symbol, month).select(BAR_COLUMNS) for month in wanted])
+
+
+def _checked(column: pl.DataFrame) -> pl.DataFrame:
+    missing = [name for name in ("ts", "value") if name not in column.columns]
+    if missing:
+        raise InvalidInput(f"the table has no column {missing[0]!r}: it needs ts (bar starts in UTC) and value")
+    numbers = [name for name in ("value", "earlier") if name in column.columns]
+    if text := [name for name in numbers if not column[name].dtype.is_numeric() and column[name].dtype != pl.Null]:
+        raise InvalidInput(f"{text[0]} is of type {column[text[0]].dtype}: it must be a number")
+    column = _timed(column).select("ts", pl.col(numbers).cast(pl.Float64).fill_nan(None)).sort("ts")
+    if column["ts"].null_count() or column["ts"].is_duplicated().any():
+        raise InvalidInput("ts has empty or repeated instants: each row must have its own")
+    column = column.filter(pl.col("value").is_not_null())
+    if column.is_empty() or column["value"].is_infinite().any():
+        raise InvalidInput("the column has no values, or infinite ones: replace them")
+    return column
+
+
+def _timed(column: pl.DataFrame) -> pl.DataFrame:
+    if column["ts"].dtype == pl.String:
+        try:
+            column = column.with_columns(pl.col("ts").str.to_datetime(time_zone="UTC"))
+        except pl.exceptions.PolarsError as error:
+            raise InvalidInput(f"ts is not a column of times: write 2024-05-01T13:30:00Z ({error})") from error
+    if not isinstance(column["ts"].dtype, pl.Datetime):
+        raise InvalidInput(f"ts is of type {column['ts'].dtype}: it must be a time in UTC")
+    if column["ts"].dtype.time_zone is None:
+        column = column.with_columns(pl.col("ts").dt.replace_time_zone("UTC"))
+    return column.with_columns(pl.col("ts").cast(TS))
+
+
+def _catalogue(bars: Bars) -> dict[str, np.ndarray[tuple[int], np.dtype[np.float64]]]:
+    plain: Sequence[Feature] = [one for one in FULL.features if not one.context and not one.fits]
+    return {one.name: one.values(bars) for one in plain}
+
+
+def _estimated(feature: Feature, bars: pl.DataFrame, context: dict[str, pl.DataFrame]) -> dict[str, Fitted]:
+    from feature_service.domain.blocks import estimate
+
+    until = bars["ts"][-1]
+    past = {role: frame.filter(pl.col("ts") <= until) for role, frame in context.items()}
+    found = {fit.name: estimate(fit, bars, past) for fit in feature.fits}
+    return {name: numbers for name, numbers in found.items() if numbers is not None}
