@@ -23,6 +23,14 @@ from unnest(
 ) as span
 order by span;
 
+-- name: touched
+-- Those of many symbols of which somebody has answered part of a span.
+select distinct symbol
+from ingestion.fetched
+where
+    symbol = any(%(symbols)s) and provider = any(%(providers)s)
+    and spans && tstzrange(%(start)s, %(end)s);
+
 -- name: answered_spans
 -- What providers answered in full of a symbol, those without a bar apart, in order.
 select provider, lower(piece) as start, upper(piece) as "end", is_empty as empty

@@ -76,7 +76,7 @@ class AlpacaSource:
                 self._crypto_client().get_crypto_bars(CryptoBarsRequest(symbol_or_symbols=[*pairs.values()], **span))
             )
             found |= {symbol: coins.get(theirs, []) for symbol, theirs in pairs.items()}
-        return {symbol: self._framed(found.get(symbol) or []) for symbol in symbols}
+        return self._framed({symbol: found.get(symbol) or [] for symbol in symbols})
 
     def _stock_client(self) -> _Stocks:
         if self._keys is None:
@@ -92,9 +92,15 @@ class AlpacaSource:
             _prepare(self._crypto, self._base_url, self._patience)
         return self._crypto
 
-    def _framed(self, rows: Sequence[Mapping[str, Any]]) -> pl.DataFrame:
+    def _framed(self, answers: Mapping[str, Sequence[Mapping[str, Any]]]) -> dict[str, pl.DataFrame]:
+        """Return each symbol's rows as a frame; all are read in one go, since many small frames cost more than one."""
+        rows = [row for answer in answers.values() for row in answer]
         self._watch.look(rows)
-        return _frame(rows)
+        whole, begin, frames = _frame(rows), 0, dict[str, pl.DataFrame]()
+        for symbol, answer in answers.items():
+            frames[symbol] = whole.slice(begin, len(answer))
+            begin += len(answer)
+        return frames
 
 
 class _Patient(RESTClient):

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from ingestion_service.domain.spans import Answered, FailedAsk, Span
 from shared.storage.postgres import Connection, Database
 from shared.storage.queries import Queries
+
+
+@dataclass(frozen=True)
+class _Named:
+    symbol: str
 
 
 class AskStore:
@@ -22,6 +28,20 @@ class AskStore:
             return self._queries.rows(
                 conn, "missing_spans", Span, symbol=symbol, providers=list(providers), start=span.start, end=span.end
             )
+
+    def touched(self, symbols: Sequence[str], providers: Sequence[str], span: Span) -> set[str]:
+        """Return those of `symbols` of which any of `providers` has answered some of `span`."""
+        with self._database.transaction() as conn:
+            rows = self._queries.rows(
+                conn,
+                "touched",
+                _Named,
+                symbols=list(symbols),
+                providers=list(providers),
+                start=span.start,
+                end=span.end,
+            )
+        return {row.symbol for row in rows}
 
     def answered_spans(self, symbol: str) -> list[Answered]:
         """Return what was answered of `symbol`, by provider and in order of time; pieces do not overlap."""
@@ -39,6 +59,16 @@ class AskStore:
             conn, "record_fetched", symbol=symbol, provider=provider, start=span.start, end=span.end, empty=empty
         )
         self._queries.run(conn, "forget_failures", symbol=symbol, provider=provider)
+
+    def record_answers(self, conn: Connection, provider: str, answers: Sequence[tuple[str, Span]]) -> None:
+        """Do `record_answer` for many symbols, all of which got bars, in few round trips."""
+        rows = [
+            {"symbol": symbol, "provider": provider, "start": span.start, "end": span.end, "empty": False}
+            for symbol, span in answers
+        ]
+        if rows:
+            self._queries.run_many(conn, "record_fetched", rows)
+            self._queries.run_many(conn, "forget_failures", rows)
 
     def record_failure(self, symbol: str, provider: str, span: Span, *, kind: str, reason: str) -> None:
         """Note that `provider` was asked for `span` and did not answer it."""

@@ -174,9 +174,7 @@ class BarStore:
 
         def commit_together(conn: Connection) -> None:
             still_mine(conn)
-            for one in answers:
-                for span in one.answered:
-                    self.asks.record_answer(conn, one.symbol, provider, span, empty=False)
+            self.asks.record_answers(conn, provider, [(one.symbol, span) for one in answers for span in one.answered])
 
         bars = pl.concat([one.screened.bars for one in answers])
         return self._lake.upsert(BARS_1M, bars, precondition=commit_together)
@@ -196,9 +194,10 @@ class BarStore:
 
 
 def _around(found: pl.DataFrame, span: Span) -> pl.DataFrame:
-    before, after = found.filter(pl.col("ts") < span.start), found.filter(pl.col("ts") >= span.end)
-    inside = found.filter(pl.col("ts").is_between(span.start, span.end, closed="left"))
-    return pl.concat([before.tail(REACH), inside, after.head(REACH)])
+    """Cut bars in order of time down to the span and REACH bars on either side."""
+    first, last = (int(found["ts"].search_sorted(moment, side="left")) for moment in (span.start, span.end))
+    begin = max(first - REACH, 0)
+    return found.slice(begin, last + REACH - begin)
 
 
 def _stock(symbol: str, files: list[PartitionInfo]) -> Stock:

@@ -1,9 +1,9 @@
 """Asking for many symbols at once: one more day of a whole universe in a handful of requests and commits.
 
-1. Symbols that lack exactly the same span of the same first provider are asked for together, where it can do that; a
+1. Symbols of whose span nobody has answered any part are asked for together where their first provider can do that; a
    few at a time, so that memory stays bounded. Their bars and notes are stored in one commit.
-2. Everybody else - partly stored, answered without a bar, or with nothing but bad rows - is asked for alone, through
-   the whole line of providers, as `use_cases.fetch` does.
+2. Everybody else - partly answered before, now without a bar, or with nothing but bad rows - is asked for alone,
+   through the whole line of providers, as `use_cases.fetch` does.
 """
 
 from __future__ import annotations
@@ -69,13 +69,14 @@ class FetchMany:
 
     def _left_over(self, span: Span, symbols: list[str]) -> list[str]:
         """Take what can be asked for together; return who is to be asked for alone."""
+        lines = {symbol: self.providers.line(self.request.provider, symbol) for symbol in symbols}
+        names = {name for line in lines.values() for name in line.names}
+        touched = set[str]() if self.request.refresh else self.store.asks.touched(symbols, sorted(names), span)
         together: dict[str, list[str]] = {}
         sources: dict[str, MarketDataSource] = {}
-        for symbol in symbols:
-            line = self.providers.line(self.request.provider, symbol)
-            whole = self.request.refresh or self.store.asks.missing_spans(symbol, line.names, span) == [span]
+        for symbol, line in lines.items():
             first = line.sources[0]
-            if whole and isinstance(first, ManyAtOnce):
+            if symbol not in touched and isinstance(first, ManyAtOnce):
                 sources[first.name] = first
                 together.setdefault(first.name, []).append(symbol)
         taken = {symbol for name, group in together.items() for symbol in self._take(sources[name], group, span)}

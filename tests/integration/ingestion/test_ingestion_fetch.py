@@ -131,3 +131,34 @@ def test_several_symbols_are_several_jobs_and_half_days_are_half(start_exchange,
     assert (edge["rows"], edge["sessions"], edge["missing_minutes"]) == (3 * 390 + 210, 4, 0)
     assert 0.05 < calm["missing_minutes"] / edge["rows"] < 0.2
     assert stored(house, "VOLX")["volume"].max() == 0
+
+
+def test_many_symbols_together_are_one_job_few_requests_and_the_same_bars(start_exchange, open_house):
+    exchange = start_exchange()
+    house = open_house(exchange.url)
+    start, middle, end = (datetime(2024, 6, day, tzinfo=UTC) for day in (3, 6, 8))
+    house.ingest("CALM", "2024-06-03", "2024-06-06")
+    asked = exchange.requests()
+
+    def together(symbols, begin, until, **more):
+        span = {"start": begin.isoformat(), "end": until.isoformat()}
+        jobs = house.post("/ingest", symbols=symbols, together=True, **span, **more)["jobs"]
+        assert len({job["job_id"] for job in jobs}) == 1
+        return house.done(jobs[0]["job_id"])
+
+    first = together(["EDGE", "CALM", "FLAT", "QMKT"], start, middle)
+    assert exchange.requests() == asked + 1  # CALM was there
+    assert first["stored"] == first["new_rows"] == 3 * 3 * 390
+    for symbol in ("EDGE", "CALM", "FLAT", "QMKT"):
+        assert_true(house, symbol, start, middle)
+
+    more = together(["EDGE", "CALM", "FLAT", "NOPE"], start, end)
+    for symbol in ("EDGE", "CALM", "FLAT"):
+        assert_true(house, symbol, start, end)
+    assert list(more["failed"]) == ["NOPE"]
+    assert "no bars of NOPE" in more["failed"]["NOPE"]
+    again = exchange.requests()
+    together(["EDGE", "CALM", "FLAT"], start, end)
+    assert exchange.requests() == again
+    assert together(["EDGE", "CALM"], start, end, refresh=True)["new_rows"] == 0
+    assert exchange.requests() == again + 1
