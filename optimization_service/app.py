@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from optimization_service import pages, routes
 from optimization_service.settings import Settings
 from optimization_service.wiring import assemble
+from shared.web.job_transport import job_transport_router
 from shared.web.run import run
 from shared.web.service import create_service
 
@@ -19,7 +20,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         settings,
         title="Optimization",
         assemble=partial(assemble, settings),
-        routers=[pages.router, routes.router],
+        routers=[job_transport_router(settings), pages.router, routes.router],
         package="optimization_service",
     )
 

@@ -17,6 +17,7 @@ from typing import Any
 
 from optimization_service.domain.batch import Batch
 from optimization_service.domain.figures import plateaus
+from optimization_service.domain.records import Score
 from optimization_service.domain.search import Told, is_over, next_trials
 from optimization_service.store import Registry, Series
 from optimization_service.use_cases.studies import figures_of
@@ -74,25 +75,27 @@ class Rounds:
         numbers = {int(point): int(number) for number, point in payload["trials"]}
         unpredicted = _by_pair(payload["unpredicted"])
         jobs = {_key(job.payload): job for job in self._queue.group(int(payload["group_id"]))}
-        trials: list[Json] = []
+        sweeps: list[Json] = []
         failed: list[Json] = []
+        found: list[Score] = []
         failures = dict(unpredicted)
         for pair, points, sweep in batch.sweeps(list(numbers)):
             job = None if pair in unpredicted else jobs[_key(sweep.model_dump(mode="json"))]
             if job is not None and job.state is JobState.COMPLETED and job.result is not None:
-                trials += _rows(numbers, points, sweep, job.result)
+                sweeps.append({"job": job.id, "points": points, "numbers": [numbers[point] for point in points]})
+                found += _scores(numbers, points, job.result)
                 continue
             failed += [{"point": point, "number": numbers[point]} for point in points]
             if job is not None:
                 failures[pair] = _reason(job)
-        told = len(self._registry.scores(name, "sharpe")) + len(numbers)
-        over = is_over(batch.search, batch.space, told, len(numbers))
+        known = self._registry.scores(name, "sharpe")
+        over = is_over(batch.search, batch.space, len(known) + len(numbers), len(numbers))
         result: Json = {
             "batch": name,
-            "trials": trials,
+            "sweeps": sweeps,
             "failed": failed,
             "failures": [{"pair": pair, "error": error} for pair, error in sorted(failures.items())],
-            "plateaus": self._plateaus(name, batch, trials) if over else [],
+            "plateaus": _plateaus(batch, [*known, *found]) if over else [],
             "last": over,
         }
         if over:
@@ -118,19 +121,13 @@ class Rounds:
         scores = self._registry.scores(name, batch.search.objective)
         return [Told(number=one.number, point=one.point, value=one.value, trades=one.trades) for one in scores]
 
-    def _plateaus(self, name: str, batch: Batch, fresh: Sequence[Json]) -> list[list[float | int]]:
-        """Return point, plateau and neighbours of every trial of which it can be said."""
-        known = [(one.point, one.value, one.trades) for one in self._registry.scores(name, "sharpe")]
-        known += [(one["point"], one["metrics"]["sharpe"], one["metrics"]["trades"]) for one in fresh]
-        found = figures_of(known)
-        said = plateaus(batch.space, found)
-        return [
-            [point, score, count]
-            for point, score, count in zip(
-                found.points.tolist(), said.score.tolist(), said.neighbours.tolist(), strict=True
-            )
-            if not math.isnan(score)
-        ]
+
+def _plateaus(batch: Batch, scores: Sequence[Score]) -> list[list[float | int]]:
+    """Return point, plateau and neighbours of every trial of which it can be said."""
+    found = figures_of(scores)
+    said = plateaus(batch.space, found)
+    rows = zip(found.points.tolist(), said.score.tolist(), said.neighbours.tolist(), strict=True)
+    return [[point, score, count] for point, score, count in rows if not math.isnan(score)]
 
 
 def _by_pair(said: Mapping[str, str]) -> dict[int, str]:
@@ -138,18 +135,14 @@ def _by_pair(said: Mapping[str, str]) -> dict[int, str]:
     return {int(pair): error for pair, error in said.items()}
 
 
-def _rows(numbers: Mapping[int, int], points: Sequence[int], sweep: Sweep, result: Mapping[str, Any]) -> list[Json]:
+def _scores(numbers: Mapping[int, int], points: Sequence[int], result: Mapping[str, Any]) -> list[Score]:
     return [
-        {
-            "point": points[run["index"]],
-            "number": numbers[points[run["index"]]],
-            "sweep": result["fingerprint"],
-            "index": run["index"],
-            "model": sweep.model,
-            "symbol": sweep.symbol,
-            "setting": sweep.settings[run["index"]].model_dump(mode="json"),
-            "metrics": run["metrics"],
-        }
+        Score(
+            number=numbers[points[run["index"]]],
+            point=points[run["index"]],
+            value=run["metrics"]["sharpe"],
+            trades=run["metrics"]["trades"],
+        )
         for run in result["runs"]
     ]
 

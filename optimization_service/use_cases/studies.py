@@ -19,6 +19,7 @@ from optimization_service.domain.figures import (
     importance,
     usual_axes,
 )
+from optimization_service.domain.records import Score
 from optimization_service.store import Registry
 from shared.errors import InvalidInput
 
@@ -62,15 +63,15 @@ class Studies:
         return _heatmap(batch, found, *axes, how)
 
     def _figures(self, name: str) -> Figures:
-        return figures_of([(one.point, one.value, one.trades) for one in self._registry.scores(name, "sharpe")])
+        return figures_of(self._registry.scores(name, "sharpe"))
 
 
-def figures_of(rows: Sequence[tuple[int, float | None, int]]) -> Figures:
-    """Return arrays of (point, figure, trades)."""
+def figures_of(scores: Sequence[Score]) -> Figures:
+    """Return the same as arrays."""
     return Figures(
-        points=np.array([point for point, _, _ in rows], dtype=np.int64),
-        values=np.array([np.nan if value is None else value for _, value, _ in rows], dtype=np.float64),
-        trades=np.array([trades for _, _, trades in rows], dtype=np.int64),
+        points=np.array([one.point for one in scores], dtype=np.int64),
+        values=np.array([np.nan if one.value is None else one.value for one in scores], dtype=np.float64),
+        trades=np.array([one.trades for one in scores], dtype=np.int64),
     )
 
 

@@ -1,9 +1,10 @@
-"""The way to the queue for workers without database access: HTTP to the orchestrator. See `shared.jobs.wire`."""
+"""The way to the queue for workers without database access: HTTP to a server. See `shared.jobs.wire`."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import timedelta
 from typing import TypeVar
 from uuid import UUID
@@ -33,6 +34,7 @@ from shared.jobs.wire import (
     FailRequest,
     HeartbeatAnswer,
     HeartbeatRequest,
+    LeaveRequest,
 )
 
 Answer = TypeVar("Answer", bound=BaseModel)
@@ -41,8 +43,11 @@ Answer = TypeVar("Answer", bound=BaseModel)
 TIMEOUT_S = 10.0
 
 
+_JSON = {"Content-Type": "application/json"}
+
+
 class HttpTransport:
-    """JobTransport over the orchestrator's REST routes."""
+    """JobTransport over the REST routes of the orchestrator or the optimization service."""
 
     def __init__(self, base_url: str, worker_token: str) -> None:
         if not worker_token or not worker_token.isascii():
@@ -78,7 +83,8 @@ class HttpTransport:
         return True
 
     def close(self, worker: str) -> None:
-        del worker  # it will show as lost for a while: the routes know no leave-taking
+        with suppress(httpx.HTTPError):  # unheard, it shows as lost for a while
+            self._client.post("/jobs/leave", content=LeaveRequest(worker=worker).model_dump_json(), headers=_JSON)
         self._client.close()
 
     def _complete(self, token: UUID, job_id: int, outcome: Outcome) -> Completion:
@@ -93,17 +99,15 @@ class HttpTransport:
 
     def _post(self, path: str, request: BaseModel, into: type[Answer]) -> Answer:
         try:
-            response = self._client.post(
-                path, content=request.model_dump_json(), headers={"Content-Type": "application/json"}
-            )
+            response = self._client.post(path, content=request.model_dump_json(), headers=_JSON)
         except httpx.TransportError as error:
-            raise Unavailable(f"orchestrator at {self._client.base_url} does not answer: {error}") from error
+            raise Unavailable(f"the server at {self._client.base_url} does not answer: {error}") from error
         if response.status_code != httpx.codes.OK:
             raise _error_of(response)
         try:
             return into.model_validate_json(response.content)
         except ValidationError as error:
-            raise Unavailable(f"orchestrator at {self._client.base_url} answered nonsense: {error}") from error
+            raise Unavailable(f"the server at {self._client.base_url} answered nonsense: {error}") from error
 
 
 def _error_of(response: httpx.Response) -> Exception:
@@ -118,9 +122,9 @@ def _error_of(response: httpx.Response) -> Exception:
     if status == httpx.codes.BAD_REQUEST:
         return EffectFailed(said)
     if status in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
-        return InvalidInput(f"the orchestrator refuses this worker's token (BARSMITH_WORKER_TOKEN): {said}")
+        return InvalidInput(f"the server refuses this worker's token (BARSMITH_WORKER_TOKEN): {said}")
     if status == httpx.codes.NOT_FOUND:
         return NotFound(f"{response.url}: {said}")
     if status == httpx.codes.UNPROCESSABLE_ENTITY:
         return InvalidInput(said)
-    return Unavailable(f"orchestrator answered {status}: {said}")
+    return Unavailable(f"the server answered {status}: {said}")

@@ -7,6 +7,11 @@ Every request carries `Authorization: Bearer <worker token>`; a wrong one is ans
 * POST /jobs/{id}/complete   CompleteRequest  -> 200 CompleteAnswer; 409 lease lost; 400 result or effect refused
 * POST /jobs/{id}/fail       FailRequest      -> 200 FailAnswer; 409 lease lost
 
+* POST /jobs/leave          LeaveRequest     -> 204; a worker that stops by itself does not show as lost
+
+The same at one address each, with the job's id in the body, for workers that are not written in Python:
+POST /api/worker/claim, /api/worker/heartbeat, /api/worker/complete, /api/worker/fail, /api/worker/leave.
+
 The server calls the Queue method of the same name; 503 means "ask again with the same token".
 """
 
@@ -65,3 +70,19 @@ class FailRequest(_Wire):
 
 class FailAnswer(_Wire):
     state: JobState
+
+
+class LeaveRequest(_Wire):
+    worker: str = Field(min_length=1, max_length=200)
+
+
+class JobHeartbeat(HeartbeatRequest):
+    job_id: int
+
+
+class JobComplete(CompleteRequest):
+    job_id: int
+
+
+class JobFail(FailRequest):
+    job_id: int

@@ -1,4 +1,4 @@
-"""The queue over HTTP, for workers without database access. The orchestrator includes this router.
+"""The queue over HTTP, for workers that do not reach the queue's database. Orchestrator and optimization include it.
 
     create_service(..., routers=[job_transport_router(settings), pages.router, routes.router])
 
@@ -9,6 +9,7 @@ are those of `shared.jobs.wire`; each route calls the Queue method of its name.
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Header, HTTPException
@@ -24,6 +25,10 @@ from shared.jobs.wire import (
     FailRequest,
     HeartbeatAnswer,
     HeartbeatRequest,
+    JobComplete,
+    JobFail,
+    JobHeartbeat,
+    LeaveRequest,
 )
 from shared.settings import ServiceSettings
 from shared.web.parts import provided
@@ -33,7 +38,25 @@ _CHALLENGE = {"WWW-Authenticate": "Bearer"}
 
 
 def job_transport_router(settings: ServiceSettings) -> APIRouter:
-    """Routes that claim, keep, complete and fail jobs."""
+    """Routes that claim, keep, complete and fail jobs, and take leave."""
+    router = APIRouter(tags=["job transport"], dependencies=[Depends(_authorised(settings))])
+    for path, route in (
+        ("/jobs/claim", _claim),
+        ("/jobs/{job_id:int}/heartbeat", _heartbeat),
+        ("/jobs/{job_id:int}/complete", _complete),
+        ("/jobs/{job_id:int}/fail", _fail),
+        ("/api/worker/claim", _claim),
+        ("/api/worker/heartbeat", _heartbeat_named),
+        ("/api/worker/complete", _complete_named),
+        ("/api/worker/fail", _fail_named),
+    ):
+        router.post(path)(route)
+    for path in ("/jobs/leave", "/api/worker/leave"):
+        router.post(path, status_code=204)(_leave)
+    return router
+
+
+def _authorised(settings: ServiceSettings) -> Callable[[str], None]:
     expected = settings.worker_token.get_secret_value()
 
     def authorised(authorization: Annotated[str, Header()] = "") -> None:
@@ -47,25 +70,39 @@ def job_transport_router(settings: ServiceSettings) -> APIRouter:
         if scheme.lower() != "bearer" or not same:
             raise HTTPException(401, "The worker token is missing or wrong.", _CHALLENGE)
 
-    router = APIRouter(tags=["job transport"], dependencies=[Depends(authorised)])
+    return authorised
 
-    @router.post("/jobs/claim")
-    def claim(body: ClaimRequest, queue: QueueDep) -> ClaimAnswer:
-        taken = queue.claim(body.kinds, body.limit, body.token, body.worker)
-        return ClaimAnswer(jobs=taken.jobs, lease_s=taken.lease.total_seconds())
 
-    @router.post("/jobs/{job_id:int}/heartbeat")
-    def heartbeat(job_id: int, body: HeartbeatRequest, queue: QueueDep) -> HeartbeatAnswer:
-        answers = queue.heartbeat(body.token, {job_id: Report(body.progress, body.note)})
-        return HeartbeatAnswer(answer=answers.get(job_id, Beat.LOST))
+def _claim(body: ClaimRequest, queue: QueueDep) -> ClaimAnswer:
+    taken = queue.claim(body.kinds, body.limit, body.token, body.worker)
+    return ClaimAnswer(jobs=taken.jobs, lease_s=taken.lease.total_seconds())
 
-    @router.post("/jobs/{job_id:int}/complete")
-    def complete(job_id: int, body: CompleteRequest, queue: QueueDep) -> CompleteAnswer:
-        outcome = Outcome(result=body.result, submit=body.submit)
-        return CompleteAnswer(answer=queue.complete(job_id, body.token, outcome))
 
-    @router.post("/jobs/{job_id:int}/fail")
-    def fail(job_id: int, body: FailRequest, queue: QueueDep) -> FailAnswer:
-        return FailAnswer(state=queue.fail(job_id, body.token, body.error, retry=body.retry, counted=body.counted))
+def _heartbeat(job_id: int, body: HeartbeatRequest, queue: QueueDep) -> HeartbeatAnswer:
+    answers = queue.heartbeat(body.token, {job_id: Report(body.progress, body.note)})
+    return HeartbeatAnswer(answer=answers.get(job_id, Beat.LOST))
 
-    return router
+
+def _heartbeat_named(body: JobHeartbeat, queue: QueueDep) -> HeartbeatAnswer:
+    return _heartbeat(body.job_id, body, queue)
+
+
+def _complete(job_id: int, body: CompleteRequest, queue: QueueDep) -> CompleteAnswer:
+    outcome = Outcome(result=body.result, submit=body.submit)
+    return CompleteAnswer(answer=queue.complete(job_id, body.token, outcome))
+
+
+def _complete_named(body: JobComplete, queue: QueueDep) -> CompleteAnswer:
+    return _complete(body.job_id, body, queue)
+
+
+def _fail(job_id: int, body: FailRequest, queue: QueueDep) -> FailAnswer:
+    return FailAnswer(state=queue.fail(job_id, body.token, body.error, retry=body.retry, counted=body.counted))
+
+
+def _fail_named(body: JobFail, queue: QueueDep) -> FailAnswer:
+    return _fail(body.job_id, body, queue)
+
+
+def _leave(body: LeaveRequest, queue: QueueDep) -> None:
+    queue.leave(body.worker)

@@ -82,36 +82,49 @@ create table optimization.failure (
     primary key (batch, pair)
 );
 
--- The effect of a finished optimization.rank job: one round's trials, once, however often it ran.
+-- The effect of a finished optimization.rank job: one round's trials, once, however often it ran. Settings and figures
+-- are taken from the simulation jobs that the result names: they are many, and they are there.
 create or replace function optimization.on_rank(job_id bigint, payload jsonb, result jsonb) returns void
 language sql as $$
     insert into optimization.trial (sweep, index, model, symbol, setting, metrics)
     select
-        item ->> 'sweep', (item ->> 'index')::integer, item ->> 'model', item ->> 'symbol', item -> 'setting',
-        item -> 'metrics'
-    from jsonb_array_elements(result -> 'trials') as item
+        job.result ->> 'fingerprint',
+        (run ->> 'index')::integer,
+        job.payload ->> 'model',
+        job.payload ->> 'symbol',
+        job.payload -> 'settings' -> (run ->> 'index')::integer,
+        run -> 'metrics'
+    from jsonb_array_elements(on_rank.result -> 'sweeps') as named
+    inner join jobs.job on job.id = (named ->> 'job')::bigint
+    cross join lateral jsonb_array_elements(job.result -> 'runs') as run
     on conflict (sweep, index) do nothing;
 
     insert into optimization.entry (batch, point, number, sweep, index)
     select
-        result ->> 'batch', (item ->> 'point')::bigint, (item ->> 'number')::integer, item ->> 'sweep',
-        (item ->> 'index')::integer
-    from (
-        select jsonb_array_elements(result -> 'trials') as item
-        union all
-        select jsonb_array_elements(result -> 'failed')
-    ) as every
+        on_rank.result ->> 'batch',
+        (place.point #>> '{}')::bigint,
+        (named -> 'numbers' ->> (place.at - 1)::integer)::integer,
+        job.result ->> 'fingerprint',
+        place.at - 1
+    from jsonb_array_elements(on_rank.result -> 'sweeps') as named
+    inner join jobs.job on job.id = (named ->> 'job')::bigint
+    cross join lateral jsonb_array_elements(named -> 'points') with ordinality as place (point, at)
+    on conflict (batch, point) do nothing;
+
+    insert into optimization.entry (batch, point, number)
+    select on_rank.result ->> 'batch', (item ->> 'point')::bigint, (item ->> 'number')::integer
+    from jsonb_array_elements(on_rank.result -> 'failed') as item
     on conflict (batch, point) do nothing;
 
     insert into optimization.failure (batch, pair, error)
-    select result ->> 'batch', (item ->> 'pair')::integer, item ->> 'error'
-    from jsonb_array_elements(result -> 'failures') as item
+    select on_rank.result ->> 'batch', (item ->> 'pair')::integer, item ->> 'error'
+    from jsonb_array_elements(on_rank.result -> 'failures') as item
     on conflict (batch, pair) do update set error = excluded.error;
 
     update optimization.entry set plateau = (item ->> 1)::double precision, neighbours = (item ->> 2)::integer
-    from jsonb_array_elements(result -> 'plateaus') as item
-    where entry.batch = result ->> 'batch' and entry.point = (item ->> 0)::bigint;
+    from jsonb_array_elements(on_rank.result -> 'plateaus') as item
+    where entry.batch = on_rank.result ->> 'batch' and entry.point = (item ->> 0)::bigint;
 
     update optimization.batch set ranked_at = now()
-    where fingerprint = result ->> 'batch' and (result ->> 'last')::boolean;
+    where fingerprint = on_rank.result ->> 'batch' and (on_rank.result ->> 'last')::boolean;
 $$;

@@ -8,6 +8,7 @@ from pydantic import SecretStr
 
 from optimization_service.settings import Settings
 from optimization_service.wiring import assemble
+from shared.testing.postgres import fresh_database
 from shared.testing.servers import serving
 
 
@@ -20,6 +21,20 @@ def settings(database_url, data_dir):
 @pytest.fixture
 def service(settings):
     with assemble(settings) as wired:
-        for seed, symbol in enumerate(("SPY", "QQQ")):
-            put_bars(wired.resources.lake, symbol, seed)
+        _fill(wired)
         yield wired
+
+
+@pytest.fixture
+def fresh_service(settings, postgres_url, tmp_path):
+    """The same service once more, over a database and a lake of its own."""
+    with fresh_database(postgres_url) as url:
+        other = settings.model_copy(update={"database_url": SecretStr(url), "home": tmp_path / "other"})
+        with assemble(other) as wired:
+            _fill(wired)
+            yield wired
+
+
+def _fill(wired):
+    for seed, symbol in enumerate(("SPY", "QQQ")):
+        put_bars(wired.resources.lake, symbol, seed)
