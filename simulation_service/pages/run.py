@@ -12,7 +12,7 @@ from simulation_service.deps import RunsDep, StressDep, SweepsDep
 from simulation_service.schemas import StressAsked
 from simulation_service.use_cases import Runs
 from simulation_service.use_cases.runs import RunDetail
-from simulation_service.views import heatmap, hold_text, month_grid, tearsheet
+from simulation_service.views import heatmap, hold_text, month_grid, regime_rows, tearsheet
 
 router = APIRouter()
 pages = page_router()
@@ -35,7 +35,7 @@ def run_page(
         problem=problem,
         trades=paging.of(trades, 0 if detail is None else detail.trades.height),
         months=None if detail is None else month_grid(runs.months(detail)),
-        regimes=[] if detail is None else runs.regimes(detail).to_dicts(),
+        regimes=[] if detail is None else regime_rows(runs.regimes(detail)),
         heat=heatmap(siblings) if len(siblings) > 1 else None,
         stress=stress.report_if_any(run_id),
     )

@@ -3,7 +3,7 @@
 from simulation_service.views.charts import candles, curve
 from simulation_service.views.comparison import Comparison, comparison, growth
 from simulation_service.views.heatmap import Heatmap, heatmap
-from simulation_service.views.tables import hold_text, month_grid, runs_frame
+from simulation_service.views.tables import hold_text, month_grid, regime_rows, runs_frame
 from simulation_service.views.tearsheet import tearsheet
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "heatmap",
     "hold_text",
     "month_grid",
+    "regime_rows",
     "runs_frame",
     "tearsheet",
 ]

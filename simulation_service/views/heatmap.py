@@ -31,14 +31,16 @@ class Heatmap:
 def heatmap(runs: Sequence[Run], *, x: str = "", y: str = "", figure: str = "sharpe") -> Heatmap:
     """Return the sweep's heatmap; where settings share both parameters, the best of them.
 
-    x, y : parameters of a setting; "" takes the first two that vary. Raises InvalidInput for a name that is none.
+    x, y : parameters of a setting; "" takes those that take most values. Raises InvalidInput for a name that is none.
     """
     for name, known in ((x, Setting.model_fields), (y, Setting.model_fields), (figure, Metrics.model_fields)):
         if name and name not in known:
             raise InvalidInput(f"{name!r} is neither a parameter nor a figure: use one of {', '.join(known)}")
     settings = [run.setting.model_dump(mode="json") for run in runs]
-    varying = [name for name in Setting.model_fields if len({str(one[name]) for one in settings}) > 1]
-    free = [name for name in varying if name not in {x, y}]
+    values = {name: len({str(one[name]) for one in settings}) for name in Setting.model_fields}
+    varying = [name for name in values if values[name] > 1]
+    # the parameters that take most values span most; those of one number of values in the contract's order
+    free = sorted((name for name in varying if name not in {x, y}), key=lambda name: -values[name])
     x = x or (free.pop(0) if free else "threshold")
     y = y or next((name for name in free if name != x), "hold_bars")
     best: dict[tuple[str, str], Run] = {}

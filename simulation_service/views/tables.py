@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import polars as pl
 
 from shared.web import charts
 from simulation_service.domain.records import Run
 
+#: of the bars
+_LEAST_SHARE = 0.001
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
@@ -61,3 +64,8 @@ def month_grid(months: pl.DataFrame) -> MonthGrid:
     cells = [[*one, *other] for one, other in zip(monthly, yearly, strict=True)]
     plain = [[charts.Cell(cell.value, cell.tone, False) for cell in row] for row in cells]  # noqa: FBT003
     return MonthGrid([str(year) for year in years], [*MONTHS, "year"], plain)
+
+
+def regime_rows(regimes: pl.DataFrame) -> list[dict[str, Any]]:
+    """Return the rows by regime worth showing: without a state of next to no bars, as before the first known one."""
+    return [row for row in regimes.to_dicts() if row["share"] >= _LEAST_SHARE or row["trades"]]

@@ -11,7 +11,7 @@ from shared.web import charts
 from shared.web.formats import percent
 from simulation_service.domain.records import StressReport
 from simulation_service.use_cases import RunDetail
-from simulation_service.views.tables import hold_text, month_grid
+from simulation_service.views.tables import hold_text, month_grid, regime_rows
 
 _WIDE, _LOW = (920.0, 260.0), (920.0, 130.0)
 _DAY_S = 86_400
@@ -59,7 +59,7 @@ def tearsheet(
             y_format=lambda value: percent(value, 0),
         ),
         "months": month_grid(months),
-        "regimes": regimes.to_dicts(),
+        "regimes": regime_rows(regimes),
         "stress": stress,
         "trades": strongest.to_dicts(),
         "all_trades": detail.trades.height,
