@@ -174,11 +174,11 @@ class Progress:
 
 
 def job_ids(answer: Any) -> list[int]:
-    """Return the ids in an answer 202: one `job_id`, or several below `jobs`."""
+    """Return the ids in an answer 202: one `job_id`, or several below `jobs`, each once."""
     if isinstance(answer, Mapping) and "job_id" in answer:
         return [int(answer["job_id"])]
     jobs = answer.get("jobs", []) if isinstance(answer, Mapping) else answer
-    return [int(job["job_id"]) for job in jobs]
+    return list(dict.fromkeys(int(job["job_id"]) for job in jobs))
 
 
 def tell(value: Any, *, as_json: bool, columns: Iterable[str] = ()) -> None:

@@ -23,8 +23,9 @@ def ingest() -> None:
 @ingest.command()
 @click.argument("symbols", nargs=-1, required=True)
 @window_options
-@click.option("--provider", help="Where from; the service's default provider if not given.")
+@click.option("--provider", help="Whom to ask, several separated by commas; the service's own chain if not given.")
 @click.option("--refresh", is_flag=True, help="Ask again also for what the provider has answered already.")
+@click.option("--together", is_flag=True, help="One job for all, with many symbols in a request: for many short spans.")
 @home_option
 @json_option
 def bars(
@@ -33,6 +34,7 @@ def bars(
     end: str,
     provider: str | None,
     refresh: bool,
+    together: bool,
     home: Path,
     as_json: bool,
 ) -> None:
@@ -45,8 +47,10 @@ def bars(
     from barsmith.remote import House, Progress, tell
 
     body = {"symbols": list(symbols), "start": start, "end": end, "provider": provider, "refresh": refresh}
+    body |= {"together": True} if together else {}
     jobs = House(home).run("ingestion", "/ingest", body, Progress("ingest"))
-    tell([job["result"] for job in jobs], as_json=as_json, columns=["symbol", "provider", "rows", "stored", "reused"])
+    columns = ["symbols", "rows", "stored", "failed"] if together else ["symbol", "provider", "rows", "stored", "reused"]
+    tell([job["result"] for job in jobs], as_json=as_json, columns=columns)
 
 
 @ingest.command()
