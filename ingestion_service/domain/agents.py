@@ -68,7 +68,7 @@ class FillOptions(Message):
 
     every_minutes: float = Field(default=1440, ge=1)
     fill: bool = False
-    max_iterations: int = Field(default=1, ge=1, le=100)
+    max_iterations: int = Field(default=9, ge=1, le=9)
 
 
 class RetentionRules(Message):

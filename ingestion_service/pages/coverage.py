@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Depends, Request, Response
 
+from ingestion_service.domain.coverage import SessionCoverage
 from ingestion_service.schemas.intake import ImportForm, IngestForm
-from ingestion_service.use_cases import Bars, Intake
+from ingestion_service.use_cases import Agents, Bars, Intake, Quality
+from shared.contracts.kinds import JobKind
 from shared.errors import InvalidInput
 from shared.jobs.queue import Queue
 from shared.web.forms import Form, SubmittedForm, check_form, with_error
@@ -20,13 +23,54 @@ router = page_router()
 BarsDep = Annotated[Bars, Depends(provided(Bars))]
 IntakeDep = Annotated[Intake, Depends(provided(Intake))]
 QueueDep = Annotated[Queue, Depends(provided(Queue))]
+QualityDep = Annotated[Quality, Depends(provided(Quality))]
+AgentsDep = Annotated[Agents, Depends(provided(Agents))]
+
+#: sessions of a completeness strip: a quarter
+_STRIP = 63
+#: what the list of the newest jobs shows; agents have a page of their own
+_SHOWN = {JobKind.INGEST_BARS, JobKind.IMPORT_FILES}
+
+
+@dataclass(frozen=True)
+class Strip:
+    """A bar for each session, as high as it is complete; `bad`: gap minutes, of all of them."""
+
+    bars: list[tuple[float, bool]]
+    bad: int
+    label: str
+
+
+def strip(sessions: list[SessionCoverage]) -> Strip:
+    """Return the strip of sessions and what it says in words. A minute without a trade is not missing."""
+    bars = [(1 - (one.outage + one.silent) / one.expected, bool(one.outage + one.silent)) for one in sessions]
+    worst = max(sessions, key=lambda one: one.outage + one.silent, default=None)
+    bad = sum(one.outage + one.silent for one in sessions)
+    label = f"last {len(sessions)} sessions: "
+    if worst is None or not bad:
+        return Strip(bars, bad, label + "complete")
+    lacking = sum(lacks for _, lacks in bars)
+    return Strip(
+        bars,
+        bad,
+        f"{label}{lacking} with gaps, the worst {worst.date} lacks {worst.outage + worst.silent} of {worst.expected}",
+    )
 
 
 class Home:
     """What the first page needs, also when it is shown again with a form that was not right."""
 
-    def __init__(self, request: Request, bars: BarsDep, intake: IntakeDep, queue: QueueDep) -> None:
+    def __init__(
+        self,
+        request: Request,
+        bars: BarsDep,
+        intake: IntakeDep,
+        queue: QueueDep,
+        quality: QualityDep,
+        agents: AgentsDep,
+    ) -> None:
         self._request, self._bars, self._intake, self._queue = request, bars, intake, queue
+        self._quality, self._agents = quality, agents
 
     def render(
         self,
@@ -39,13 +83,16 @@ class Home:
     ) -> Response:
         paging = paging or PageNumbers()
         found = self._bars.coverage(search=search, sort=sort, offset=paging.offset, limit=paging.per_page)
+        strips = {one.symbol: strip(self._quality.recent_sessions(one.symbol, _STRIP)) for one in found[0]}
         jobs, _ = self._queue.jobs(per_page=200)
         return render(
             self._request,
             "coverage.html",
             status=422 if ingest_form or import_form else 200,
             page=paging.of(*found),
-            jobs=[job for job in jobs if job.kind.startswith("ingestion.")][:10],
+            strips=strips,
+            agents=self._agents.all(),
+            jobs=[job for job in jobs if job.kind in _SHOWN][:10],
             provider=self._intake.provider,
             ingest_form=ingest_form,
             import_form=import_form,

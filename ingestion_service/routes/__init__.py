@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter
 
-from ingestion_service.routes import actions, agents, bars, intake, monitoring, providers, quality, watchlist
+from ingestion_service.routes import actions, agents, bars, charts, intake, monitoring, providers, quality, watchlist
 
 ROUTERS: tuple[APIRouter, ...] = (
     intake.router,
@@ -13,4 +13,5 @@ ROUTERS: tuple[APIRouter, ...] = (
     agents.router,
     watchlist.router,
     monitoring.router,
+    charts.router,
 )

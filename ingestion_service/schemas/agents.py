@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, Field, StringConstraints, model_validator
+from pydantic import BaseModel, Field, StringConstraints, field_validator, model_validator
 
 from ingestion_service.domain.agents import RetentionRules
 from ingestion_service.schemas.intake import AcceptedIngest
@@ -47,8 +47,41 @@ class UniverseSymbols(BaseModel):
     symbols: Annotated[list[Symbol], Listed] = Field(min_length=1, max_length=5_000)
 
 
-class UniverseForm(UniverseSymbols):
+class UniverseForm(BaseModel):
+    """The form: a field of its own name, for the page has another one for symbols."""
+
     name: UniverseName
+    members: Annotated[list[Symbol], Listed] = Field(min_length=1, max_length=5_000)
+
+
+class RetentionForm(BaseModel):
+    """The rules as a form has them: what is empty is never removed; `datasets` as "name = days", by commas or lines."""
+
+    superseded_days: float | None = Field(default=None, ge=0.05)
+    jobs_days: float | None = Field(default=None, ge=1)
+    datasets: dict[str, float] = Field(default_factory=dict)
+
+    @field_validator("datasets", mode="before")
+    @classmethod
+    def _pairs(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        pairs = [pair.partition("=") for pair in value.replace("\n", ",").split(",") if pair.strip()]
+        if not all(sign for _, sign, _ in pairs):
+            raise ValueError("write rules as name = days, e.g. bars_1m = 3650")
+        return {name.strip(): days.strip() for name, _, days in pairs}
+
+    def rules(self) -> RetentionRules:
+        return RetentionRules(**self.model_dump())
+
+    @classmethod
+    def written(cls, rules: RetentionRules) -> dict[str, str]:
+        """Return the fields of rules as they are typed."""
+        return {
+            "superseded_days": _days(rules.superseded_days),
+            "jobs_days": _days(rules.jobs_days),
+            "datasets": ", ".join(f"{name} = {days:g}" for name, days in rules.datasets.items()),
+        }
 
 
 class RetentionAnswer(BaseModel):
@@ -56,3 +89,7 @@ class RetentionAnswer(BaseModel):
 
     rules: RetentionRules
     would_remove: list[Going]
+
+
+def _days(value: float | None) -> str:
+    return "" if value is None else f"{value:g}"

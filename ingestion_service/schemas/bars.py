@@ -61,3 +61,9 @@ class CandlesAnswer(BaseModel):
     low: list[float]
     close: list[float]
     volume: list[float | None]
+
+
+class ChartAnswer(CandlesAnswer):
+    """Candles with the number of gap minutes in each, up to the next one: the chart shades those that have any."""
+
+    shade: list[int]

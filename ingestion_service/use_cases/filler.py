@@ -47,7 +47,7 @@ class Filler:
         """
         self._check_known(request.symbol)
         before = self._gap_minutes(request.symbol)
-        answers = self._ask_again(request, ctx)
+        answers = self.ask_again(request, ctx)
         after = self._gap_minutes(request.symbol)
         ctx.advanced(0.8, f"{request.symbol}: filling {after:,} minutes")
         filled = self.fill(request, ctx.still_mine)
@@ -62,10 +62,10 @@ class Filler:
 
     def fill(self, request: FillGaps, still_mine: Callable[[Connection], None]) -> int:
         """Make bars up for the symbol's gaps and return how many stand there now; asks nobody."""
-        facts = self.store.facts(request.symbol)
-        wanted = facts.missing.ts_us
-        if not request.no_trade and not facts.missing.index:
-            wanted = wanted[~facts.missing.answered]
+        missing = self.store.minutes(request.symbol).missing
+        wanted = missing.ts_us
+        if not request.no_trade and not missing.index:
+            wanted = wanted[~missing.answered]
         bars = self.store.read(self.store.snapshot(request.symbol, None, None))
         made = filled_bars(bars, wanted, request.symbol, request.max_iterations)
         if made.height:
@@ -76,13 +76,13 @@ class Filler:
         """Drop made-up bars and return how many there were."""
         return self.store.filled.drop(symbol, start, end)
 
-    def _ask_again(self, request: FillGaps, ctx: JobContext) -> dict[str, object]:
+    def ask_again(self, request: FillGaps, ctx: JobContext) -> dict[str, object]:
         """Ask for each month's gaps, from the first to the last of them.
 
         What was answered without a bar (an index) is asked in spite of that.
         """
         months: dict[tuple[str, bool], list[Gap]] = {}
-        for gap in gaps(self.store.facts(request.symbol).missing):
+        for gap in gaps(self.store.minutes(request.symbol).missing):
             if gap.why.is_gap:
                 months.setdefault((f"{gap.start:%Y-%m}", gap.why is Why.SILENT), []).append(gap)
         new_rows, refusals = 0, list[str]()
@@ -105,10 +105,10 @@ class Filler:
         return {"asked": len(months), "new_rows": new_rows, "refusals": refusals[:20]}
 
     def _gap_minutes(self, symbol: str) -> int:
-        return sum(count for why, count in self.store.facts(symbol).missing.counts().items() if why.is_gap)
+        return sum(count for why, count in self.store.facts(symbol).missing.items() if why.is_gap)
 
     def _quiet(self, symbol: str) -> int:
-        return self.store.facts(symbol).missing.counts().get(Why.NO_TRADE, 0)
+        return self.store.facts(symbol).missing.get(Why.NO_TRADE, 0)
 
     def _check_known(self, symbol: str) -> None:
         if not self.store.stocks(symbol):

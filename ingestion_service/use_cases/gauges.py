@@ -31,7 +31,7 @@ class Gauges(Collector):
             "barsmith_ingestion_minutes_behind", "Regular minutes since the newest bar.", labels=["symbol"]
         )
         for row in self._monitoring.staleness()[:_MOST_SYMBOLS]:
-            if row.watched:
+            if row.watched and row.minutes_behind is not None:
                 lag.add_metric([row.symbol], row.minutes_behind)
         yield lag
         size = GaugeMetricFamily("barsmith_lake_bytes", "Bytes of the lake's files.", labels=["dataset", "files"])

@@ -17,12 +17,15 @@ from shared.storage.lake import Lake, Usage
 
 @dataclass(frozen=True, kw_only=True)
 class Staleness:
-    """How old a symbol's newest bar is; `minutes_behind` counts regular minutes that ended since."""
+    """How old a symbol's newest bar is; `minutes_behind` counts regular minutes that ended since.
+
+    All three are None for a watched symbol that has no bar at all.
+    """
 
     symbol: str
-    last: datetime
-    age_s: float
-    minutes_behind: int
+    last: datetime | None
+    age_s: float | None
+    minutes_behind: int | None
     watched: bool
 
 
@@ -63,7 +66,7 @@ class Monitoring:
         )
 
     def staleness(self) -> list[Staleness]:
-        """Return every stored symbol, the one that lags most first, those that are watched before the others."""
+        """Return every stored or watched symbol: first the watched ones, of each kind the one that lags most first."""
         now = self._clock.now()
         watched = {one.symbol for one in self._store.watched()}
         behind: dict[datetime, int] = {}
@@ -80,7 +83,11 @@ class Monitoring:
             )
             for stock in stocks
         ]
-        return sorted(rows, key=lambda row: (not row.watched, -row.age_s, row.symbol))
+        rows += [
+            Staleness(symbol=symbol, last=None, age_s=None, minutes_behind=None, watched=True)
+            for symbol in watched - {stock.symbol for stock in stocks}
+        ]
+        return sorted(rows, key=lambda row: (not row.watched, row.age_s is not None, -(row.age_s or 0), row.symbol))
 
     def errors(self) -> list[Trouble]:
         return self._store.troubles()

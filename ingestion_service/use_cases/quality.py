@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+import numpy as np
 import polars as pl
 
 from ingestion_service.domain.actions import trading_days
-from ingestion_service.domain.coverage import SessionCoverage, by_session
+from ingestion_service.domain.coverage import SessionCoverage
 from ingestion_service.domain.gaps import Gap, Missing, Why, gaps
 from ingestion_service.domain.spans import FailedAsk
 from ingestion_service.domain.splits import SuspectedSplit, suspected_splits
@@ -16,6 +17,7 @@ from ingestion_service.domain.timeframes import Timeframe
 from ingestion_service.store.bars import BarStore
 from ingestion_service.use_cases.bars import Bars, SymbolCoverage
 from ingestion_service.use_cases.series import Reader, Wanted
+from shared.contracts.sessions import Int64Array
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +53,7 @@ class Quality:
 
     def missing(self, symbol: str) -> Missing:
         """Return the symbol's expected minutes without a bar. Raises NotFound when it has no bars."""
-        return self._store.facts(self._bars.stock(symbol).symbol).missing
+        return self._store.minutes(self._bars.stock(symbol).symbol).missing
 
     def gaps(
         self, symbol: str, start: datetime | None = None, end: datetime | None = None, why: Why | None = None
@@ -68,9 +70,8 @@ class Quality:
     def report(self, symbol: str) -> QualityReport:
         """Return what is known of the symbol's bars. Raises NotFound when it has none."""
         coverage = self._bars.coverage_of(symbol)
-        facts = self._store.facts(symbol)
-        runs = gaps(facts.missing)
-        sessions = by_session(symbol, facts.ts_us, facts.missing)
+        minutes = self._store.minutes(symbol)
+        runs, sessions = gaps(minutes.missing), minutes.sessions(symbol)
         stored, lacking = sum(one.stored for one in sessions), coverage.outage_minutes + coverage.silent_minutes
         refused = self._store.quarantine.read(symbol)
         return QualityReport(
@@ -82,6 +83,24 @@ class Quality:
             failed_asks=self._store.failed_asks(symbol),
             sessions=sessions,
         )
+
+    def recent_sessions(self, symbol: str, wanted: int) -> list[SessionCoverage]:
+        """Return the newest `wanted` sessions of a symbol that has bars, oldest first."""
+        return list(self._store.facts(symbol).recent[-wanted:])
+
+    def gap_minutes_by_candle(self, symbol: str, starts_us: Int64Array) -> Int64Array:
+        """Return how many gap minutes lie between each candle's start (ascending) and the next one's; shape (n,)."""
+        missing = self._store.minutes(symbol).missing
+        minutes = missing.ts_us if missing.index else missing.ts_us[~missing.answered]
+        if not len(starts_us):
+            return np.zeros(0, np.int64)
+        row = np.searchsorted(starts_us, minutes, side="right") - 1
+        return np.bincount(row[row >= 0], minlength=len(starts_us))
+
+    def reasons(self) -> dict[str, int]:
+        """Count the refused rows of all symbols by reason, the most frequent first."""
+        rows = self._store.quarantine.read()
+        return dict(rows["reason"].value_counts(sort=True).iter_rows())
 
     def quarantined(
         self, symbol: str | None, reason: str | None, offset: int, limit: int

@@ -46,6 +46,11 @@ def write_files(folder: Path) -> None:
     pl.concat([weeks, weeks.head(3), weeks.head(2).with_columns(pl.col("low") * 0)]).write_parquet(
         folder / "CALM.parquet"
     )
+    # an index of which two stretches are missing, so they are gaps
+    rows = weeks.with_row_index()
+    rows.filter(~pl.col("index").is_between(100, 129) & (pl.col("index") != 900)).drop("index").write_parquet(
+        folder / "VIX.parquet"
+    )
     (folder / "BAD.csv").write_text("ts,open,high,low\n2024-01-02,1,2,1\n")
 
 
@@ -60,8 +65,8 @@ def ingestion(postgres_url: str, tmp_path_factory: pytest.TempPathFactory) -> It
             worker = subprocess.Popen([sys.executable, "-m", "ingestion_service.worker"], env=env, cwd=ROOT)
             try:
                 house = Ingestion(served.url, home)
-                states = [house.import_files(name) for name in ("EDGE.parquet", "CALM.parquet", "BAD.csv")]
-                assert states == ["COMPLETED", "COMPLETED", "FAILED"]
+                names = ("EDGE.parquet", "CALM.parquet", "VIX.parquet", "BAD.csv")
+                assert [house.import_files(name) for name in names] == [*["COMPLETED"] * 3, "FAILED"]
                 yield house
             finally:
                 worker.terminate()
@@ -84,7 +89,7 @@ def test_zooming_in_fetches_single_minutes(visit, ingestion):
     chart = page.locator("[data-chart]")
     chart.focus()
     answers: list[dict] = []
-    page.on("response", lambda answer: answers.append(answer.json()) if "/lod?" in answer.url else None)
+    page.on("response", lambda answer: answers.append(answer.json()) if "/chart?" in answer.url else None)
 
     def zoomed_to_minutes() -> bool:
         page.keyboard.press("+")
@@ -112,3 +117,71 @@ def test_a_wrong_form_keeps_what_was_typed_and_names_the_field(visit, ingestion,
     page.wait_for_selector(".err:has-text('must be later than start')")
     assert page.input_value("#ingest input[name=symbols]") == "EDGE FLAT"
     check(page)
+
+
+@pytest.mark.parametrize(("theme", "width"), [("dark", 1440), ("light", 390)])
+@pytest.mark.parametrize(
+    "path", ["/", "/symbols/VIX", "/symbols/EDGE", "/quality", "/agents", "/watchlist", "/monitoring"]
+)
+def test_every_page_is_sound(visit, ingestion, check, pictures, path, theme, width):
+    page = visit(ingestion.url, path, theme=theme, width=width)
+    check(page)
+    page.screenshot(path=pictures / f"ingestion{path.replace('/', '-')}-{theme}.png", full_page=True)
+
+
+def test_gaps_are_shaded_listed_and_can_be_refilled(visit, ingestion):
+    page = visit(ingestion.url, "/symbols/VIX")
+    chart = httpx.get(f"{ingestion.url}/symbols/VIX/chart").json()
+    report = httpx.get(f"{ingestion.url}/quality/VIX").json()["coverage"]
+    assert sum(chart["shade"]) == report["outage_minutes"] + report["silent_minutes"] >= 31
+    assert "gap minutes" in page.inner_text("main")
+    assert "silent" in page.inner_text("#gaps")
+    page.click("button:has-text('Refill gaps')")
+    page.wait_for_url("**/jobs/*")
+    assert "ingestion.fill" in page.inner_text("main")
+
+
+def test_the_quality_page_narrows_to_a_reason(visit, ingestion):
+    page = visit(ingestion.url, "/quality")
+    page.click("#reasons a:has-text('a price is zero')")
+    page.wait_for_selector("#refused-rows:has-text('newest first: a price is zero')")
+    assert page.locator("#refused-rows tbody tr").count() == 2
+    page.go_back()
+    page.wait_for_selector("#refused-rows:has-text('1–5 of 5')")
+
+
+def test_an_agent_is_started_and_stopped_from_its_page(visit, ingestion):
+    page = visit(ingestion.url, "/agents")
+    row = page.locator("#agents tr:has(th:has-text('scan'))")
+    row.get_by_role("button", name="Start scan").click()
+    page.wait_for_selector("#agents tr:has(th:has-text('scan')):has-text('waiting')")
+    assert "symbols 3" in row.inner_text()
+    row.get_by_role("button", name="Stop scan").click()
+    page.wait_for_selector("#agents tr:has(th:has-text('scan')):has-text('stopped')")
+
+
+def test_a_watched_symbol_and_a_universe_come_and_go(visit, ingestion, check):
+    page = visit(ingestion.url, "/watchlist")
+    page.fill("#universes input[name=name]", "mine")
+    page.fill("#universes input[name=members]", "EDGE, CALM")
+    page.click("#universes button:has-text('Save universe')")
+    page.wait_for_selector("#universes tr:has-text('mine')")
+    page.select_option("#watch select[name=universe]", "mine")
+    page.fill("#watch input[name=since]", "2024-06-01")
+    page.click("#watch button:has-text('Watch')")
+    page.wait_for_selector("#watched tr:has(th:has-text('CALM'))")
+    check(page)
+    page.get_by_role("button", name="Remove CALM").click()
+    page.wait_for_selector("#watched tr:has(th:has-text('CALM'))", state="detached")
+    page.click("#watch button:has-text('Watch')")
+    page.wait_for_selector(".summary:has-text('name either symbols or a universe')")
+
+
+def test_retention_rules_are_set_and_checked(visit, ingestion):
+    page = visit(ingestion.url, "/agents")
+    page.fill("#retention input[name=datasets]", "features = 10")
+    page.click("#retention button")
+    page.wait_for_selector("#retention .err:has-text('no rule for dataset')")
+    page.fill("#retention input[name=datasets]", "bars_1m = 3650")
+    page.click("#retention button")
+    page.wait_for_selector("#retention tr:has-text('bars_1m: keep 3650 days')")

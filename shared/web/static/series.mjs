@@ -69,9 +69,12 @@ export function linePlan(holder) {
   };
 }
 
+// "rgb(1, 2, 3)" -> the same, a quarter opaque
+const faint = (colour) => colour.replace("rgb(", "rgba(").replace(")", ", 0.28)");
+
 export function candlePlan(holder) {
   const specs = JSON.parse(holder.dataset.series || "[]");
-  const lines = linePlan({ dataset: { series: JSON.stringify(specs) } });
+  const lines = linePlan({ dataset: { series: JSON.stringify(specs), band: holder.dataset.band } });
   let markers = null;
   // up candles are hollow, down candles filled: shape tells the direction as well as colour does
   const look = (colour) => ({
@@ -81,19 +84,25 @@ export function candlePlan(holder) {
   });
   const volumeLook = (colour) => ({ color: colour.line, priceScaleId: "volume", priceFormat: { type: "volume" },
     priceLineVisible: false, lastValueVisible: false });
+  // bands behind the candles where data.shade is above zero: what they mean is the page's to say
+  const shadeLook = (colour) => ({ color: faint(colour.hit), priceScaleId: "shade", priceLineVisible: false,
+    lastValueVisible: false, base: 0, autoscaleInfoProvider: () => ({ priceRange: { minValue: 0, maxValue: 1 } }) });
   return {
     label: (name) => ({ open: "open", high: "high", low: "low", close: "close" }[name] ?? lines.label(name)),
     make(chart, library, colour) {
       chart.priceScale("right").applyOptions({ visible: true, scaleMargins: { top: 0.06, bottom: 0.2 } });
+      const shade = chart.addSeries(library.HistogramSeries, shadeLook(colour));
+      chart.priceScale("shade").applyOptions({ scaleMargins: { top: 0, bottom: 0 } });
       const volume = chart.addSeries(library.HistogramSeries, volumeLook(colour));
       chart.priceScale("volume").applyOptions({ scaleMargins: { top: 0.86, bottom: 0 } });
       const candles = chart.addSeries(library.CandlestickSeries, look(colour));
       markers = library.createSeriesMarkers(candles, []);
-      return { volume, candles, lines: specs.length ? lines.make(chart, library, colour) : [] };
+      return { shade, volume, candles, lines: specs.length ? lines.make(chart, library, colour) : [] };
     },
     paint(series, colour) {
       series.candles.applyOptions(look(colour));
       series.volume.applyOptions(volumeLook(colour));
+      series.shade.applyOptions(shadeLook(colour));
       if (specs.length) lines.paint(series.lines, colour);
     },
     fill(series, data, colour) {
@@ -101,6 +110,8 @@ export function candlePlan(holder) {
       series.candles.setData(time.map((at, i) => (open[i] === null
         ? { time: at } : { time: at, open: open[i], high: high[i], low: low[i], close: close[i] })));
       series.volume.setData(volume ? time.map((at, i) => ({ time: at, value: volume[i] ?? 0 })) : []);
+      const { shade } = data;
+      series.shade.setData(shade ? time.map((at, i) => (shade[i] ? { time: at, value: 1 } : { time: at })) : []);
       markers.setMarkers(markersOf(data, colour));
       if (specs.length) lines.fill(series.lines, data, colour);
     },

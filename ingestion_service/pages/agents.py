@@ -1,0 +1,75 @@
+"""Agents and how ingestion is doing."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from fastapi import Depends, Request, Response
+
+from ingestion_service.schemas.agents import RetentionForm
+from ingestion_service.use_cases import Agents, Monitoring, Retention
+from shared.errors import InvalidInput
+from shared.web.forms import Form, SubmittedForm, check_form, with_error
+from shared.web.pages import page_router, redirect_after_post, render
+from shared.web.parts import provided
+
+router = page_router()
+
+AgentsDep = Annotated[Agents, Depends(provided(Agents))]
+MonitoringDep = Annotated[Monitoring, Depends(provided(Monitoring))]
+RetentionDep = Annotated[Retention, Depends(provided(Retention))]
+
+
+class AgentsPage:
+    """The page, also when it is shown again with rules that were not right."""
+
+    def __init__(self, request: Request, monitoring: MonitoringDep, retention: RetentionDep) -> None:
+        self._request, self._monitoring, self._retention = request, monitoring, retention
+
+    def render(self, form: Form[RetentionForm] | None = None) -> Response:
+        rules = self._retention.rules()
+        return render(
+            self._request,
+            "agents.html",
+            status=422 if form else 200,
+            agents=self._monitoring.agents(),
+            errors=self._monitoring.errors(),
+            rules=rules,
+            going=self._retention.preview(rules),
+            kept=RetentionForm.written(rules),
+            retention_form=form,
+        )
+
+
+AgentsPageDep = Annotated[AgentsPage, Depends()]
+
+
+@router.get("/agents")
+def agents_page(page: AgentsPageDep) -> Response:
+    return page.render()
+
+
+@router.post("/agents/{name}/{verb}")
+def tell_agent(name: str, verb: Literal["start", "pause", "stop"], agents: AgentsDep) -> Response:
+    """Start, pause or stop an agent and show all."""
+    {"start": agents.start, "pause": agents.pause, "stop": agents.stop}[verb](name)
+    return redirect_after_post("/agents")
+
+
+@router.post("/retention")
+def set_retention(submitted: SubmittedForm, retention: RetentionDep, page: AgentsPageDep) -> Response:
+    """Set the rules, or show what is wrong with them."""
+    form = check_form(RetentionForm, submitted)
+    if form.data is None:
+        return page.render(form)
+    try:
+        retention.set_rules(form.data.rules())
+    except InvalidInput as error:
+        return page.render(with_error(form, "datasets", str(error)))
+    return redirect_after_post("/agents#retention")
+
+
+@router.get("/monitoring")
+def monitoring_page(request: Request, monitoring: MonitoringDep) -> Response:
+    """Errors, lag and the disk."""
+    return render(request, "monitoring.html", seen=monitoring.overview())
