@@ -56,6 +56,11 @@ class House:
         with self._client(service) as client:
             return client.post(path, json=body)
 
+    def upload(self, service: str, path: str, file: Path, **fields: str) -> Any:
+        """POST a file as a form would; raises the service's error with its own words."""
+        with self._client(service) as client:
+            return client.upload(path, file.name, file.read_bytes(), **fields)
+
     def _client(self, service: str) -> ServiceClient:
         from shared.errors import Unavailable
         from shared.web.client import ServiceClient

@@ -11,7 +11,7 @@ from shared.web.pages import page_router, redirect_after_post, render
 from shared.web.pagination import PageNumbers, PageQuery
 from simulation_service.deps import AskedQuery, RunsAsked, RunsDep, SweepsDep
 from simulation_service.schemas import SimulateForm, run_filter
-from simulation_service.use_cases import Runs
+from simulation_service.use_cases import Runs, Sweeps
 
 router = page_router()
 
@@ -29,10 +29,19 @@ def submit_form(
     form = check_form(SimulateForm, submitted)
     if form.data is not None:
         try:
-            return redirect_after_post(f"/jobs/{sweeps.submit(form.data.sweep())}")
+            return redirect_after_post(_submitted(sweeps, form.data))
         except (InvalidInput, NotFound) as error:
             form = with_error(form, "form", str(error))
     return _runs(request, runs, paging, RunsAsked(), form=form, status=422)
+
+
+def _submitted(sweeps: Sweeps, asked: SimulateForm) -> str:
+    """Enqueue what was asked and return where it is seen: its job, or the sweeps of all models."""
+    if asked.model is not None:
+        return f"/jobs/{sweeps.submit(asked.sweep(asked.model))}"
+    models = sweeps.models_of(asked.symbol, asked.window)
+    ids = sweeps.submit_all([asked.sweep(model) for model in models])
+    return f"/jobs/{ids[0]}" if len(ids) == 1 else f"/sweeps?symbol={asked.symbol}"
 
 
 def _runs(

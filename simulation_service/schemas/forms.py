@@ -18,7 +18,8 @@ Count = Annotated[int, Field(ge=0, le=100_000)]
 class SimulateForm(BaseModel):
     """What the page's form sends. Days begin at 00:00 UTC; the last one is not included."""
 
-    model: Fingerprint
+    #: None: every model that has predictions of the symbol in the window
+    model: Fingerprint | None = None
     symbol: Symbol
     start: Day
     end: Day
@@ -53,6 +54,10 @@ class SimulateForm(BaseModel):
         self.settings()
         return self
 
+    @property
+    def window(self) -> Window:
+        return Window(start=midnight(self.start), end=midnight(self.end))
+
     def settings(self) -> tuple[Setting, ...]:
         common = self.model_dump(include=set(Setting.model_fields) - {"hold_bars"})
         return tuple(
@@ -61,11 +66,11 @@ class SimulateForm(BaseModel):
             for threshold in self.thresholds
         )
 
-    def sweep(self) -> Sweep:
+    def sweep(self, model: str) -> Sweep:
         return Sweep(
-            model=self.model,
+            model=model,
             symbol=self.symbol,
-            window=Window(start=midnight(self.start), end=midnight(self.end)),
+            window=self.window,
             settings=self.settings(),
             costs=Costs(**self.model_dump(include=set(Costs.model_fields))),
             starting_cash=self.starting_cash,

@@ -138,3 +138,16 @@ def test_a_file_is_brought_by_the_form_and_by_curl(settings):
         unknown = http.post("/simulate", data={**typed, **days, "regime": "calm"}, headers=PAGE)
         assert "regime and regime_states go together" in unknown.text
         assert http.post("/simulate", data={**typed, **days}, headers=PAGE).status_code == 303
+        refused = http.post("/signals", data={"symbol": "spy"}, files={"file": ("a", b"x,y\n1,2\n")})
+        assert (refused.status_code, refused.json()["error"]) == (400, "invalid_input")
+
+
+def test_the_form_without_a_model_takes_every_model_of_the_symbol(service, settings):
+    typed = {"symbol": "SPY", "start": MIDDLE.date().isoformat(), "end": END.date().isoformat(), "hold_bars": "5"}
+    with serving(create_app(settings)) as http:
+        answer = http.post("/simulate", data=typed, headers=PAGE)
+        assert answer.status_code == 303, answer.text
+        complete(service, settings, int(answer.headers["location"].rsplit("/", 1)[1]))
+        assert http.get("/runs").json()["items"][0]["model"] == MODEL
+        nobody = http.post("/simulate", data={**typed, "symbol": "QQQ"}, headers=PAGE)
+        assert "no model has predictions for QQQ" in nobody.text
