@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from threading import Lock
 
 import polars as pl
 
-from ingestion_service.domain.coverage import Completeness, completeness
-from ingestion_service.domain.gaps import Missing, missing
+from ingestion_service.domain.coverage import Completeness, SessionCoverage, by_session, completeness
+from ingestion_service.domain.gaps import Missing, Why, missing
 from ingestion_service.domain.spans import Answered, FailedAsk, Span
 from ingestion_service.domain.suspicion import REACH
 from ingestion_service.domain.validation import Screened
@@ -27,6 +29,10 @@ Precondition = Callable[[Connection], None]
 
 #: Bars further away than a long weekend do not judge their neighbours.
 _NEAR = timedelta(days=4)
+#: Sessions a symbol's facts tell one by one.
+RECENT_SESSIONS = 130
+#: Symbols whose minutes are remembered.
+_KEPT_MINUTES = 8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,13 +49,25 @@ class Stock:
 
 @dataclass(frozen=True, kw_only=True)
 class Facts:
-    """What only the bars themselves tell."""
+    """What only the bars themselves tell, in so few words that they are kept for every symbol."""
 
     sources: tuple[str, ...]
     completeness: Completeness
-    missing: Missing
-    #: int64 microseconds of every stored bar, ascending
+    #: missing minutes by reason
+    missing: Mapping[Why, int]
+    #: the newest sessions, oldest first
+    recent: tuple[SessionCoverage, ...]
+
+
+@dataclass(frozen=True)
+class Minutes:
+    """Every stored minute (int64 microseconds, ascending), and every one that is not there."""
+
     ts_us: Int64Array
+    missing: Missing
+
+    def sessions(self, symbol: str) -> list[SessionCoverage]:
+        return by_session(symbol, self.ts_us, self.missing)
 
 
 @dataclass(frozen=True)
@@ -70,6 +88,8 @@ class BarStore:
         self.filled = FilledStore(lake)
         self.actions = ActionStore(lake)
         self._facts: dict[str, tuple[object, Facts]] = {}
+        self._minutes: OrderedDict[object, Minutes] = OrderedDict()
+        self._lock = Lock()
 
     def stocks(self, symbol: str | None = None) -> list[Stock]:
         """Return every symbol that has bars, in order of its name; opens no file."""
@@ -92,7 +112,7 @@ class BarStore:
         return self._lake.read(snapshot, columns)
 
     def facts(self, symbol: str) -> Facts:
-        """Return what the symbol's bars tell, and what was answered of it; read once for each state of both.
+        """Return what the symbol's bars tell, and what was answered of it; worked out once for each state of both.
 
         The symbol must have bars.
         """
@@ -100,22 +120,33 @@ class BarStore:
         state = (snapshot.version, tuple(answered))
         known, facts = self._facts.get(symbol, (None, None))
         if facts is None or known != state:
-            bars = self._lake.read(snapshot, ["ts", "source"])
-            ts_us = bars["ts"].to_physical().to_numpy()
+            minutes = self._minutes_of(symbol, snapshot, answered)
             facts = Facts(
-                sources=tuple(bars["source"].drop_nulls().unique().sort()),
-                completeness=completeness(ts_us),
-                missing=missing(symbol, ts_us, answered),
-                ts_us=ts_us,
+                sources=tuple(self._lake.read(snapshot, ["source"])["source"].drop_nulls().unique().sort()),
+                completeness=completeness(minutes.ts_us),
+                missing=minutes.missing.counts(),
+                recent=tuple(minutes.sessions(symbol)[-RECENT_SESSIONS:]),
             )
             self._facts[symbol] = (state, facts)
         return facts
 
-    def around_many(self, symbols: Sequence[str], span: Span) -> dict[str, pl.DataFrame]:
-        """Return `around` of each symbol, read together."""
-        snapshot = self._lake.snapshot(BARS_1M, start=span.start - _NEAR, end=span.end + _NEAR, symbol=list(symbols))
-        found = self.read(snapshot).partition_by("symbol", as_dict=True)
-        return {symbol: _around(found.get((symbol,), BARS_1M.schema.to_frame()), span) for symbol in symbols}
+    def minutes(self, symbol: str) -> Minutes:
+        """Return every minute that is stored, and that is not. The symbol must have bars."""
+        return self._minutes_of(symbol, self.snapshot(symbol, None, None), self.answered_spans(symbol))
+
+    def _minutes_of(self, symbol: str, snapshot: Snapshot, answered: list[Answered]) -> Minutes:
+        """Work it out, or return it where it was among the last asked for: years of minutes are too much to keep."""
+        state = (symbol, snapshot.version, tuple(answered))
+        with self._lock:
+            found = self._minutes.get(state)
+        if found is None:
+            ts_us = self._lake.read(snapshot, ["ts"])["ts"].to_physical().to_numpy()
+            found = Minutes(ts_us, missing(symbol, ts_us, answered))
+            with self._lock:
+                self._minutes[state] = found
+                while len(self._minutes) > _KEPT_MINUTES:
+                    self._minutes.popitem(last=False)
+        return found
 
     def around(self, symbol: str, span: Span) -> pl.DataFrame:
         """Return the bars stored in `span`, and those next to it that judging its first and last bars can need."""

@@ -103,8 +103,9 @@ class Bars:
 
     def excerpt(self, wanted: Wanted, limit: int) -> Excerpt:
         """Return the first `limit` bars of what is wanted. Raises NotFound when the symbol has no bars at all."""
-        self._check_known(wanted)
         series = self._reader.read(wanted)
+        if series.rows.is_empty():
+            self._check_known(wanted)
         return Excerpt(series.rows.head(limit), series.rows.height > limit, series.version)
 
     def candles(self, wanted: Wanted, limit: int = MAX_BARS) -> Candles:
@@ -112,8 +113,9 @@ class Bars:
 
         Raises NotFound when the symbol has no bars at all.
         """
-        self._check_known(wanted)
         rows = self._reader.read(wanted).rows
+        if rows.is_empty():
+            self._check_known(wanted)
         return condense(
             Candles(
                 ts_us=rows["ts"].to_physical().to_numpy(),
@@ -153,7 +155,7 @@ class Bars:
 
     def _covered(self, stock: Stock, filled: dict[str, int], refused: dict[str, int]) -> SymbolCoverage:
         facts = self._store.facts(stock.symbol)
-        counts = facts.missing.counts()
+        counts = facts.missing
         return SymbolCoverage(
             symbol=stock.symbol,
             first=stock.first,
@@ -163,7 +165,7 @@ class Bars:
             sources=list(facts.sources),
             sessions=facts.completeness.sessions,
             sessions_expected=facts.completeness.sessions_expected,
-            missing_minutes=len(facts.missing.ts_us),
+            missing_minutes=sum(counts.values()),
             outage_minutes=counts.get(Why.OUTAGE, 0),
             silent_minutes=counts.get(Why.SILENT, 0),
             no_trade_minutes=counts.get(Why.NO_TRADE, 0),

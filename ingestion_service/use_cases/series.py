@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import polars as pl
@@ -112,7 +112,7 @@ class Reader:
 
     def _close_before(self, symbol: str, day: date, as_of: datetime | None) -> float | None:
         """Return the last raw close of a regular session before `day`, of any bar when none is regular."""
-        end = datetime.combine(day, time(), ZoneInfo(EXCHANGE_ZONE))
+        end = datetime.combine(day, time(), ZoneInfo(EXCHANGE_ZONE)).astimezone(UTC)
         bars = self._store.read(self._store.snapshot(symbol, end - _CLOSE_WITHIN, end, as_of), ["ts", "close"])
         if bars.is_empty():
             return None
