@@ -2,7 +2,8 @@
 
 The folds are those of `shared.contracts.folds`, which also cuts a model's training: purged by the label's horizon and
 embargoed. What is added here is their rows: a bucket of a longer timeframe that holds any test minute is test, and one
-is train only when all its rows are.
+is train when it holds a training row and ends no later than the last of them. (Minutes at a day's end whose label would
+cross the close are in neither part, and do not keep their bucket out.)
 """
 
 from __future__ import annotations
@@ -87,6 +88,7 @@ def rows_of(frame: pl.DataFrame, fold: Fold, timeframe: str) -> pl.DataFrame:
         raise InvalidInput(f"there is no timeframe {timeframe!r}: use one of {', '.join(TIMEFRAMES)}")
     ts = frame["ts"].to_physical().to_numpy().astype(np.int64)
     train, test = (_marked(len(ts), rows) for rows in (fold.train, fold.test))
+    last_train = frame["ts"][int(fold.train[-1])] if len(fold.train) else frame["ts"][0]
     starts, known = buckets(ts, TIMEFRAMES[timeframe])
     return (
         frame.with_columns(
@@ -98,7 +100,7 @@ def rows_of(frame: pl.DataFrame, fold: Fold, timeframe: str) -> pl.DataFrame:
         .group_by("bucket", maintain_order=True)
         .agg(
             pl.col("is_test").any(),
-            pl.col("is_train").all(),
+            pl.col("is_train").any() & (pl.col("ts").last() <= last_train),
             pl.all().exclude("bucket", "ts", "is_test", "is_train").last(),
         )
         .filter(pl.col("is_test") | pl.col("is_train"))

@@ -58,6 +58,13 @@ class Detector:
         Rows outside the bars take part in the search for full-sample statistics only. Raises InvalidInput when too
         few rows lie on the bars.
         """
+        from threadpoolctl import threadpool_limits  # pyright: ignore[reportMissingTypeStubs] - it ships none
+
+        # matrices of some 90 columns: more threads cost more than they bring, above all beside other work
+        with threadpool_limits(1):
+            return self._checked(ts_us, values)
+
+    def _checked(self, ts_us: Int64Array, values: FloatArray) -> Report:
         inside = (ts_us >= self.bars.ts_us[0]) & (ts_us <= self.bars.ts_us[-1])
         ts, column = ts_us[inside], values[inside].astype(np.float64)
         at = np.searchsorted(self.bars.ts_us, ts, side="right") - 1

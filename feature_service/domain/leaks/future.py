@@ -54,13 +54,13 @@ def describe(bars: Bars) -> Described:
     before = np.vstack([np.full((1, past.shape[1]), np.nan), past[:-1]])
     # the next bar's time of day is known beforehand, and its volatility and volume hang on it
     forecast = np.column_stack([before, _clock(bars)])
-    news = {"return": returns, "move": np.abs(returns), "volume": volume}
+    news = _news(np.column_stack([returns, np.abs(returns), volume]), forecast)
     session = np.cumsum(np.arange(len(bars)) == bars.first)
     valid = np.asarray(~(np.isnan(past).any(axis=1) | np.isnan(future).any(axis=1)))
     return Described(
         past,
         future,
-        {name: _remainder(one, forecast) for name, one in news.items()},
+        dict(zip(("return", "move", "volume"), news.T, strict=True)),
         session,
         valid,
         _bases(past[valid], future[valid]),
@@ -275,6 +275,14 @@ def _residuals(matrix: FloatArray, past: FloatArray) -> FloatArray:
     """Return what `past` leaves open of each column of `matrix`; neither has NaN."""
     basis = np.linalg.qr(np.column_stack([np.ones(len(past)), _standard(past)]))[0]
     return matrix - basis @ (basis.T @ matrix)
+
+
+def _news(seen: FloatArray, forecast: FloatArray) -> FloatArray:
+    """Return what `forecast` leaves open of each column of `seen`, NaN where it is not defined."""
+    news = np.full(seen.shape, np.nan)
+    known = ~np.isnan(forecast).any(axis=1)
+    news[known] = _residuals(seen[known] - seen[known].mean(axis=0), forecast[known])
+    return news
 
 
 def _remainder(values: FloatArray, past: FloatArray) -> FloatArray:

@@ -131,6 +131,11 @@ def test_one_monthly_mixture_serves_every_symbol_and_a_rebuild_fits_nothing(serv
     service.resources.lake.upsert(BARS_1M, reverting_bars("SPY", FEBRUARY, END, seed=30))
     again = build(service, settings, "SPY", "regime")
     assert (len(again["built"]), again["fits"]) == (1, [])
+    # nor does it hear of the market's own bars of the month it serves; those before it do count
+    service.resources.lake.upsert(BARS_1M, reverting_bars("QMKT", FEBRUARY, END, seed=31))
+    assert build(service, settings, "SPY", "regime")["fits"] == []
+    service.resources.lake.upsert(BARS_1M, reverting_bars("QMKT", datetime(2024, 1, 30, tzinfo=UTC), FEBRUARY, seed=32))
+    assert [fit["month"] for fit in build(service, settings, "SPY", "regime")["fits"]] == ["2024-02"]
 
 
 def test_symbols_side_by_side_over_rest(service, settings):
