@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import polars as pl
 
@@ -65,6 +65,11 @@ class Store:
         """Return the bars of `symbols` as they are now; later writes do not change them."""
         return PinnedBars(self._lake, self._lake.snapshot(BARS_1M, symbol=sorted(set(symbols))))
 
+    def bars_between(self, symbol: str, first: datetime, last: datetime) -> pl.DataFrame:
+        """Return the bars from `first` to `last`, both included, ascending, filled ones too."""
+        snapshot = self._lake.snapshot(BARS_1M, symbol=symbol, start=first, end=last + timedelta(minutes=1))
+        return self._lake.read(snapshot, [*BAR_COLUMNS, "source"])
+
     # features -----------------------------------------------------------------------------------------------------
 
     def save_block(self, block: pl.DataFrame, precondition: Precondition) -> str:
@@ -76,6 +81,10 @@ class Store:
         """Return by month which content the lake holds now."""
         found = self._lake.partitions(FEATURES, feature_set=feature_set, symbol=symbol)
         return {info.partition_values["month"]: info.content_hash for info in found}
+
+    def features_version(self, feature_set: str, symbol: str) -> str:
+        """Return what names all that is built of a set for a symbol now."""
+        return self._lake.snapshot(FEATURES, feature_set=feature_set, symbol=symbol).version
 
     def columns(self, feature_set: str, symbol: str) -> list[str]:
         """Return the columns that are stored of a set's id, none when nothing is."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from feature_service.settings import Settings
 from feature_service.store import Store
-from feature_service.use_cases import Builds, Features, Leaks, Together
+from feature_service.use_cases import Builds, Features, Leaks, Statistics, Together
 from shared.jobs.resources import Resources, open_resources
 
 
@@ -18,6 +18,7 @@ class Wired:
     features: Features
     builds: Builds
     leaks: Leaks
+    statistics: Statistics
     together: Together
 
 
@@ -31,6 +32,7 @@ def assemble(settings: Settings) -> Iterator[Wired]:
             resources=resources,
             features=features,
             builds=builds,
+            statistics=Statistics(store, features),
             leaks=Leaks(store, settings.roles),
             together=Together(store, features),
         )

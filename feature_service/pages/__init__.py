@@ -2,6 +2,6 @@
 
 from fastapi import APIRouter
 
-from feature_service.pages import features
+from feature_service.pages import features, regimes, sets
 
-ROUTERS: tuple[APIRouter, ...] = (features.router,)
+ROUTERS: tuple[APIRouter, ...] = (features.router, sets.router, regimes.router)

@@ -64,6 +64,15 @@ def _coverage(
     status: int = 200,
 ) -> Response:
     found, total = features.coverage(symbol=symbol.upper() or None, limit=paging.per_page, offset=paging.offset)
+    built = {one.feature_set: one for one in features.built_sets()}
     return render(
-        request, "coverage.html", status=status, page=paging.of(found, total), sets=features.sets(), form=form
+        request,
+        "coverage.html",
+        status=status,
+        page=paging.of(found, total),
+        sets=features.sets(),
+        built=built,
+        old=sorted(built.keys() - {one.id for one in features.sets()}),
+        counts=features.build_counts(),
+        form=form,
     )

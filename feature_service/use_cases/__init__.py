@@ -3,6 +3,7 @@
 from feature_service.use_cases.builds import Builds
 from feature_service.use_cases.features import Features
 from feature_service.use_cases.leaks import Leaks
+from feature_service.use_cases.statistics import Statistics
 from feature_service.use_cases.together import Together
 
-__all__ = ["Builds", "Features", "Leaks", "Together"]
+__all__ = ["Builds", "Features", "Leaks", "Statistics", "Together"]

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
+import polars as pl
 
 from feature_service.domain.bars import Fitted
 from feature_service.domain.blocks import (
@@ -62,9 +63,7 @@ class Builds:
         symbol has no bars in the window.
         """
         features, symbol = feature_set(request.feature_set), request.symbol
-        others = [one for role in features.roles for one in self._roles[role]]
-        bars = MonthlyBars(self._store.bars(symbol, *others), self._roles)
-        making = _Making(features, symbol, bars, still_mine)
+        making = self._making(features, symbol, still_mine)
         pinned = making.bars.pinned
         months = _wanted_months(request, pinned.months(symbol))
         present = self._present(features, symbol)
@@ -84,6 +83,40 @@ class Builds:
             "fits": [asdict(fit) for fit in making.fits],
             "definitions": [_definition(one) for one in features.features],
         }
+
+    def replays(self, symbol: str, name: str) -> Replay:
+        """Compute the first half of the newest block as it was known then, and compare it with what is stored.
+
+        Raises NotFound when nothing is built.
+        """
+        features = feature_set(name)
+        present = self._present(features, symbol)
+        if not present:
+            raise NotFound(f"no features of {features.id} are built for {symbol}: POST /features/build")
+        block = present[max(present)]
+        month = Month.parse(block.month)
+        making = self._making(features, symbol, lambda _: None)
+        if block.bars_version != making.version(block.reads, month):
+            return Replay(month=block.month, rows=0, agrees=None)
+        gathered = making.bars.gather(features, symbol, month)
+        known = gathered.bars.head(max(1, gathered.bars.height // 2))
+        until = known["ts"][-1]
+        fits = {fit.name: self._store.fit(fit_fingerprint(fit, _past_hash(fit, gathered))) for fit in features.fits}
+        again = compute_block(
+            features,
+            symbol,
+            gathered.before,
+            known,
+            {role: frame.filter(pl.col("ts") <= until) for role, frame in gathered.context.items()},
+            {one: _numbers(row) for one, row in fits.items() if row is not None and row.numbers is not None},
+        )
+        stored = self._store.read(features.id, symbol, month.start, until + timedelta(minutes=1), features.columns)
+        same = again.select(stored.columns).equals(stored, null_equal=True)
+        return Replay(month=block.month, rows=known.height, agrees=same)
+
+    def _making(self, features: FeatureSet, symbol: str, still_mine: Callable[[Connection], None]) -> _Making:
+        others = [one for role in features.roles for one in self._roles[role]]
+        return _Making(features, symbol, MonthlyBars(self._store.bars(symbol, *others), self._roles), still_mine)
 
     def _present(self, features: FeatureSet, symbol: str) -> dict[str, Block]:
         hashes = self._store.content_hashes(features.id, symbol)
@@ -138,7 +171,16 @@ class Builds:
             kept = None if numbers is None else {one: values.tolist() for one, values in numbers.items()}
             row = FitRow(fingerprint=name, name=fit.name, symbol=making.symbol, month=str(month), numbers=kept)
             making.fits.append(row)
-        return None if row.numbers is None else {one: np.asarray(values) for one, values in row.numbers.items()}
+        return None if row.numbers is None else _numbers(row)
+
+
+@dataclass(frozen=True)
+class Replay:
+    """Whether a block's first `rows`, computed from what was known then, are what is stored; None: bars changed."""
+
+    month: str
+    rows: int
+    agrees: bool | None
 
 
 @dataclass
@@ -158,6 +200,10 @@ class _Making:
         files = self.bars.pinned.version(reads, month)
         players = {role: list(self.bars.roles[role]) for role in self.features.roles}
         return fingerprint("files_read", files=files, players=players) if players else files
+
+
+def _numbers(row: FitRow) -> Fitted:
+    return {one: np.asarray(values) for one, values in (row.numbers or {}).items()}
 
 
 def _past_hash(fit: Fit, gathered: Gathered) -> str:

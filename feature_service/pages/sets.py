@@ -1,0 +1,92 @@
+"""The pages of one set (checks, columns, a feature under the candles, correlations) and of the catalogue."""
+
+from __future__ import annotations
+
+from itertools import groupby
+from typing import Annotated
+
+from fastapi import Depends, Query, Request, Response
+from pydantic import BaseModel, Field
+
+from feature_service.domain.catalogue import feature_set
+from feature_service.domain.statistics import ColumnStatistics
+from feature_service.pages.views import heat, shape_plot
+from feature_service.use_cases import Builds, Features, Statistics
+from feature_service.use_cases.statistics import Described
+from shared.web.pages import page_router, render
+from shared.web.pagination import sort_of
+from shared.web.service import provided
+
+router = page_router()
+
+FeaturesDep = Annotated[Features, Depends(provided(Features))]
+BuildsDep = Annotated[Builds, Depends(provided(Builds))]
+StatisticsDep = Annotated[Statistics, Depends(provided(Statistics))]
+_SORTS = ("name", "group", "missing", "mean", "sd", "psi", "ic", "cluster")
+
+
+class SetView(BaseModel):
+    """What of a set is shown; what is not there falls back to the first there is."""
+
+    symbol: str = ""
+    horizon: int = Field(15, ge=1, le=389)
+    sort: str = "cluster"
+    column: str = ""
+    cluster: int = -1
+
+
+@router.get("/catalogue")
+def catalogue_page(request: Request, features: FeaturesDep) -> Response:
+    ordered = sorted(features.catalogue(), key=lambda one: one.group)
+    groups = {name: list(found) for name, found in groupby(ordered, key=lambda one: one.group)}
+    return render(request, "catalogue.html", groups=groups, total=len(ordered))
+
+
+@router.get("/sets/{name}")
+def set_page(
+    request: Request,
+    name: str,
+    features: FeaturesDep,
+    builds: BuildsDep,
+    statistics: StatisticsDep,
+    view: Annotated[SetView, Query()],
+) -> Response:
+    known = feature_set(name)
+    built, _ = features.coverage(name=known.id, limit=500)
+    symbols = [one.symbol for one in built]
+    if not symbols:
+        return render(request, "set.html", set=known, symbols=symbols, described=None)
+    chosen_symbol = view.symbol.upper() if view.symbol.upper() in symbols else symbols[0]
+    described = statistics.described(chosen_symbol, known.id, view.horizon)
+    names = [one.name for one in described.columns]
+    chosen = view.column if view.column in names else names[0]
+    return render(
+        request,
+        "set.html",
+        set=known,
+        symbols=symbols,
+        described=described,
+        replay=builds.replays(chosen_symbol, known.id),
+        columns=_sorted(described, view.sort),
+        chosen=known.feature(chosen),
+        shape=shape_plot(statistics.shapes(chosen_symbol, known.id, chosen), chosen),
+        heat=heat(described, view.cluster),
+        cluster=view.cluster,
+    )
+
+
+def _sorted(described: Described, sort: str) -> list[ColumnStatistics]:
+    """Return the columns by one of their figures; those without it come last."""
+    key, descending = sort_of(sort, _SORTS)
+
+    if key in {"name", "group"}:
+        return sorted(described.columns, key=lambda one: getattr(one, key), reverse=descending)
+
+    def place(one: ColumnStatistics) -> tuple[bool, float]:
+        value: float | None = getattr(one, key)
+        if value is None:
+            return True, 0.0
+        size = abs(value) if key == "ic" else value  # a negative coefficient is worth as much as a positive one
+        return False, -size if descending else size
+
+    return sorted(described.columns, key=place)

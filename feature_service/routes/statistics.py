@@ -1,0 +1,49 @@
+"""Statistics of built columns over JSON, and one column beside its candles."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query
+
+from feature_service.schemas.statistics import CorrelationOut, DescribedOut, ReplayOut
+from feature_service.use_cases import Builds, Statistics
+from shared.contracts.messages import Instant
+from shared.web.service import provided
+
+router = APIRouter()
+
+StatisticsDep = Annotated[Statistics, Depends(provided(Statistics))]
+BuildsDep = Annotated[Builds, Depends(provided(Builds))]
+Horizon = Annotated[int, Query(ge=1, le=389, description="bars ahead that the information coefficient looks")]
+
+
+@router.get("/sets/{name}/statistics")
+def describe_set(name: str, symbol: str, statistics: StatisticsDep, horizon: Horizon = 15) -> DescribedOut:
+    """Return missing, mean, sd, drift, information coefficient and cluster of each column as built for a symbol."""
+    return DescribedOut.of(statistics.described(symbol, name, horizon))
+
+
+@router.get("/sets/{name}/correlation")
+def correlate_set(name: str, symbol: str, statistics: StatisticsDep) -> CorrelationOut:
+    """Return the rank correlations of a set's columns as built for a symbol."""
+    return CorrelationOut.of(statistics.described(symbol, name, 15))
+
+
+@router.get("/sets/{name}/replay")
+def replay_set(name: str, symbol: str, builds: BuildsDep) -> ReplayOut:
+    """Compute half of the newest block from what was known then; `agrees` tells whether it is what is stored."""
+    return ReplayOut.of(builds.replays(symbol.upper(), name))
+
+
+@router.get("/features/{symbol}/candles")
+def chart_beside_candles(
+    symbol: str,
+    column: str,
+    statistics: StatisticsDep,
+    feature_set: str = "core",
+    start: Annotated[Instant | None, Query(alias="from")] = None,
+    end: Annotated[Instant | None, Query(alias="to")] = None,
+) -> dict[str, list[float | None]]:
+    """Return at most 2,000 candles and a column's last value in each; `from`, `to` as ISO 8601 or epoch seconds."""
+    return statistics.beside_candles(symbol, feature_set, column, start, end)
