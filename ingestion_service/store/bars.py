@@ -152,6 +152,12 @@ class BarStore:
         """Return the bars stored in `span`, and those next to it that judging its first and last bars can need."""
         return _around(self.read(self.snapshot(symbol, span.start - _NEAR, span.end + _NEAR)), span)
 
+    def around_many(self, symbols: Sequence[str], span: Span) -> dict[str, pl.DataFrame]:
+        """Return `around` of each symbol, read together."""
+        snapshot = self._lake.snapshot(BARS_1M, start=span.start - _NEAR, end=span.end + _NEAR, symbol=list(symbols))
+        found = self.read(snapshot).partition_by("symbol", as_dict=True)
+        return {symbol: _around(found.get((symbol,), BARS_1M.schema.to_frame()), span) for symbol in symbols}
+
     def exchange(self, wrong: pl.DataFrame, better: pl.DataFrame, received: datetime, still_mine: Precondition) -> None:
         """Put stored bars of one symbol (as `Screened.withdrawn`) aside, `better` ones (BARS_1M) in their place.
 
