@@ -83,6 +83,7 @@ def _optimize(house: House, story: Story) -> None:
     window = story.runs[0]["periods"]["select"]["window"]
     # `end` keeps the sealed part of history unseen here, too
     body = {"models": names, "symbols": list(story.symbols), "start": window["start"], "end": window["end"]}
+    body["axes"] = {"hold_bars": [0, 15]}
     story.batch = run_batch(house, body, Progress("  optimize"))
 
 

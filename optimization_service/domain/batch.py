@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import islice
 
@@ -20,13 +20,6 @@ CODE_VERSION = "optimization-2"
 #: the thresholds every search begins with, in the target's unit (log return)
 THRESHOLDS = (0.0001, 0.0005, 0.0010, 0.0020)
 
-#: what a search tries when nobody said: thresholds, the outlier filter and the volatility-scaled threshold on and off
-DEFAULT_AXES: Mapping[str, Sequence[JsonValue]] = {
-    "threshold": THRESHOLDS,
-    "volatility_scaled": (False, True),
-    "z_limit": (None, 3.0),
-}
-
 MAX_TRIALS, MAX_GUIDED_TRIALS = 100_000, 5_000
 #: settings of one simulation job: few enough that three workers share a batch, enough that reading bars costs little
 SWEEP_SETTINGS = 500
@@ -35,11 +28,12 @@ _LOOKED_AT = 2_000
 
 
 class Pair(Message):
-    """One model on one symbol over one window."""
+    """One model on one symbol over one window. `horizon_bars`: bars from its predictions to their outcomes."""
 
     model: Fingerprint
     symbol: Symbol
     window: Window
+    horizon_bars: int = 15
 
     def prediction(self) -> Predict:
         return Predict(model=self.model, symbol=self.symbol, window=self.window)
@@ -80,14 +74,35 @@ class Batch(Message):
             settings=tuple(self.space.setting(point) for point in points),
             costs=self.costs,
             starting_cash=self.starting_cash,
+            bot_horizon_bars=pair.horizon_bars,
         )
 
 
-class Failure(Message):
-    """A pair of which nothing, or not all, could be simulated, and why. `pair` counts the batch's pairs from 0."""
+def usual_axes(*, bot: bool, regimes: Sequence[Mapping[str, Collection[int]]]) -> dict[str, Sequence[JsonValue]]:
+    """Return what a search tries when nobody said.
 
-    pair: int
-    error: str
+    Thresholds, the outlier filter and the volatility-scaled threshold on and off; the bot on and off, where every
+    model can have one; and no regime gate or one of each column and state that the features of every pair have.
+
+    regimes : of each pair, its columns of states
+    """
+    axes: dict[str, Sequence[JsonValue]] = {
+        "threshold": THRESHOLDS,
+        "volatility_scaled": (False, True),
+        "z_limit": (None, 3.0),
+    }
+    first: Mapping[str, Collection[int]] = regimes[0] if regimes else {}
+    gates: list[JsonValue] = [
+        {"regime": name, "regime_states": [state]}
+        for name in sorted(first)
+        for state in sorted(first[name])
+        if all(state in one.get(name, ()) for one in regimes)
+    ]
+    if gates:
+        axes["regime"] = [None, *gates]
+    if bot:
+        axes["bot_threshold"] = (None, 0.55)
+    return axes
 
 
 def batch_of(

@@ -8,7 +8,7 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
-from optimization_service.domain.batch import DEFAULT_AXES, THRESHOLDS
+from optimization_service.domain.batch import THRESHOLDS
 from optimization_service.domain.clusters import Cluster
 from optimization_service.domain.figures import Heatmap
 from optimization_service.domain.luck import Luck
@@ -28,7 +28,8 @@ class BatchRequest(BaseModel):
     model on; for other models, and a `start` after those days, at the end of the symbol's stored bars.
 
     `axes` are fields of a setting and the values to try: a plain value is one of the field, an object sets several
-    fields that go together. Fields that no axis names keep their default; without any axes the usual ones are tried.
+    fields that go together. Fields that no axis names keep their default; without any axes the usual ones are tried:
+    thresholds, the outlier filter and the volatility-scaled threshold, the bot, each regime that the features have.
     `method`: exhaustive tries every combination, random draws `trials` of them, guided lets Optuna's TPE choose
     `trials` of them in rounds of `round_size`, to make `objective` large.
     """
@@ -63,7 +64,7 @@ class BatchRequest(BaseModel):
             symbols=self.symbols,
             start=self.start,
             end=self.end,
-            axes={"threshold": THRESHOLDS, **self.axes} if self.axes else DEFAULT_AXES,
+            axes={"threshold": THRESHOLDS, **self.axes} if self.axes else {},
             search=Search(
                 method=self.method,
                 trials=self.trials,

@@ -16,6 +16,7 @@ class Candidate:
     """A model as the training service's registry describes it.
 
     chosen_until : end of the days it was made to predict, on which it was chosen; None when it was made without any
+    horizon_bars : bars from a prediction to its outcome
     ic : its out-of-sample rank correlation inside its training
     """
 
@@ -23,6 +24,7 @@ class Candidate:
     symbol: str
     trained_until: datetime
     chosen_until: datetime | None
+    horizon_bars: int
     ic: float | None
 
 
@@ -60,6 +62,7 @@ def _candidate(item: dict[str, Any]) -> Candidate:
         symbol=item["symbol"],
         trained_until=datetime.fromisoformat(item["train"]["end"]),
         chosen_until=datetime.fromisoformat(item["predict"]["end"]) if item.get("predict") else None,
+        horizon_bars=item["target"]["horizon_bars"],
         ic=item["metrics"].get("ic"),
     )
 

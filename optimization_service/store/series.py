@@ -8,8 +8,11 @@ from typing import Any
 import polars as pl
 
 from optimization_service.domain.batch import Pair
-from shared.contracts.datasets import BARS_1M, PREDICTIONS
+from shared.contracts.datasets import BARS_1M, FEATURES, PREDICTIONS
 from shared.storage.lake import Lake
+
+#: a column of more states than this is no regime
+MAX_STATES = 16
 
 
 class Series:
@@ -33,6 +36,42 @@ class Series:
             PREDICTIONS, model=pair.model, symbol=pair.symbol, start=span["start"], end=span["end"]
         )
         return not _days(self._lake.read(bars, ["ts"])) <= _days(self._lake.read(said, ["ts"]))
+
+    def learns(self, model: str) -> bool:
+        """Return whether a model has predictions of walk-forward folds, which a bot learns from."""
+        for part in self._lake.partitions(PREDICTIONS, model=model):
+            snapshot = self._lake.snapshot(PREDICTIONS, model=model, symbol=part.partition_values["symbol"])
+            if (self._lake.read(snapshot, ["fold"])["fold"] >= 0).any():
+                return True
+        return False
+
+    def regimes(self, pair: Pair) -> dict[str, set[int]]:
+        """Return the columns of states (named regime_*) that the symbol's features have in the window, and the states.
+
+        Of several feature sets that have a column the one built last, as simulations read it.
+        """
+        start, end = pair.window.start_utc, pair.window.end_utc
+        files = self._lake.snapshot(FEATURES, symbol=pair.symbol, start=start, end=end).files
+        newest: dict[str, str] = {}
+        for file in sorted(files, key=lambda file: file.committed_at):
+            newest |= dict.fromkeys(
+                (name for name in file.columns if name.startswith("regime_")), file.partition_values["feature_set"]
+            )
+        found: dict[str, set[int]] = {}
+        for name, feature_set in sorted(newest.items()):
+            snapshot = self._lake.snapshot(FEATURES, feature_set=feature_set, symbol=pair.symbol, start=start, end=end)
+            states = _states(self._lake.read(snapshot, ["ts", name])[name])
+            if states:
+                found[name] = states
+        return found
+
+
+def _states(column: pl.Series) -> set[int]:
+    """Return the states in a column, none when it holds anything but a few whole numbers; -1 is unknown."""
+    values = column.cast(pl.Float64).drop_nulls().drop_nans().unique()
+    if len(values) > MAX_STATES or not ((values == values.round()) & (values >= -1) & (values < 128)).all():
+        return set()
+    return {int(value) for value in values if value >= 0}
 
 
 def _days(stamps: pl.DataFrame) -> set[Any]:

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from pydantic import JsonValue
 
-from optimization_service.domain.batch import Batch, Pair, batch_of
+from optimization_service.domain.batch import Batch, Pair, batch_of, usual_axes
 from optimization_service.domain.records import BatchRecord, BatchState, Member, Standing, Step, standing_of
 from optimization_service.domain.search import Search
 from optimization_service.store import Candidate, Models, Registry, Series
@@ -26,7 +26,7 @@ _RESTARTABLE = (BatchState.FAILED, BatchState.CANCELLED, BatchState.PARTIAL)
 class Wish:
     """A batch as asked for, before it is known which models and windows that means.
 
-    axes : values to try by field of Setting
+    axes : values to try by field of Setting; empty: the usual ones
     """
 
     models: Sequence[str]
@@ -98,7 +98,15 @@ class Batches:
                 # whoever names a model wants to know; whoever asks for the best means the best that can be tried
                 if wish.models:
                     raise
-        return batch_of(pairs, wish.axes, search=wish.search, costs=wish.costs, starting_cash=wish.starting_cash)
+        axes = wish.axes or self._usual_axes(pairs)
+        return batch_of(pairs, axes, search=wish.search, costs=wish.costs, starting_cash=wish.starting_cash)
+
+    def _usual_axes(self, pairs: Sequence[Pair]) -> Mapping[str, Sequence[JsonValue]]:
+        models = {pair.model for pair in pairs}
+        return usual_axes(
+            bot=all(self._series.learns(model) for model in models),
+            regimes=[self._series.regimes(pair) for pair in pairs],
+        )
 
     def _bars_end(self, symbol: str) -> datetime:
         stored = self._series.bars_end(symbol)
@@ -122,7 +130,8 @@ class Batches:
                 f"there is nothing to try model {model.fingerprint[:10]} on: its window would start at {start}, "
                 f"bars of {symbol} end at {stored}, and the asked end is {wish.end or 'not given'}"
             )
-        return Pair(model=model.fingerprint, symbol=symbol, window=Window(start=start, end=end))
+        window = Window(start=start, end=end)
+        return Pair(model=model.fingerprint, symbol=symbol, window=window, horizon_bars=model.horizon_bars)
 
     # following ----------------------------------------------------------------------------------------------------
 

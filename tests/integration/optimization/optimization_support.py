@@ -47,6 +47,7 @@ def registry() -> FastAPI:
             "symbol": "SPY",
             "train": window,
             "predict": chosen_on,
+            "target": {"kind": "log_return", "horizon_bars": 30},
             "parent": WEAK if name == PRUNED else None,
             "metrics": {"ic": ICS_BY_NAME[name]},
         }
@@ -77,6 +78,25 @@ def predictions(lake, model, symbol, seed=7):
     said = np.random.default_rng(seed).normal(0, 4e-4, bars.height)
     said_at = bars.select(pl.lit(model).alias("model"), pl.lit(symbol).alias("symbol"), "ts")
     return said_at.with_columns(pl.Series("prediction", said), pl.lit(-1, pl.Int16).alias("fold"))
+
+
+def folds(lake, model, symbol, seed=9):
+    """Return what the model's two folds predicted before its training ended: all that a bot can learn from."""
+    bars = lake.read(lake.snapshot(BARS_1M, symbol=symbol, start=START, end=TRAINED), ["ts"])
+    said = np.random.default_rng(seed).normal(0, 4e-4, bars.height)
+    fold = (np.arange(bars.height) >= bars.height // 2).astype(np.int16)
+    said_at = bars.select(pl.lit(model).alias("model"), pl.lit(symbol).alias("symbol"), "ts")
+    return said_at.with_columns(pl.Series("prediction", said), pl.Series("fold", fold))
+
+
+def regimes(lake, symbol):
+    """Return features with a regime of two states, one that is known nowhere, and a column that is no regime."""
+    bars = lake.read(lake.snapshot(BARS_1M, symbol=symbol), ["ts"])
+    state = (np.arange(bars.height) // 100 % 2).astype(float)
+    said = bars.select(pl.lit("core-1").alias("feature_set"), pl.lit(symbol).alias("symbol"), "ts")
+    return said.with_columns(
+        pl.Series("regime_up", state), pl.lit(-1.0).alias("regime_none"), pl.Series("regime_gap", state + 0.5)
+    )
 
 
 def work(service, settings):

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import polars as pl
 import pytest
-from optimization_support import CHOSEN, END, FOUND, GOOD, LATE, SMALL, TRAINED, WEAK, predictions, work
+from optimization_support import CHOSEN, END, FOUND, GOOD, LATE, SMALL, TRAINED, WEAK, folds, predictions, regimes, work
 from pydantic import SecretStr
 
 from optimization_service.app import create_app
@@ -20,7 +20,7 @@ from optimization_service.domain.batch import Pair
 from optimization_service.schemas import BatchRequest
 from optimization_service.settings import Settings
 from optimization_service.store import Series
-from shared.contracts.datasets import PREDICTIONS
+from shared.contracts.datasets import FEATURES, PREDICTIONS
 from shared.contracts.kinds import JobKind
 from shared.contracts.messages import Window
 from shared.testing.servers import serving
@@ -196,6 +196,33 @@ def test_bad_requests_are_told_what_is_wrong(settings, database_url, data_dir):
         answer = http.post("/batches", json={"models": [GOOD]})
         assert (answer.status_code, answer.json()["error"]) == (503, "unavailable")
         assert "training service at http://127.0.0.1:9" in answer.json()["detail"]
+
+
+def test_without_axes_the_usual_ones_are_tried_where_the_features_have_them(service, settings):
+    lake = service.resources.lake
+
+    def axes(*models):
+        wish = BatchRequest(models=models, symbols=("SPY", "QQQ"), end=CHOSEN).wish()
+        return {axis.name: len(axis.values) for axis in service.batches.plan(wish).axes}
+
+    bare = {"threshold": 4, "volatility_scaled": 2, "z_limit": 2}
+    assert axes(GOOD) == bare
+    lake.upsert(FEATURES, regimes(lake, "SPY"))
+    assert axes(GOOD) == bare, "a gate that only one of the symbols has is none of the batch"
+    lake.upsert(FEATURES, regimes(lake, "QQQ"))
+    assert axes(GOOD) == bare | {"regime": 3}
+    with serving(create_app(settings)) as http:
+        name = http.post("/batches", json={"models": [GOOD], "end": CHOSEN.isoformat()}).json()["batch"]
+        work(service, settings)
+        shown = http.get(f"/batches/{name}").json()
+        assert (shown["state"], shown["trials"]) == ("COMPLETED", 48), shown["members"]
+        gated = http.get("/leaderboard", params={"batch": name, "regime": "regime_up", "regime_states": "[1]"}).json()
+        assert gated["total"] == 16
+        assert {(row["regime"], tuple(row["regime_states"])) for row in gated["items"]} == {("regime_up", (1,))}
+
+    lake.upsert(PREDICTIONS, folds(lake, GOOD, "SPY"))
+    assert axes(GOOD) == bare | {"regime": 3, "bot_threshold": 2}
+    assert axes(GOOD, WEAK) == bare | {"regime": 3}, "WEAK has no folds that a bot could learn from"
 
 
 def test_trades_are_flagged_and_filtered(service, settings):
