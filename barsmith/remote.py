@@ -61,6 +61,11 @@ class House:
         with self._client(service) as client:
             return client.upload(path, file.name, file.read_bytes(), **fields)
 
+    def send(self, service: str, path: str, body: bytes, **params: str) -> Any:
+        """POST a file's bytes and return the JSON answer; raises the service's error with its own words."""
+        with self._client(service) as client:
+            return client.post_bytes(path, body, **params)
+
     def _client(self, service: str) -> ServiceClient:
         from shared.errors import Unavailable
         from shared.web.client import ServiceClient

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from barsmith.commands.leak_check import leak_check
 from barsmith.options import home_option, json_option, window_options
 
 
@@ -69,3 +70,6 @@ def coverage(home: Path, as_json: bool) -> None:
     from barsmith.remote import House, tell
 
     tell(House(home).get("features", "/coverage"), as_json=as_json)
+
+
+features.add_command(leak_check)

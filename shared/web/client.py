@@ -50,6 +50,11 @@ class ServiceClient:
         """POST a file called `name` to `path`, with the form's other fields; asked once."""
         return self._ask("POST", path, files={"file": (name, content)}, data=fields).json()
 
+    def post_bytes(self, path: str, body: bytes, **params: str) -> Any:  # noqa: ANN401 - JSON
+        """POST a file's bytes to `path` and return the JSON answer; asked once."""
+        headers = {"Content-Type": "application/octet-stream"}
+        return self._ask("POST", path, content=body, params=params, more=headers).json()
+
     def close(self) -> None:
         """Close the kept connections."""
         self._http.close()
@@ -70,8 +75,14 @@ class ServiceClient:
                     raise
         raise AssertionError("unreachable: the last attempt returns or raises")
 
-    def _ask(self, method: str, path: str, **request: Any) -> httpx.Response:  # noqa: ANN401 - JSON
-        headers = {"Accept": "application/json"}
+    def _ask(
+        self,
+        method: str,
+        path: str,
+        more: Mapping[str, str] | None = None,
+        **request: Any,  # noqa: ANN401 - JSON
+    ) -> httpx.Response:
+        headers = {"Accept": "application/json", **(more or {})}
         if current := request_id.get():
             headers["X-Request-ID"] = current
         try:
