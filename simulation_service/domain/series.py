@@ -40,7 +40,8 @@ def z_scores(values: Floats, bars: int) -> Floats:
     mean, sd = _moments(moved, begins, ends)
     distance = moved - mean
     with np.errstate(divide="ignore", invalid="ignore"):
-        z = np.where((sd == 0) & (distance == 0), 0.0, distance / sd)
+        equal = np.abs(distance) <= 1e-9 * np.maximum(np.abs(moved), np.abs(mean))
+        z = np.where((sd == 0) & equal, 0.0, distance / sd)
     z[ends - begins < Z_LEAST] = np.nan
     out[known] = z
     return out

@@ -2,115 +2,64 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import pytest
+from drawn_markets import CASH, COSTS, SAYS, daily_market_from, daily_markets, market_from, markets, rules
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from simulation_reference import simulate
 
-from shared.contracts.messages import Costs, Fill, Setting
-from shared.contracts.sessions import MINUTE_US, Sessions
+from shared.contracts.backtests import Costs, Setting, Signal
 from simulation_service.domain import columns as c
 from simulation_service.domain import engine
 from simulation_service.domain.audit import metrics_from
-from simulation_service.domain.market import SLOTS, market_of
+from simulation_service.domain.market import SLOTS
 
-MINUTES = 12  # of a drawn session: short, so that the open and the close meet everything in between
-#: five-cent ticks around 20, so equal closes and equal signals happen
-PRICE = st.integers(380, 420).map(lambda tick: tick / 20)
-PREDICTION = st.sampled_from([math.nan, -0.002, -0.001, -0.0005, 0.0, 0.0005, 0.001, 0.002])
-
-
-@st.composite
-def markets(draw):
-    """Sessions with missing minutes and filled bars."""
-    sessions = []
-    for _ in range(draw(st.integers(1, 4))):
-        minutes = sorted(draw(st.sets(st.integers(0, MINUTES - 1), min_size=1, max_size=MINUTES)))
-        # now and then a hole longer than a stale order may wait
-        stretch = draw(st.sampled_from([1, 1, 1, 9]))
-        bars = []
-        for minute in minutes:
-            first, last, up, down = draw(st.tuples(PRICE, PRICE, st.integers(0, 3), st.integers(0, 3)))
-            bars.append(
-                {
-                    "minute": minute * stretch,
-                    "open": first,
-                    "high": max(first, last) + up / 20,
-                    "low": min(first, last) - down / 20,
-                    "close": last,
-                    "prediction": draw(PREDICTION),
-                    "real": draw(st.integers(0, 9)) > 0,
-                }
-            )
-        sessions.append({"bars": bars, "last_minute": MINUTES * stretch - 1})
-    return sessions
+REASONS = {
+    "signal": c.BY_SIGNAL,
+    "time": c.BY_TIME,
+    "regime": c.BY_REGIME,
+    "close": c.BY_CLOSE,
+    "stop": c.BY_STOP,
+    "profit": c.BY_PROFIT,
+}
+SIGNALS = st.sampled_from(list(Signal))
 
 
-RULES = st.builds(
-    Setting,
-    threshold=st.sampled_from([0.0, 0.0005, 0.001]),
-    side=st.sampled_from(["long_flat", "long_short"]),
-    hold_bars=st.integers(0, 5),
-    delay_bars=st.integers(1, 4),
-    fill=st.sampled_from(list(Fill)),
-    flat_at_close=st.booleans(),
-)
-COSTS = st.builds(
-    Costs,
-    fee_per_fill=st.sampled_from([0.0, 0.02, 1.0]),
-    fee_per_share=st.sampled_from([0.0, 0.005]),
-    half_spread_bps=st.sampled_from([0.0, 0.5, 20.0]),
-)
-CASH = st.sampled_from([25.0, 1_000.0, 100_000.0])
-
-
-def market_from(sessions):
-    """Build the engine's arrays from the reference's dicts."""
-    opens = np.array([day * 86_400_000_000 for day in range(len(sessions))], dtype=np.int64)
-    calendar = Sessions(
-        date=np.datetime64("1970-01-01") + np.arange(len(sessions)),
-        open_us=opens,
-        close_us=opens + np.array([s["last_minute"] + 1 for s in sessions]) * MINUTE_US,
-    )
-    bars = [(day, bar) for day, session in enumerate(sessions) for bar in session["bars"]]
-
-    def column(name):
-        return np.array([bar[name] for _, bar in bars])
-
-    return market_of(
-        ts_us=np.array([opens[day] + bar["minute"] * MINUTE_US for day, bar in bars], dtype=np.int64),
-        open=column("open"),
-        high=column("high"),
-        low=column("low"),
-        close=column("close"),
-        prediction=column("prediction"),
-        fillable=column("real").astype(bool),
-        sessions=calendar,
-    )
-
-
-@settings(max_examples=400, deadline=None)
-@given(markets(), RULES, COSTS, CASH)
-def test_trades_and_equity_equal_the_plain_reference(sessions, rule, costs, cash):
-    trades, equity = simulate(sessions, rule, costs, cash)
-    found = engine.detail(market_from(sessions), rule, engine.Terms(costs=costs, starting_cash=cash))
+def check_against_reference(market, sessions, rule, costs, cash):
+    trades, equity = simulate(sessions, rule, costs, cash, day_orders=market.day_orders)
+    found = engine.detail(market, rule, engine.Terms(costs=costs, starting_cash=cash))
     assert len(found.trades) == len(trades)
     for row, trade in zip(found.trades, trades, strict=True):
-        assert row[: c.PNL + 1].tolist() == pytest.approx(list(trade.values()), abs=1e-9)
+        assert row[: c.REASON].tolist() == pytest.approx(trade[:-1], abs=1e-9)
+        assert row[c.REASON] == REASONS[trade[-1]]
     assert found.equity.tolist() == pytest.approx(equity, rel=1e-12)
-    assert found.metrics.costs_paid == pytest.approx(sum(trade["costs"] for trade in trades))
+    assert found.metrics.costs_paid == pytest.approx(sum(trade[6] for trade in trades))
+
+
+@settings(max_examples=1_500, deadline=None)
+@given(st.data(), SIGNALS, COSTS, CASH, st.integers(0, 5))
+def test_trades_and_equity_equal_the_plain_reference(data, signal, costs, cash, carried_over):
+    sessions, rule = data.draw(markets(signal)), data.draw(rules(signal))
+    check_against_reference(market_from(sessions, day_orders=carried_over > 0), sessions, rule, costs, cash)
 
 
 @settings(max_examples=300, deadline=None)
-@given(markets(), st.lists(RULES, min_size=1, max_size=4), COSTS, CASH, st.booleans())
-def test_a_sweep_its_detail_and_its_second_books_agree_to_the_last_bit(sessions, rules, costs, cash, frozen):
-    market, terms = market_from(sessions), engine.Terms(costs=costs, starting_cash=cash)
-    baseline = np.linspace(-1, 1, len(rules) * SLOTS).reshape(len(rules), SLOTS) if frozen else None
-    swept = engine.sweep(market, rules, terms, baseline=baseline)
-    for index, rule in enumerate(rules):
+@given(st.data(), SIGNALS, COSTS, CASH)
+def test_daily_bars_equal_the_plain_reference(data, signal, costs, cash):
+    sessions, rule = data.draw(daily_markets(signal)), data.draw(rules(signal, daily=True))
+    check_against_reference(daily_market_from(sessions), sessions, rule, costs, cash)
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.data(), SIGNALS, COSTS, CASH, st.booleans(), st.integers(0, 5))
+def test_a_sweep_its_detail_and_its_second_books_agree_to_the_last_bit(data, signal, costs, cash, frozen, carried):
+    grid = data.draw(st.lists(rules(signal), min_size=1, max_size=6))
+    market = market_from(data.draw(markets(signal)), day_orders=carried > 0)
+    terms = engine.Terms(costs=costs, starting_cash=cash)
+    baseline = np.linspace(-1, 1, len(grid) * SLOTS).reshape(len(grid), SLOTS) if frozen else None
+    swept = engine.sweep(market, grid, terms, baseline=baseline)
+    for index, rule in enumerate(grid):
         own = baseline[index : index + 1] if baseline is not None else None
         found = engine.detail(market, rule, terms, baseline=own)
         assert found.metrics == swept.metrics[index]
@@ -118,16 +67,17 @@ def test_a_sweep_its_detail_and_its_second_books_agree_to_the_last_bit(sessions,
         assert np.array_equal(found.timing_alpha, swept.timing_alpha[index])
 
 
-@settings(max_examples=300, deadline=None)
-@given(markets(), RULES, COSTS, CASH)
-def test_the_books_balance(sessions, rule, costs, cash):
+@settings(max_examples=250, deadline=None)
+@given(st.data(), SIGNALS, COSTS, CASH)
+def test_the_books_balance(data, signal, costs, cash):
+    sessions, rule = data.draw(markets(signal)), data.draw(rules(signal))
     market = market_from(sessions)
     found = engine.detail(market, rule, engine.Terms(costs=costs, starting_cash=cash))
     assert found.equity.tolist() == pytest.approx((found.cash + found.shares * market.close).tolist())
     assert found.shares[-1] == 0, "the window's end leaves nothing open"
     assert found.equity[-1] == pytest.approx(cash + found.trades[:, c.PNL].sum(), abs=1e-7)
     if rule.side == "long_flat":
-        assert (found.cash >= -1e-9).all(), "all-in never borrows"
+        assert (found.cash >= -1e-9).all(), "nothing is borrowed to buy"
     gross = found.trades[:, c.DIRECTION] * found.trades[:, c.SHARES]
     gross = gross * (found.trades[:, c.EXIT_PRICE] - found.trades[:, c.ENTRY_PRICE])
     assert found.metrics.costs_paid == pytest.approx(gross.sum() - found.trades[:, c.PNL].sum(), abs=1e-7)
@@ -135,16 +85,24 @@ def test_the_books_balance(sessions, rule, costs, cash):
     assert (entries[1:] >= exits[:-1]).all(), "trades never overlap"
     assert market.fillable[entries].all(), "nothing fills where nothing traded"
     assert market.fillable[exits].all()
+    low, high = market.low - 1e-9, market.high + 1e-9
+    for rows, prices in ((entries, c.ENTRY_PRICE), (exits, c.EXIT_PRICE)):
+        assert ((found.trades[:, prices] >= low[rows]) & (found.trades[:, prices] <= high[rows])).all()
 
 
 @settings(max_examples=200, deadline=None)
-@given(markets(), RULES, COSTS, st.data())
-def test_the_future_never_changes_the_past(sessions, rule, costs, data):
+@given(st.data(), markets(), rules(Signal.LOG_RETURN), COSTS)
+def test_the_future_never_changes_the_past(data, sessions, rule, costs):
     cut = data.draw(st.integers(0, len(sessions[-1]["bars"]) - 1))
     changed = [*sessions[:-1], {**sessions[-1], "bars": list(sessions[-1]["bars"])}]
     for i in range(cut, len(changed[-1]["bars"])):
         bar = changed[-1]["bars"][i]
-        changed[-1]["bars"][i] = {**bar, "prediction": data.draw(PREDICTION), "close": bar["low"], "open": bar["high"]}
+        changed[-1]["bars"][i] = {
+            **bar,
+            "prediction": data.draw(st.sampled_from(SAYS[Signal.LOG_RETURN])),
+            "close": bar["low"],
+            "open": bar["high"],
+        }
     terms = engine.Terms(costs=costs, starting_cash=1_000.0)
     before = sum(len(session["bars"]) for session in sessions[:-1]) + cut
     one = engine.detail(market_from(sessions), rule, terms).equity[:before]
@@ -153,14 +111,15 @@ def test_the_future_never_changes_the_past(sessions, rule, costs, data):
 
 
 @settings(max_examples=150, deadline=None)
-@given(markets(), RULES, COSTS)
-def test_higher_costs_never_help_the_same_trades(sessions, rule, costs):
+@given(markets(), rules(Signal.LOG_RETURN, plain=True))
+def test_higher_costs_never_help_the_same_trades(sessions, rule):
     market = market_from(sessions)
-    cheap = engine.detail(market, rule, engine.Terms(costs=Costs(fee_per_fill=0, half_spread_bps=0), starting_cash=1e5))
-    dear = engine.detail(market, rule, engine.Terms(costs=costs, starting_cash=1e5))
-    for free, paid in zip(cheap.trades, dear.trades, strict=True):
-        assert (free[c.ENTRY], free[c.EXIT]) == (paid[c.ENTRY], paid[c.EXIT])
-        assert paid[c.RETURN] <= free[c.RETURN] + 1e-12
+    free, dear = Costs(fee_per_fill=0, half_spread_bps=0), Costs(fee_per_share=0.005, half_spread_bps=20)
+    cheap = engine.detail(market, rule, engine.Terms(costs=free, starting_cash=1e5))
+    costly = engine.detail(market, rule, engine.Terms(costs=dear, starting_cash=1e5))
+    for gained, paid in zip(cheap.trades, costly.trades, strict=True):
+        assert (gained[c.ENTRY], gained[c.EXIT]) == (paid[c.ENTRY], paid[c.EXIT])
+        assert paid[c.RETURN] <= gained[c.RETURN] + 1e-12
 
 
 def test_threads_change_nothing():
@@ -168,12 +127,24 @@ def test_threads_change_nothing():
     days = [
         {
             "bars": [
-                {"minute": m, "open": o, "high": o + 0.2, "low": o - 0.2, "close": c, "prediction": p, "real": True}
-                for m, (o, c, p) in enumerate(zip(*rng.normal((20, 20, 0), (0.1, 0.1, 1e-3), (390, 3)).T, strict=True))
+                {
+                    "minute": minute,
+                    "open": first,
+                    "high": first + 0.2,
+                    "low": first - 0.2,
+                    "close": last,
+                    "prediction": said,
+                    "real": True,
+                    "volume": 1e4,
+                    "regime": 0,
+                    "bot": 0.6,
+                }
+                for minute, (first, last, said) in enumerate(rng.normal((20, 20, 0), (0.1, 0.1, 1e-3), (390, 3)))
             ],
             "last_minute": 389,
+            "date": day,
         }
-        for _ in range(3)
+        for day in range(3)
     ]
     grid = [Setting(threshold=t / 1e4, hold_bars=h) for t in range(20) for h in range(10)]
     market, terms = market_from(days), engine.Terms(costs=Costs(), starting_cash=1e5)
