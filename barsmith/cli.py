@@ -14,6 +14,8 @@ COMMANDS = {
     "demo": "barsmith.commands.demo:demo",
     "worker": "barsmith.commands.worker:worker",
     "ingest": "barsmith.commands.ingest:ingest",
+    "bars": "barsmith.commands.bars:bars",
+    "quality": "barsmith.commands.bars:quality",
     "replay": "barsmith.commands.replay:replay",
     "features": "barsmith.commands.features:features",
     "train": "barsmith.commands.train:train",

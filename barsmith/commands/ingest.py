@@ -49,7 +49,9 @@ def bars(
     body = {"symbols": list(symbols), "start": start, "end": end, "provider": provider, "refresh": refresh}
     body |= {"together": True} if together else {}
     jobs = House(home).run("ingestion", "/ingest", body, Progress("ingest"))
-    columns = ["symbols", "rows", "stored", "failed"] if together else ["symbol", "provider", "rows", "stored", "reused"]
+    columns = (
+        ["symbols", "rows", "stored", "failed"] if together else ["symbol", "provider", "rows", "stored", "reused"]
+    )
     tell([job["result"] for job in jobs], as_json=as_json, columns=columns)
 
 
@@ -106,3 +108,25 @@ def coverage(home: Path, as_json: bool) -> None:
 
     columns = ["symbol", "first", "last", "rows", "sessions", "sessions_expected", "missing_minutes"]
     tell(House(home).get("ingestion", "/coverage"), as_json=as_json, columns=columns)
+
+
+@ingest.command()
+@click.argument("symbol")
+@click.option("--rounds", type=click.IntRange(1, 9), default=9, show_default=True, help="n close 2**n - 1 minutes.")
+@click.option("--no-trade", is_flag=True, help="Also minutes in which nobody traded.")
+@home_option
+@json_option
+def fill(symbol: str, rounds: int, no_trade: bool, home: Path, as_json: bool) -> None:
+    """Ask again for the gaps of SYMBOL, then make bars up for what is left of them.
+
+    Made-up bars are shown only where they are asked for: barsmith bars SYMBOL --filled.
+
+    \b
+    Example:
+      barsmith ingest fill VIX
+    """
+    from barsmith.remote import House, Progress, tell
+
+    path = f"/backfill/{symbol}?max_iterations={rounds}&no_trade={str(no_trade).lower()}"
+    jobs = House(home).run("ingestion", path, {}, Progress(f"fill {symbol}"))
+    tell([job["result"] for job in jobs], as_json=as_json)

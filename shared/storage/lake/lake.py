@@ -65,8 +65,7 @@ class Lake:
         """Merge rows into the dataset: a row replaces the stored one of the same key, all other rows stay.
 
         All of the frame becomes visible at once, over all partitions it touches, or nothing of it. Concurrent
-        upserts never lose rows: whoever commits second merges again. Where the frame names a key twice, its last
-        row wins.
+        upserts never lose rows: whoever commits second merges again. Of a key named twice the last row wins.
 
         Parameters
         ----------
@@ -158,7 +157,7 @@ class Lake:
         return self._manifest.find(dataset, partition)
 
     def usage(self, grace: timedelta = timedelta()) -> list[Usage]:
-        """Return what each dataset takes on the disk, and how much of it a sweep with `grace` would free at most."""
+        """Return what each dataset takes on the disk, and how much of it a sweep with `grace` would free."""
         return self._manifest.usage(self._clock.now() - grace)
 
     def sweep(self, grace: timedelta) -> SweepReport:
@@ -213,9 +212,9 @@ class Lake:
                 changed = [change for change in changes if change.is_new]
                 new = list(pool.map(partial(self._stored, dataset), (c for c in changed if c.rows.height)))
             dropped = [change.old.id for change in changed if change.old and not change.rows.height]
-            paths = [file.path(dataset) for file in new]
+            missing = partial(self._any_missing, [file.path(dataset) for file in new])
             try:
-                at = self._manifest.swap(dataset, new, partial(self._any_missing, paths), precondition, dropped)
+                at = self._manifest.swap(dataset, new, missing, precondition, dropped)
             except Outdated:
                 continue
             return Commit(
