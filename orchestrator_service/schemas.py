@@ -172,6 +172,7 @@ class RunOut(RunSummary):
     """A run in full."""
 
     obstacle: str | None
+    loosened: list[str]
     data_version: str
     job_id: int | None
     plan: SearchPlan
@@ -189,6 +190,7 @@ class RunOut(RunSummary):
         return cls(
             **_summary(view),
             **own,
+            loosened=list(run.plan.rules.loosened()),
             progress=[GenerationOut.model_validate(one, from_attributes=True) for one in view.progress],
             looks=_looks(view),
             evidence=run.evidence,
@@ -204,6 +206,8 @@ class PromotionOut(BaseModel):
     kind: str
     model: str | None
     setting: dict[str, Any] | None
+    #: rules that promised less than the measured ones; empty for a promotion that can be quoted without them
+    loosened: list[str]
     record: dict[str, Any]
     promoted_at: datetime
 

@@ -96,7 +96,7 @@ def promoted(home: Path, as_json: bool) -> None:
     """
     from barsmith.remote import House, tell
 
-    columns = ["symbol", "place", "kind", "model", "run", "promoted_at"]
+    columns = ["symbol", "place", "kind", "model", "run", "loosened", "promoted_at"]
     tell(House(home).get("orchestrator", "/promoted"), as_json=as_json, columns=columns)
 
 

@@ -117,6 +117,7 @@ def _show_promotions(house: House, story: Story) -> None:
     click.echo(f"\n{len(promoted)} promoted")
     for one in promoted:
         name = (one["model"] or one["kind"])[:12]
-        click.echo(f"  {one['symbol']} place {one['place']}: {name} ({one['kind']})")
+        loosened = f", under loosened rules: {', '.join(one['loosened'])}" if one["loosened"] else ""
+        click.echo(f"  {one['symbol']} place {one['place']}: {name} ({one['kind']}){loosened}")
     for run in story.runs:
         click.echo(f"  {run['symbol']}: {run['sentence']}")

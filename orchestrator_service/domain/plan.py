@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from shared.contracts.messages import Costs, Estimator, Fill, Instant, Message
 
 #: Bumped by hand whenever the numbers of a run or verdict change.
-CODE_VERSION = "2"
+CODE_VERSION = "3"
 
 Parameters = dict[str, float | int | str | bool]
 
@@ -39,6 +39,11 @@ class Grid(Message):
         return self
 
 
+#: rules that are looser when they are larger, and when they are smaller
+_NOT_ABOVE = ("gate_level", "alpha", "max_correlation")
+_NOT_BELOW = ("draws", "final_draws", "min_trades", "min_confirm_sessions")
+
+
 class Rules(Message):
     """Statistics of promotion. Defaults are those whose error rates were measured."""
 
@@ -59,6 +64,19 @@ class Rules(Message):
     def level(self) -> float:
         """Level of one look."""
         return self.alpha / self.looks
+
+    def loosened(self) -> tuple[str, ...]:
+        """Return which rules promise less than those whose error rates were measured, each in words.
+
+        Stricter ones are not named, nor another number of looks: they share one error whatever their number.
+        """
+        usual = Rules()
+        pairs = [(name, getattr(self, name), getattr(usual, name)) for name in (*_NOT_ABOVE, *_NOT_BELOW)]
+        return tuple(
+            f"{name} {own:g} instead of {measured:g}"
+            for name, own, measured in pairs
+            if (own > measured if name in _NOT_ABOVE else own < measured)
+        )
 
 
 class SearchPlan(Message):

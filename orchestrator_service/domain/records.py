@@ -9,7 +9,7 @@ from typing import Any
 
 from orchestrator_service.domain.gate import Evidence, Member
 from orchestrator_service.domain.holdout import Vintage
-from orchestrator_service.domain.plan import SearchPlan
+from orchestrator_service.domain.plan import Rules, SearchPlan
 from orchestrator_service.domain.verdict import Verdict
 from orchestrator_service.domain.windows import Periods
 from shared.contracts.messages import Metrics, Setting, Train
@@ -151,6 +151,11 @@ class Promotion:
     setting: Json | None
     record: Json
     promoted_at: datetime
+
+    @property
+    def loosened(self) -> list[str]:
+        """Rules it was promoted under that promised less than the measured ones."""
+        return list(Rules.model_validate(self.record["rules"]).loosened())
 
 
 @dataclass(frozen=True, kw_only=True)

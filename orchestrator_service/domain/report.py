@@ -30,7 +30,16 @@ def funnel_of(run: Run, look: Look | None, trials: int) -> Funnel:
 
 
 def sentence(run: Run, look: Look | None, trials: int) -> str:
-    """Return what a run found out, in one or two sentences that can be quoted as they are."""
+    """Return what a run found out, in one or two sentences that can be quoted as they are.
+
+    Rules looser than the measured ones stand before everything else: what follows promises less then.
+    """
+    loosened = run.plan.rules.loosened()
+    warning = f"Under loosened rules ({', '.join(loosened)}), so without the usual promise: " if loosened else ""
+    return warning + _finding(run, look, trials)
+
+
+def _finding(run: Run, look: Look | None, trials: int) -> str:
     if run.state is RunState.RUNNING and run.evidence is None:
         return f"Searching: {trials:,} trials so far, generation {run.generation + 1} of {run.plan.generations}."
     if run.evidence is None:

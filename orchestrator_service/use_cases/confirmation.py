@@ -271,6 +271,7 @@ def _record(run: Run, look: Look, verdict: Verdict) -> Json:
         "periods": run.periods.model_dump(mode="json"),
         "costs": run.plan.costs.model_dump(mode="json"),
         "rules": run.plan.rules.model_dump(mode="json"),
+        "loosened": list(run.plan.rules.loosened()),
         "level": verdict.level,
         "look": look.number,
         "looks": look.number_of,

@@ -202,3 +202,13 @@ def test_members_that_never_trade_are_no_promotion():
     assert verdict.blend.passed
     assert [member.passed for member in verdict.members] == [True, False]
     assert verdict.members[1].sharpe is None
+
+
+def test_rules_that_promise_less_than_the_measured_ones_are_named_and_stricter_ones_are_not():
+    assert Rules().loosened() == ()
+    assert Rules(alpha=0.01, min_trades=500, min_confirm_sessions=250, gate_level=0.1).loosened() == ()
+    assert Rules(looks=1).loosened() == (), "one look at all of the vintage's error, instead of ten at a tenth"
+    loose = Rules(alpha=0.1, min_trades=50, min_confirm_sessions=20)
+    assert loose.loosened() == (
+        "alpha 0.1 instead of 0.05", "min_trades 50 instead of 200", "min_confirm_sessions 20 instead of 125",
+    )  # fmt: skip
