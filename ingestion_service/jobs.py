@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-from ingestion_service.domain.requests import CompareBars, FillGaps, ImportFiles, IngestBars, IngestMany
-from ingestion_service.use_cases import Agents, Comparing, Filler, Intake
+from ingestion_service.domain.requests import CompareBars, FetchActions, FillGaps, ImportFiles, IngestBars, IngestMany
+from ingestion_service.use_cases import ActionIntake, Agents, Comparing, Filler, Intake, Monitoring
 from ingestion_service.use_cases.agents import Work
-from shared.jobs.context import JobContext
+from shared.jobs.context import Handler, JobContext
 from shared.jobs.model import Outcome
+
+
+def counted(monitoring: Monitoring, where: str, handler: Handler, ctx: JobContext) -> Outcome:
+    """Run a handler; what it raises is counted by class."""
+    try:
+        return handler(ctx)
+    except Exception as error:
+        monitoring.met(where, error)
+        raise
 
 
 def ingest_bars(intake: Intake, ctx: JobContext) -> Outcome:
@@ -15,6 +24,10 @@ def ingest_bars(intake: Intake, ctx: JobContext) -> Outcome:
 
 def ingest_many(intake: Intake, ctx: JobContext) -> Outcome:
     return Outcome(result=intake.ingest_many(IngestMany.model_validate(ctx.payload), ctx))
+
+
+def fetch_actions(intake: ActionIntake, ctx: JobContext) -> Outcome:
+    return Outcome(result=intake.run(FetchActions.model_validate(ctx.payload), ctx))
 
 
 def import_files(intake: Intake, ctx: JobContext) -> Outcome:

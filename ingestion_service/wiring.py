@@ -15,6 +15,7 @@ from ingestion_service.store.exchange_clock import provider_clock
 from ingestion_service.store.offers import offers, open_feed
 from ingestion_service.store.providers import Providers
 from ingestion_service.use_cases import (
+    ActionIntake,
     Actions,
     Agents,
     Bars,
@@ -46,6 +47,7 @@ class Wired:
     filler: Filler
     comparing: Comparing
     actions: Actions
+    action_intake: ActionIntake
     agents: Agents
     watchlist: Watchlist
     retention: Retention
@@ -82,6 +84,7 @@ def assemble(settings: Settings) -> Iterator[Wired]:
             filler=filler,
             comparing=Comparing(store, providers, queue, clock),
             actions=Actions(store.actions),
+            action_intake=ActionIntake(store.actions, queue, providers),
             agents=agents,
             watchlist=Watchlist(agent_store, store, intake, clock),
             retention=retention,

@@ -26,12 +26,17 @@ def handlers(settings: ServiceSettings) -> Iterator[Mapping[JobKind, Handler]]:
     from ingestion_service.wiring import assemble
 
     with assemble(Settings(**settings.model_dump(exclude={"name"}))) as wired:
-        yield {
+        asked = {
             JobKind.INGEST_BARS: partial(jobs.ingest_bars, wired.intake),
             JobKind.INGEST_MANY: partial(jobs.ingest_many, wired.intake),
+            JobKind.FETCH_ACTIONS: partial(jobs.fetch_actions, wired.action_intake),
             JobKind.IMPORT_FILES: partial(jobs.import_files, wired.intake),
             JobKind.FILL_GAPS: partial(jobs.fill_gaps, wired.filler),
             JobKind.COMPARE_BARS: partial(jobs.compare_bars, wired.comparing),
+        }
+        yield {
+            # an agent counts its errors itself, also those it goes on after
+            **{kind: partial(jobs.counted, wired.monitoring, kind.verb, handler) for kind, handler in asked.items()},
             **{kind: partial(jobs.run_agent, wired.agents, work) for kind, work in wired.works.items()},
         }
 

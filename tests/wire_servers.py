@@ -10,7 +10,7 @@ import base64
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import polars as pl
@@ -32,6 +32,8 @@ class Wire:
     faults: list[Response] = field(default_factory=list)
     headers: dict[str, str] = field(default_factory=dict)
     twist: Twist = lambda row: row
+    #: corporate actions by the provider's symbol, in its own form
+    actions: Mapping[str, Any] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
 
     def fault(self, request: Request) -> Response | None:
@@ -95,15 +97,15 @@ def yahoo(wire: Wire, now: Callable[[], datetime]) -> FastAPI:
     def chart(request: Request, ticker: str, interval: str, period1: int = 0, period2: int = 0) -> Response:
         if (fault := wire.fault(request)) is not None:
             return fault
-        if ticker not in wire.bars:
-            return _chart_error(404, "Not Found", "No data found, symbol may be delisted")
         start, end = (datetime.fromtimestamp(s, UTC) for s in (period1, period2))
-        if interval == "1m" and start < now() - timedelta(days=30):
-            return _chart_error(422, "Unprocessable Entity", "The requested range must be within the last 30 days.")
-        if interval == "1m" and end - start > timedelta(days=8):
-            return _chart_error(422, "Unprocessable Entity", "Only 8 days worth of 1m granularity data are allowed")
-        rows = wire.within(ticker, start, end - timedelta(microseconds=1)).to_dicts() if interval == "1m" else []
-        return JSONResponse({"chart": {"result": [_chart(ticker, rows, wire.twist)], "error": None}})
+        if (
+            refusal := _chart_refusal(wire, ticker, end - start, now() - start if interval == "1m" else None)
+        ) is not None:
+            return refusal
+        rows = wire.within(ticker, start, end - timedelta(microseconds=1)).to_dicts()
+        found = _chart(ticker, rows, wire.twist)
+        found |= {"events": wire.actions[ticker]} if ticker in wire.actions else {}
+        return JSONResponse({"chart": {"result": [found], "error": None}})
 
     @app.get("/")
     def cookie() -> Response:
@@ -148,13 +150,34 @@ def _periods(rows: Sequence[dict[str, Any]], start: float, end: float) -> list[l
     return [[{**common, "start": at + int(start * 3600), "end": at + int(end * 3600)}] for at in midnights]
 
 
+def _chart_refusal(wire: Wire, ticker: str, length: timedelta, age: timedelta | None) -> Response | None:
+    """Return what Yahoo says of a question it will not answer; `age` is of the oldest minute, None for days."""
+    if ticker not in wire.bars:
+        return _chart_error(404, "Not Found", "No data found, symbol may be delisted")
+    if age is not None and age > timedelta(days=30):
+        return _chart_error(422, "Unprocessable Entity", "The requested range must be within the last 30 days.")
+    if age is not None and length > timedelta(days=8):
+        return _chart_error(422, "Unprocessable Entity", "Only 8 days worth of 1m granularity data are allowed")
+    return None
+
+
 def _chart_error(status: int, code: str, why: str) -> Response:
     return JSONResponse({"chart": {"result": None, "error": {"code": code, "description": why}}}, status)
 
 
 def alpaca_crypto(wire: Wire) -> FastAPI:
-    """`/v1beta3/crypto/us/bars`, which needs no key; pages by `next_page_token`."""
+    """`/v1beta3/crypto/us/bars`, which needs no key; pages by `next_page_token`. And `/v1/corporate-actions`."""
     app = FastAPI()
+
+    @app.get("/v1/corporate-actions")
+    def actions(request: Request, symbols: str, types: str, start: date, end: date) -> Response:
+        if (fault := wire.fault(request)) is not None:
+            return fault
+        found: dict[str, list[dict[str, Any]]] = {}
+        for kind, row in wire.actions.get(symbols, []):
+            if kind in types and start <= date.fromisoformat(row.get("ex_date", row["process_date"])) <= end:
+                found.setdefault(f"{kind}s", []).append(row)
+        return JSONResponse({"corporate_actions": found, "next_page_token": None})
 
     @app.get("/v1beta3/crypto/us/bars")
     def bars(request: Request, symbols: str, start: str, end: str, page_token: str = "") -> Response:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
-from shared.contracts.messages import Message, Symbol, Window
+from shared.contracts.messages import Day, Message, Symbol, Window
 
 
 def _known_zone(value: str) -> str:
@@ -70,3 +70,19 @@ class CompareBars(Window):
 
     symbol: Symbol
     provider: str
+
+
+class FetchActions(Message):
+    """Ask for the splits, dividends and renames of `symbol` with an ex-date in [start, end)."""
+
+    symbol: Symbol
+    start: Day
+    end: Day
+    #: whom to ask; None: whom this service asks by default
+    provider: str | None = None
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.start >= self.end:
+            raise ValueError(f"starts on {self.start} but ends on {self.end}: start must come first")
+        return self

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Protocol, runtime_checkable
 
 import polars as pl
@@ -78,4 +78,16 @@ class ManyAtOnce(Protocol):
 
     def bars_of(self, symbols: Sequence[str], start: datetime, end: datetime) -> dict[str, pl.DataFrame]:
         """Return what `MarketDataSource.bars` would for each symbol; a refusal of one is a refusal of all."""
+        ...
+
+
+@runtime_checkable
+class KnowsActions(Protocol):
+    """A source that knows of splits, dividends or renames."""
+
+    def actions(self, symbol: str, start: date, end: date) -> pl.DataFrame:
+        """Return the actions with an ex-date in [start, end), schema CORPORATE_ACTIONS; dividends as they were paid.
+
+        Raises as `MarketDataSource.bars` does.
+        """
         ...

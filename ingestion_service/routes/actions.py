@@ -8,14 +8,18 @@ from typing import Annotated
 from fastapi import APIRouter, Body, Depends
 
 from ingestion_service.domain.actions import Kind
+from ingestion_service.domain.symbols import our_symbol
+from ingestion_service.schemas.providers import AskForActions
 from ingestion_service.schemas.quality import ImportFactors, NewAction
-from ingestion_service.use_cases import Actions
+from ingestion_service.use_cases import ActionIntake, Actions
 from ingestion_service.use_cases.actions import Action
 from shared.contracts.identifiers import check_symbol
+from shared.web.accepted import Accepted, accepted
 from shared.web.parts import provided
 
 router = APIRouter()
 
+ActionIntakeDep = Annotated[ActionIntake, Depends(provided(ActionIntake))]
 ActionsDep = Annotated[Actions, Depends(provided(Actions))]
 
 
@@ -28,6 +32,12 @@ def list_actions(symbol: str, actions: ActionsDep) -> list[Action]:
 def import_factor_files(body: ImportFactors, actions: ActionsDep) -> dict[str, int]:
     """Take splits and dividends from LEAN factor files of this machine; the answer counts them by symbol."""
     return actions.import_factors(body.path, body.glob)
+
+
+@router.post("/actions/{symbol}/fetch", status_code=202)
+def fetch_actions(symbol: str, body: AskForActions, intake: ActionIntakeDep) -> Accepted:
+    """Ask the providers for splits, dividends and renames with an ex-date in [start, end)."""
+    return accepted(intake.submit(body.request(check_symbol(our_symbol(symbol)))))
 
 
 @router.post("/actions/{symbol}")

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pydantic import BaseModel
 
+from ingestion_service.domain.requests import FetchActions
 from ingestion_service.domain.spans import Answered, FailedAsk
+from shared.contracts.messages import Day
 
 
 class AsksAnswer(BaseModel):
@@ -13,3 +15,14 @@ class AsksAnswer(BaseModel):
     symbol: str
     answered: list[Answered]
     failed: list[FailedAsk]
+
+
+class AskForActions(BaseModel):
+    """The days whose corporate actions are wanted, [start, end)."""
+
+    start: Day
+    end: Day
+    provider: str | None = None
+
+    def request(self, symbol: str) -> FetchActions:
+        return FetchActions(symbol=symbol, start=self.start, end=self.end, provider=self.provider)

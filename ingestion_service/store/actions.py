@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date, datetime
 from pathlib import Path
 
@@ -14,6 +14,9 @@ from shared.contracts.datasets import CORPORATE_ACTIONS
 from shared.contracts.identifiers import check_symbol
 from shared.errors import InvalidInput
 from shared.storage.lake import Lake
+from shared.storage.postgres import Connection
+
+Precondition = Callable[[Connection], None]
 
 _FACTORS = {
     "date": pl.Date,
@@ -35,9 +38,9 @@ class ActionStore:
         """Return the data version of the actions of `symbols`."""
         return self._lake.snapshot(CORPORATE_ACTIONS, symbol=list(symbols), as_of=as_of).version
 
-    def save(self, actions: pl.DataFrame) -> None:
+    def save(self, actions: pl.DataFrame, still_mine: Precondition | None = None) -> None:
         """Add actions; one of the same symbol, kind and ex-date is replaced."""
-        self._lake.upsert(CORPORATE_ACTIONS, actions)
+        self._lake.upsert(CORPORATE_ACTIONS, actions, precondition=still_mine)
 
     def remove(self, symbol: str, kind: str, ex_date: date) -> int:
         """Take an action out and return how many there were."""

@@ -6,7 +6,7 @@ Importing this module imports alpaca-py, and pandas with it: do so where bars ar
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -14,6 +14,7 @@ import polars as pl
 import requests
 from alpaca.common.rest import RESTClient
 from alpaca.data.enums import Adjustment, DataFeed
+from alpaca.data.historical.corporate_actions import CorporateActionsClient
 from alpaca.data.historical.crypto import CryptoHistoricalDataClient
 from alpaca.data.historical.stock import StockHistoricalDataClient
 from alpaca.data.requests import CryptoBarsRequest, StockBarsRequest
@@ -22,6 +23,7 @@ from alpaca.data.timeframe import TimeFrame, TimeFrameUnit
 from ingestion_service.domain.drift import Drift, FieldWatch, documented
 from ingestion_service.domain.sources import EARLIEST, RAW_SCHEMA, NotOffered
 from ingestion_service.domain.symbols import crypto_pair
+from ingestion_service.store.alpaca_actions import fetch_actions
 from ingestion_service.store.patience import NoAnswer, Patience, Reply
 from shared.errors import InvalidInput
 
@@ -29,6 +31,7 @@ from shared.errors import InvalidInput
 _TIMEOUT = (5.0, 60.0)
 _FIELDS = {"open": "o", "high": "h", "low": "l", "close": "c", "volume": "v"}
 _DOCUMENTED = documented(numbers=[*_FIELDS.values(), "n", "vw"], texts=["t"])
+_SET_KEYS = "set ALPACA_KEY_ID, ALPACA_SECRET_KEY"
 _BROKEN = (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError)
 
 
@@ -48,6 +51,7 @@ class AlpacaSource:
         self._watch = FieldWatch(name, _DOCUMENTED)
         self._stocks: _Stocks | None = None
         self._crypto: _Crypto | None = None
+        self._corporate: _Corporate | None = None
 
     @property
     def name(self) -> str:
@@ -78,9 +82,17 @@ class AlpacaSource:
             found |= {symbol: coins.get(theirs, []) for symbol, theirs in pairs.items()}
         return self._framed({symbol: found.get(symbol) or [] for symbol in symbols})
 
+    def actions(self, symbol: str, start: date, end: date) -> pl.DataFrame:
+        if self._keys is None:
+            raise NotOffered(f"{self._name} tells corporate actions only to those with a key: {_SET_KEYS}")
+        if self._corporate is None:
+            self._corporate = _Corporate(*self._keys, raw_data=True, url_override=self._base_url)
+            _prepare(self._corporate, self._base_url, self._patience)
+        return fetch_actions(self._corporate, self._name, symbol, start, end)
+
     def _stock_client(self) -> _Stocks:
         if self._keys is None:
-            raise NotOffered(f"{self._name} has stocks only for those with a key: set ALPACA_KEY_ID, ALPACA_SECRET_KEY")
+            raise NotOffered(f"{self._name} has stocks only for those with a key: {_SET_KEYS}")
         if self._stocks is None:
             self._stocks = _Stocks(*self._keys, raw_data=True, url_override=self._base_url)
             _prepare(self._stocks, self._base_url, self._patience)
@@ -129,6 +141,9 @@ class _Stocks(_Patient, StockHistoricalDataClient): ...
 
 
 class _Crypto(_Patient, CryptoHistoricalDataClient): ...
+
+
+class _Corporate(_Patient, CorporateActionsClient): ...
 
 
 def _prepare(client: _Patient, base_url: str, patience: Patience) -> None:

@@ -7,7 +7,7 @@ touches them. Importing this module imports yfinance and pandas: do so where bar
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit, urlunsplit
@@ -21,6 +21,7 @@ from yfinance.exceptions import YFException, YFPricesMissingError, YFRateLimitEr
 from ingestion_service.domain.drift import Drift, Field, FieldWatch
 from ingestion_service.domain.sources import RAW_SCHEMA, NotOffered
 from ingestion_service.domain.symbols import is_index, yahoo_ticker
+from ingestion_service.domain.told_actions import as_paid, told_actions
 from ingestion_service.store.patience import NoAnswer, Patience, Reply
 from shared.clock import Clock
 from shared.contracts.datasets import TS
@@ -75,15 +76,29 @@ class YahooSource:
         # where they have no volume they say 0
         return found.with_columns(volume=pl.lit(None, dtype=pl.Float64)) if is_index(symbol) else found
 
+    def actions(self, symbol: str, start: date, end: date) -> pl.DataFrame:
+        """Return splits and dividends. Yahoo adjusts dividends for later splits, so all of those are asked for too."""
+        ticker = yfinance.Ticker(yahoo_ticker(symbol), session=self._session)
+        YfData.cache_get.cache_clear()
+        tomorrow = self._clock.now().date() + timedelta(days=1)
+        days = self._history(ticker, start=start, end=max(end, tomorrow), interval="1d", actions=True)
+        if days is None:
+            return told_actions(symbol, self.name)
+        splits, dividends = _dated(days, "Stock Splits"), _dated(days, "Dividends")
+        return told_actions(symbol, self.name, splits=splits, dividends=as_paid(dividends, splits)).filter(
+            pl.col("ex_date").is_between(start, end, closed="left")
+        )
+
     def _window(self, ticker: yfinance.Ticker, start: datetime, end: datetime) -> pl.DataFrame:
+        history = self._history(ticker, start=start, end=end, interval="1m", prepost=True, actions=False)
+        return RAW_SCHEMA.to_frame() if history is None else _frame(history)
+
+    def _history(self, ticker: yfinance.Ticker, **asked: Any) -> pd.DataFrame | None:  # noqa: ANN401 - its arguments
+        """Return what yfinance makes of Yahoo's answer, None when there is nothing of the span."""
         try:
-            return _frame(
-                ticker.history(
-                    start=start, end=end, interval="1m", prepost=True, auto_adjust=False, actions=False, timeout=60
-                )
-            )
+            return ticker.history(auto_adjust=False, timeout=60, **asked)
         except (_NothingThere, YFPricesMissingError):
-            return RAW_SCHEMA.to_frame()
+            return None
         except YFRateLimitError as error:
             raise Unavailable("Yahoo says: too many requests; try again later") from error
         except (YFException, KeyError, TypeError, ValueError) as error:
@@ -157,6 +172,12 @@ def _windows(start: datetime, end: datetime) -> Iterator[tuple[datetime, datetim
         until = min(start + _WINDOW, end)
         yield start, until
         start = until
+
+
+def _dated(days: pd.DataFrame, column: str) -> list[tuple[date, float]]:
+    """Return the days of which the column says something, it is 0 elsewhere."""
+    stamps, values = list(days.index), days[column].to_numpy(dtype=float).tolist()
+    return [(stamp.date(), value) for stamp, value in zip(stamps, values, strict=True) if value]
 
 
 def _frame(history: pd.DataFrame) -> pl.DataFrame:

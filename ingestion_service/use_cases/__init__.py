@@ -4,6 +4,7 @@ from ingestion_service.use_cases.actions import Actions
 from ingestion_service.use_cases.agents import Agents
 from ingestion_service.use_cases.bars import Bars, SymbolCoverage
 from ingestion_service.use_cases.comparing import Comparing
+from ingestion_service.use_cases.fetch_actions import ActionIntake
 from ingestion_service.use_cases.filler import Filler
 from ingestion_service.use_cases.intake import Intake
 from ingestion_service.use_cases.monitoring import Monitoring
@@ -12,6 +13,7 @@ from ingestion_service.use_cases.retention import Retention
 from ingestion_service.use_cases.watchlist import Watchlist
 
 __all__ = [
+    "ActionIntake",
     "Actions",
     "Agents",
     "Bars",

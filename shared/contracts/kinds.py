@@ -17,6 +17,8 @@ class JobKind(StrEnum):
     INGEST_BARS = "ingestion.ingest"
     #: fetch bars of many symbols, together where the provider can do that
     INGEST_MANY = "ingestion.ingest_many"
+    #: ask providers for the splits, dividends and renames of one symbol
+    FETCH_ACTIONS = "ingestion.fetch_actions"
     #: import bars from files into the lake
     IMPORT_FILES = "ingestion.import"
     #: ask again for the gaps of one symbol, then make bars up for what is left
@@ -62,6 +64,11 @@ class JobKind(StrEnum):
     def schema(self) -> str:
         """The Postgres schema, and so the service, that owns this kind."""
         return self.value.split(".", 1)[0]
+
+    @property
+    def verb(self) -> str:
+        """What is done."""
+        return self.value.split(".", 1)[1]
 
 
 #: Kinds whose jobs hold a worker for hours. A worker takes them only when it is told to by name, so that ordinary

@@ -219,7 +219,11 @@ def test_the_whole_chain_through_the_real_clients(open_house):
     bars = Market().bars("QMKT", start, end)
     truth = bars.select("ts", open="o", high="h", low="l", close="c", volume=pl.col("v").cast(pl.Float64))
     unsold = truth.with_columns(volume=pl.lit(None, dtype=pl.Float64))
-    coins, paid, free = Wire({"COIN/USD": truth}), Wire({"I:VIX": unsold}), Wire({"QMKT": truth})
+    coins, paid = Wire({"COIN/USD": truth}), Wire({"I:VIX": unsold})
+    ex_date = truth["ts"][-1].date()
+    at = int(truth.filter(pl.col("ts").dt.date() == ex_date)["ts"][0].timestamp())
+    split = {"date": at, "numerator": 3.0, "denominator": 1.0, "splitRatio": "3:1"}
+    free = Wire({"QMKT": truth}, actions={"QMKT": {"splits": {str(at): split}}})
     with (
         serving(alpaca_crypto(coins)) as alpaca_http,
         serving(massive(paid)) as massive_http,
@@ -238,6 +242,11 @@ def test_the_whole_chain_through_the_real_clients(open_house):
         for symbol, giver in (("VIX", "massive"), ("QMKT", "yahoo"), ("COINUSD", "simulated")):
             result = house.ingest(symbol, **span)
             assert (result["provider"], result["stored"]) == (giver, truth.height), result
+        days = {"start": str(start.date()), "end": str(end.date())}
+        told = house.done(house.post("/actions/QMKT/fetch", **days)["job_id"])
+        assert (told["provider"], told["actions"]) == ("yahoo", 1), told
+        (action,) = house.http.get("/actions/QMKT").json()
+        assert (action["kind"], action["ex_date"], action["value"]) == ("split", str(ex_date), 3.0)
         lost = house.ended(house.post("/ingest/NOPE", **span)["job_id"])
         assert lost["state"] == "FAILED"
         assert "simulated, massive and yahoo have no bars of NOPE" in lost["error"]

@@ -87,13 +87,13 @@ def run(house, exchange, symbols: list[str], end: datetime, *, page: int, kills:
 def test_the_truth_comes_through_everything_at_once(start_exchange, open_house):
     exchange = start_exchange(page_limit=2_000, slow_page_seconds=0.05, **FAULTS)
     house = open_house(exchange.url, worker=False)
-    counts = run(house, exchange, ["EDGE", "CALM"], datetime(2024, 5, 1, tzinfo=UTC), page=2_000, kills=2)
-    spoiled = {kind: sum(count["spoiled"].get(kind, 0) for count in counts) for kind in counts[0]["spoiled"]}
-    assert set(spoiled) == {"drop", "duplicate", "shuffle", "revise"}, "a fault never struck"
+    counts = run(house, exchange, ["EDGE"], datetime(2024, 4, 1, tzinfo=UTC), page=2_000, kills=2)
+    struck = {kind for count in counts for kind in count["spoiled"]}
+    assert struck == {"drop", "duplicate", "shuffle", "revise"}, "a fault never struck"
     assert sum(count["requests"] for count in counts) > sum(count["pages"] for count in counts), "no storm struck"
 
     asked = exchange.requests()
-    again = house.ingest("EDGE", "2024-01-01", "2024-05-01")
+    again = house.ingest("EDGE", "2024-01-01", "2024-04-01")
     assert (again["reused"], exchange.requests()) == (True, asked)
 
 
