@@ -12,8 +12,11 @@ import numpy as np
 from feature_service.domain.bars import Bars, FloatArray
 from feature_service.domain.leaks.findings import Check, Finding
 
-#: a mean this small in sds is no coincidence: by chance it is some 1 / sqrt(effective rows), above 0.001
+#: as near as numbers of six digits come
 _EXACT = 2e-6
+#: a mean this small, in sds, is no coincidence. A column of changes, whose sum is its end less its beginning, has one
+#: of some 1 / rows, and comes below this once in thousands of columns; rounding to six digits stays below it
+_ZERO = 1e-8
 #: sqrt(n) x the greatest distance to the uniform law; independent draws reach so small a one once in 10^13
 _TOO_UNIFORM = 0.2
 _FEWEST = 200
@@ -45,8 +48,8 @@ def full_sample(values: FloatArray, clock: FloatArray) -> Finding:
 def _moments(known: FloatArray) -> list[str]:
     sd, mean = float(known.std()), float(known.mean())
     found = list[str]()
-    if sd > 0 and abs(mean) / sd < _EXACT:
-        unit = any(abs(float(known.std(ddof=ddof)) - 1) < _EXACT for ddof in (0, 1))
+    unit = any(abs(float(known.std(ddof=ddof)) - 1) < _EXACT for ddof in (0, 1))
+    if sd > 0 and abs(mean) / sd < (_EXACT if unit else _ZERO):
         found.append(f"the mean is 0 to {abs(mean) / sd:.0e} sd" + (" and the sd is 1" if unit else ""))
     quarter, median, three = np.quantile(known, [0.25, 0.5, 0.75])
     if abs(median) < _EXACT * (three - quarter) and abs(three - quarter - 1) < _EXACT:

@@ -136,7 +136,7 @@ def _pairs() -> list[Planted]:
         pair(
             "Savitzky-Golay, centred",
             lambda d: d.close / signal.savgol_filter(d.close, 31, 2) - 1,
-            lambda d: d.close / d.close.rolling(31).apply(_endpoint, raw=True) - 1,
+            lambda d: d.close / _endpoints(d.close.to_numpy()) - 1,
         ),
         pair("Fourier low-pass", _fourier, lambda d: d.close / d.close.ewm(span=30).mean() - 1),
         pair(
@@ -233,8 +233,10 @@ def _butter(d: pd.DataFrame, filtered) -> pd.Series:
     return pd.Series(filtered(b, a, log - log[0]) - (log - log[0]))
 
 
-def _endpoint(window: np.ndarray) -> float:
-    return float(signal.savgol_coeffs(31, 2, pos=30, use="dot") @ window)
+def _endpoints(close: np.ndarray) -> np.ndarray:
+    """The parabola through each bar's last 31 closes, at its end."""
+    fitted = signal.lfilter(signal.savgol_coeffs(31, 2, pos=30, use="conv"), 1, close)
+    return np.where(np.arange(len(close)) < 30, np.nan, fitted)
 
 
 def _fourier(d: pd.DataFrame) -> pd.Series:

@@ -5,13 +5,15 @@ from functools import lru_cache
 
 import numpy as np
 import polars as pl
+import pytest
 from planted_leaks import PLANTED
 
 from feature_service.domain.bars import bars_of, usable
-from feature_service.domain.catalogue import CORE
+from feature_service.domain.catalogue import CORE, FULL
 from feature_service.domain.leaks.column import Detector
 from feature_service.domain.leaks.recompute import check_function
 from feature_service.domain.leaks.vintages import check_vintages
+from shared.errors import InvalidInput
 from simulated_exchange.market import Market
 
 START, END = datetime(2023, 1, 3, tzinfo=UTC), datetime(2023, 2, 11, tzinfo=UTC)
@@ -75,3 +77,50 @@ def test_every_planted_leak_is_found_and_no_clean_twin_is_accused():
 def _marks(function) -> list[bool]:
     column = function(*market())
     return [by_function(function), by_vintages(function), by_column(column)]
+
+
+def test_no_feature_of_the_core_set_is_accused_though_its_market_can_be_forecast():
+    """EDGE has a planted, honest edge: what knows it is no leak."""
+    bars = bars_of(bars_of_the_exchange("EDGE"))
+    columns = {one.name: one.values(bars) for one in CORE.features}
+    looking = Detector(bars, columns)
+    accused = {name: looking.check(bars.ts_us, values) for name, values in columns.items()}
+    assert not [name for name, report in accused.items() if report.leak]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("symbol", ["EDGE", "FLAT", "CALM", "QMKT"])
+def test_no_feature_of_the_catalogue_is_accused_on_three_months(symbol):
+    bars = bars_of(bars_of_the_exchange(symbol, START, datetime(2023, 4, 1, tzinfo=UTC)))
+    columns = {one.name: one.values(bars) for one in FULL.features}
+    looking = Detector(bars, columns)
+    # stored as float32, as a person would bring them
+    reports = {name: looking.check(bars.ts_us, values.astype(np.float32)) for name, values in columns.items()}
+    assert not [name for name, report in reports.items() if report.leak]
+
+
+def test_a_difference_of_a_column_that_stays_near_is_not_taken_for_a_scaled_one():
+    """Its sum is its end less its beginning, so its mean is all but 0."""
+    rng = np.random.default_rng(0)
+    near = signal_near(rng, len(detector().bars))
+    changes = np.diff(near, prepend=near[-1] + 1e-2)
+    assert abs(changes.mean() / changes.std()) < 2e-6
+    assert not detector().check(detector().bars.ts_us, changes).leak
+
+
+def signal_near(rng: np.random.Generator, rows: int) -> np.ndarray:
+    noise, level = rng.normal(size=rows), np.zeros(rows)
+    for row in range(1, rows):
+        level[row] = 0.5 * level[row - 1] + noise[row]
+    return level
+
+
+def test_a_verdict_needs_enough_of_a_column():
+    bars = detector().bars
+    with pytest.raises(InvalidInput, match="needs at least 2000 values in 20 sessions"):
+        detector().check(bars.ts_us[:3_000], np.arange(3_000.0))
+
+
+def test_the_same_function_gets_the_same_verdict():
+    once, again = (check_function(PLANTED[0].leaky, *market(), np.random.default_rng(1), cuts=2) for _ in range(2))
+    assert once == again
