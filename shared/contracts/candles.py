@@ -44,6 +44,8 @@ def condense(bars: Candles, wanted: int = MAX_BARS) -> Candles:
         return bars
     starts = np.arange(len(bars))
     for step in _STEPS:
+        if len(bars) > wanted * step and step < _STEPS[-1]:
+            continue  # a group holds no more than `step` bars, so there are too many of them
         starts = np.flatnonzero(np.diff(_group(bars.ts_us, step), prepend=-1))
         if len(starts) <= wanted:
             break
