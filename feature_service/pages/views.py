@@ -18,7 +18,9 @@ _WIDEST = 40
 class Heat:
     """Correlations of some columns: one of each cluster, or the members of one."""
 
-    names: list[str]
+    #: rows are numbered names, columns the same numbers: names do not fit above cells
+    labels: list[str]
+    numbers: list[str]
     cells: list[list[Cell]]
     titles: list[list[str]]
     #: by cluster number, how many columns it has and the one that stands for it
@@ -42,7 +44,8 @@ def heat(described: Described, cluster: int) -> Heat:
         for a, row in zip(names, shown, strict=True)
     ]
     return Heat(
-        names=names,
+        labels=[f"{place} {name}" for place, name in enumerate(names, start=1)],
+        numbers=[str(place) for place in range(1, len(names) + 1)],
         cells=heatmap(shown),
         titles=titles,
         clusters={number: (len(groups[number]), described.columns[stands[number]].name) for number in sorted(groups)},
