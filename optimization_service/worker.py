@@ -1,4 +1,4 @@
-"""The worker process of this service's job kinds: `python -m optimization_service.worker`."""
+"""The worker process of this service's job kinds: `python -m optimization_service.worker [--server URL --token T]`."""
 
 from __future__ import annotations
 
@@ -34,10 +34,26 @@ def handlers(settings: ServiceSettings) -> Iterator[Mapping[JobKind, Handler]]:
 
 
 def main() -> None:
+    import argparse
+    import os
+
     from optimization_service.settings import Settings
     from shared.jobs.worker import run_worker
 
-    run_worker(Settings(), LOADERS)  # pyright: ignore[reportCallIssue] - read from the environment
+    parser = argparse.ArgumentParser(
+        description="Take a batch's own jobs; its simulations are taken by `barsmith worker`."
+    )
+    parser.add_argument("--server", help="orchestrator or optimization service to take jobs from over HTTP")
+    parser.add_argument(
+        "--token", default=os.environ.get("BARSMITH_WORKER_TOKEN", ""), help="worker token for --server"
+    )
+    asked = parser.parse_args()
+    transport = None
+    if asked.server:
+        from shared.jobs.http_transport import HttpTransport
+
+        transport = HttpTransport(asked.server, asked.token)
+    run_worker(Settings(), LOADERS, transport=transport)  # pyright: ignore[reportCallIssue] - read from the environment
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ import click
 
 @click.command()
 @click.option("--kinds", metavar="KIND,...", help="Job kinds to take; all but ingestion.live_agent by default.")
-@click.option("--server", metavar="URL", help="Orchestrator to take jobs from over HTTP instead of the database.")
+@click.option("--server", metavar="URL", help="Orchestrator or optimization service to take jobs from over HTTP.")
 @click.option(
     "--token", envvar="BARSMITH_WORKER_TOKEN", help="Worker token for --server.  [env: BARSMITH_WORKER_TOKEN]"
 )
@@ -15,8 +15,9 @@ import click
 def worker(kinds: str | None, server: str | None, token: str | None, worker_id: str | None) -> None:
     """Run one worker: takes one job at a time, most important first, until it is stopped.
 
-    It computes beside the data, so it needs DATABASE_URL and the same lake (BARSMITH_HOME or BARSMITH_LAKE_URL) as the
-    services, and the services' addresses (BARSMITH_<NAME>_URL); with --server only the queue is reached over HTTP.
+    It computes beside the data. Also with --server, which moves only the queue to HTTP, it needs DATABASE_URL (the
+    lake's manifest and the registries are there), the same lake (BARSMITH_LAKE_URL: a shared folder or an fsspec URL;
+    or BARSMITH_HOME on one machine), and the services' addresses (BARSMITH_<NAME>_URL).
     The live updater holds a worker for a whole session, so only a worker that is told to takes it.
 
     \b

@@ -87,7 +87,7 @@ def batch_page(
         luck=luck_line(luck),
         study=study,
         history=_history(study),
-        decides=charts.bars(list(study.importance.items())),
+        decides=charts.bars([(name.replace("_", " "), share) for name, share in study.importance.items()]),
         cells=charts.heatmap(study.heatmap.cells if study.heatmap else []),
         titles=[[f"{count} trials" for count in row] for row in (study.heatmap.trials if study.heatmap else [])],
         how=heat.heat,
