@@ -50,10 +50,17 @@ class Settings(ServiceSettings):
     iex_token: SecretStr = Field(default=SecretStr(""), validation_alias="IEX_TOKEN")
     providers: str = Field(default="", description="who is asked, in order, separated by commas; empty: see `chain`")
 
+    @field_validator("alpaca_base_url", "massive_base_url", "yahoo_base_url")
+    @classmethod
+    def _address(cls, value: str) -> str:
+        if value and urlsplit(value).scheme not in ("http", "https"):
+            raise ValueError(f"{value!r} is not an address: write it with http:// or https://")
+        return value.strip().rstrip("/")
+
     @field_validator("alpaca_base_url")
     @classmethod
     def _data_host(cls, value: str) -> str:
-        url = value.strip().rstrip("/").removesuffix("/v2")
+        url = value.removesuffix("/v2")
         return DATA_HOST if urlsplit(url).hostname in _TRADING_HOSTS else url
 
     @property

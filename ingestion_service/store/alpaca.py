@@ -20,17 +20,20 @@ from alpaca.data.historical.stock import StockHistoricalDataClient
 from alpaca.data.requests import CryptoBarsRequest, StockBarsRequest
 from alpaca.data.timeframe import TimeFrame, TimeFrameUnit
 
-from ingestion_service.domain.drift import Drift, FieldWatch, documented
+from ingestion_service.domain.drift import Drift, Field, FieldWatch, documented
 from ingestion_service.domain.sources import EARLIEST, RAW_SCHEMA, NotOffered
 from ingestion_service.domain.symbols import crypto_pair
 from ingestion_service.store.alpaca_actions import fetch_actions
-from ingestion_service.store.patience import NoAnswer, Patience, Reply
+from ingestion_service.store.patience import NoAnswer, Patience, Reply, reading
 from shared.errors import InvalidInput
 
 #: Seconds to connect, and between two bytes of an answer.
 _TIMEOUT = (5.0, 60.0)
 _FIELDS = {"open": "o", "high": "h", "low": "l", "close": "c", "volume": "v"}
 _DOCUMENTED = documented(numbers=[*_FIELDS.values(), "n", "vw"], texts=["t"])
+_PAGE = {"bars": Field(type="object"), "next_page_token": Field(type="string", optional=True)}
+#: The feed of all exchanges is not for everybody until it is a quarter of an hour old; asked for a little less.
+_RECENT, _RECENT_WORDS = timedelta(minutes=16), "recent SIP"
 _SET_KEYS = "set ALPACA_KEY_ID, ALPACA_SECRET_KEY"
 _BROKEN = (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError)
 
@@ -48,7 +51,7 @@ class AlpacaSource:
         self._feed = _feed(feed)
         self._base_url, self._keys = base_url, (key_id, secret_key) if key_id and secret_key else None
         self._patience = patience
-        self._watch = FieldWatch(name, _DOCUMENTED)
+        self._watch, self._pages = FieldWatch(name, _DOCUMENTED), FieldWatch(name, _PAGE)
         self._stocks: _Stocks | None = None
         self._crypto: _Crypto | None = None
         self._corporate: _Corporate | None = None
@@ -61,26 +64,38 @@ class AlpacaSource:
         return EARLIEST
 
     def drift(self) -> list[Drift]:
-        return self._watch.take()
+        return [*self._watch.take(), *self._pages.take()]
 
     def bars(self, symbol: str, start: datetime, end: datetime) -> pl.DataFrame:
         return self.bars_of([symbol], start, end)[symbol]
 
     def bars_of(self, symbols: Sequence[str], start: datetime, end: datetime) -> dict[str, pl.DataFrame]:
-        """Return `bars` of each symbol, asked for together: stocks share their pages, and so do coins."""
+        """Return `bars` of each symbol, asked for together: stocks share their pages, and so do coins.
+
+        Of the newest minutes, what the plan does not cover yet is left out: they settle later than that.
+        """
+        try:
+            return self._bars_of(symbols, start, end)
+        except NotOffered as error:
+            covered_until = self._patience.clock.now() - _RECENT
+            if _RECENT_WORDS not in str(error) or not start < covered_until < end:
+                raise
+            return self._bars_of(symbols, start, covered_until)
+
+    def _bars_of(self, symbols: Sequence[str], start: datetime, end: datetime) -> dict[str, pl.DataFrame]:
         pairs = {symbol: "/".join(pair) for symbol in symbols if (pair := crypto_pair(symbol))}
         stocks = [symbol for symbol in symbols if symbol not in pairs]
         found: dict[str, Sequence[Mapping[str, Any]]] = {}
         span = {"timeframe": TimeFrame(1, TimeFrameUnit("Min")), "start": start, "end": _inclusive(end)}
-        if stocks:
-            asked = StockBarsRequest(symbol_or_symbols=stocks, adjustment=Adjustment.RAW, feed=self._feed, **span)
-            found |= _by_symbol(self._stock_client().get_stock_bars(asked))
-        if pairs:
-            coins = _by_symbol(
-                self._crypto_client().get_crypto_bars(CryptoBarsRequest(symbol_or_symbols=[*pairs.values()], **span))
-            )
-            found |= {symbol: coins.get(theirs, []) for symbol, theirs in pairs.items()}
-        return self._framed({symbol: found.get(symbol) or [] for symbol in symbols})
+        with reading(self._name):
+            if stocks:
+                asked = StockBarsRequest(symbol_or_symbols=stocks, adjustment=Adjustment.RAW, feed=self._feed, **span)
+                found |= _by_symbol(self._stock_client().get_stock_bars(asked))
+            if pairs:
+                coins = CryptoBarsRequest(symbol_or_symbols=[*pairs.values()], **span)
+                answer = _by_symbol(self._crypto_client().get_crypto_bars(coins))
+                found |= {symbol: answer.get(theirs, []) for symbol, theirs in pairs.items()}
+            return self._framed({symbol: found.get(symbol) or [] for symbol in symbols})
 
     def actions(self, symbol: str, start: date, end: date) -> pl.DataFrame:
         if self._keys is None:
@@ -95,13 +110,13 @@ class AlpacaSource:
             raise NotOffered(f"{self._name} has stocks only for those with a key: {_SET_KEYS}")
         if self._stocks is None:
             self._stocks = _Stocks(*self._keys, raw_data=True, url_override=self._base_url)
-            _prepare(self._stocks, self._base_url, self._patience)
+            _prepare(self._stocks, self._base_url, self._patience, self._pages)
         return self._stocks
 
     def _crypto_client(self) -> _Crypto:
         if self._crypto is None:
             self._crypto = _Crypto(*(self._keys or (None, None)), raw_data=True, url_override=self._base_url)
-            _prepare(self._crypto, self._base_url, self._patience)
+            _prepare(self._crypto, self._base_url, self._patience, self._pages)
         return self._crypto
 
     def _framed(self, answers: Mapping[str, Sequence[Mapping[str, Any]]]) -> dict[str, pl.DataFrame]:
@@ -119,6 +134,7 @@ class _Patient(RESTClient):
     """alpaca-py's clients with our patience: their own waits three seconds whatever the server says."""
 
     patience: Patience
+    pages: FieldWatch | None = None
 
     def _one_request(self, method: str, url: str, opts: dict[str, Any], retry: int) -> dict[str, Any]:
         """Do one request of alpaca-py's, as often as the policy allows. Its own count `retry` is not used."""
@@ -134,7 +150,10 @@ class _Patient(RESTClient):
                 raise NoAnswer(f"no answer ({type(error).__name__})") from error
             return Reply(response.status_code, response.headers, value, lambda: _message(response))
 
-        return self.patience.ask(once).value
+        page = self.patience.ask(once).value
+        if self.pages is not None:
+            self.pages.look([page] if isinstance(page, dict) else [{}])
+        return page
 
 
 class _Stocks(_Patient, StockHistoricalDataClient): ...
@@ -146,8 +165,8 @@ class _Crypto(_Patient, CryptoHistoricalDataClient): ...
 class _Corporate(_Patient, CorporateActionsClient): ...
 
 
-def _prepare(client: _Patient, base_url: str, patience: Patience) -> None:
-    client.patience = patience
+def _prepare(client: _Patient, base_url: str, patience: Patience, pages: FieldWatch | None = None) -> None:
+    client.patience, client.pages = patience, pages
     # an HTTP proxy of the environment is not for what runs on this machine
     client._session.trust_env = urlsplit(base_url).hostname not in ("127.0.0.1", "localhost", "::1")  # noqa: SLF001
 

@@ -15,17 +15,24 @@ import urllib3
 from massive import RESTClient
 from massive.rest.models.request import RequestOptionBuilder
 
-from ingestion_service.domain.drift import Drift, FieldWatch, documented
+from ingestion_service.domain.drift import Drift, Field, FieldWatch, documented
 from ingestion_service.domain.sources import EARLIEST, RAW_SCHEMA
 from ingestion_service.domain.symbols import is_index, massive_ticker
-from ingestion_service.store.patience import NoAnswer, Patience, Reply
+from ingestion_service.store.patience import NoAnswer, Patience, Reply, reading
 from shared.contracts.datasets import TS
-from shared.errors import Unavailable
+from shared.errors import InvalidInput, Unavailable
 
 _FIELDS = {"open": "o", "high": "h", "low": "l", "close": "c"}
 _STOCK = documented(numbers=["t", *_FIELDS.values(), "v"], optional=["vw", "n"])
 #: indices have no volume, and no field for it
 _INDEX = documented(numbers=["t", *_FIELDS.values()])
+_ENVELOPE = {
+    "status": Field(type="string"),
+    **{name: Field(type="string", optional=True) for name in ("ticker", "request_id", "next_url")},
+    **{name: Field(type="number", optional=True) for name in ("queryCount", "resultsCount", "count")},
+    "adjusted": Field(type="boolean", optional=True),
+    "results": Field(type="array", optional=True),
+}
 #: The most base aggregates one request may count: a month of a market that never closes has 44,640 minutes.
 _PAGE = 50_000
 
@@ -36,21 +43,23 @@ class MassiveSource:
     name = "massive"
 
     def __init__(self, *, base_url: str, api_key: str, patience: Patience) -> None:
-        self._client = _Client(base_url, api_key, patience)
+        self._pages = FieldWatch(self.name, _ENVELOPE)
+        self._client = _Client(base_url, api_key, patience, self._pages)
         self._watches = {index: FieldWatch(self.name, _INDEX if index else _STOCK) for index in (False, True)}
 
     def earliest(self) -> datetime:
         return EARLIEST
 
     def drift(self) -> list[Drift]:
-        return [drift for watch in self._watches.values() for drift in watch.take()]
+        return [drift for watch in (self._pages, *self._watches.values()) for drift in watch.take()]
 
     def bars(self, symbol: str, start: datetime, end: datetime) -> pl.DataFrame:
         index = is_index(symbol)
         frames: list[pl.DataFrame] = []
-        for rows in self._client.minute_pages(massive_ticker(symbol), start, end - timedelta(milliseconds=1)):
-            self._watches[index].look(rows)
-            frames.append(_frame(rows, volume=not index))
+        with reading(self.name):
+            for rows in self._client.minute_pages(massive_ticker(symbol), start, end - timedelta(milliseconds=1)):
+                self._watches[index].look(rows)
+                frames.append(_frame(rows, volume=not index))
         found = pl.concat(frames) if frames else RAW_SCHEMA.to_frame()
         # they answer with the bar that spans the start, too
         return found.filter(pl.col("ts").is_null() | pl.col("ts").is_between(start, end, closed="left"))
@@ -59,9 +68,9 @@ class MassiveSource:
 class _Client(RESTClient):
     """The client with our patience in place of its own retries, which neither read headers nor stop at a refusal."""
 
-    def __init__(self, base_url: str, api_key: str, patience: Patience) -> None:
+    def __init__(self, base_url: str, api_key: str, patience: Patience, pages: FieldWatch) -> None:
         super().__init__(api_key, base=base_url, retries=0, connect_timeout=5.0, read_timeout=60.0)
-        self._patience = patience
+        self._patience, self._pages = patience, pages
 
     def minute_pages(self, ticker: str, start: datetime, end: datetime) -> Iterator[list[Mapping[str, Any]]]:
         """Yield the rows of each page of [start, end], both included, in order of time."""
@@ -77,9 +86,13 @@ class _Client(RESTClient):
             answer = self._get(f"{parts.path}?{parts.query}", raw=True)
 
     def _checked(self, page: dict[str, Any]) -> dict[str, Any]:
+        self._pages.look([page])
         if page.get("status") not in ("OK", "DELAYED"):
             said = str(page.get("error") or page.get("message") or page.get("status"))
             raise Unavailable(f"{self.BASE} answered with status {page.get('status')!r}: {said[:200]}")
+        if page.get("resultsCount") and not page.get("results"):
+            # taken for an empty answer it would be believed for good
+            raise InvalidInput(f"{self.BASE} counts {page['resultsCount']} bars and shows none; GET /drift may say why")
         return page
 
     def _get(

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 import random
+import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
@@ -21,7 +23,18 @@ T = TypeVar("T")
 #: After a refusal the provider is left alone for so long, so that no account is locked for knocking.
 LEAVE_ALONE_S = 600.0
 #: How a provider says that the key is good and the plan is not.
-_PLAN_WORDS = ("subscription", "plan", "not entitled", "entitled to this data")
+_PLAN = re.compile(r"\b(subscription|plan|not entitled|not authorized to (view|access))\b", re.IGNORECASE)
+
+
+@contextmanager
+def reading(name: str) -> Iterator[None]:
+    """Say in words what a client library says by falling over an answer that it does not understand."""
+    try:
+        yield
+    except (AttributeError, KeyError, IndexError, TypeError, ValueError) as error:
+        raise InvalidInput(
+            f"{name}: its answer could not be read ({type(error).__name__}: {str(error)[:200]}); GET /drift may say why"
+        ) from error
 
 
 class NoAnswer(Exception):
@@ -85,7 +98,7 @@ class Patience:
         """Return what is wrong when asking again may help; raise when it cannot."""
         said = f"{reply.status} {reply.said()[:200]}".strip()
         if reply.status in (401, 403):
-            if any(word in said.lower() for word in _PLAN_WORDS):
+            if _PLAN.search(said):
                 raise NotOffered(f"{self.where} does not offer this to the key it was shown ({said})")
             self._refused = (self.clock.monotonic(), said)
             raise Refused(f"{self.where} refused the credentials ({said}): check {self.hint}")

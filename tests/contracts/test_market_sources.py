@@ -13,6 +13,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from fastapi import FastAPI, Response
 from fastapi.responses import JSONResponse
 from polars.testing import assert_frame_equal
 from wire_servers import Wire, alpaca_crypto, massive, yahoo
@@ -207,11 +208,48 @@ def test_fields_that_change_are_noticed(remote):
     assert remote.source.drift() == []
 
 
+@pytest.mark.parametrize("answer", [[], {"surprise": 1, "status": "OK"}, {"bars": 7, "results": 7, "status": "OK"}])
+def test_an_answer_of_another_shape_is_told_in_words_and_noticed(remote, answer):
+    remote.wire.faults = [JSONResponse(answer)] * 3
+    try:
+        assert remote.source.bars(remote.symbol, START, END).is_empty()
+    except (InvalidInput, Unavailable, NotOffered) as error:
+        assert "could not be read" in str(error)  # noqa: PT017 - some libraries take it for an empty answer
+    assert remote.source.drift() or answer == []
+
+
+def test_what_the_plan_does_not_cover_yet_is_left_out_of_the_newest_minutes():
+    app, asked = FastAPI(), list[str]()
+
+    @app.get("/v2/stocks/bars")
+    def bars(end: str) -> Response:
+        asked.append(end)
+        if datetime.fromisoformat(end) > CLOCK.now() - timedelta(minutes=15):
+            said = "subscription does not permit querying recent SIP data"
+            return JSONResponse({"message": said}, 403)
+        return JSONResponse({"bars": {}, "next_page_token": None})
+
+    with serving(app) as http:
+        source = alpaca(str(http.base_url), clock=CLOCK)
+        assert source.bars("EDGE", CLOCK.now() - timedelta(days=1), CLOCK.now()).is_empty()
+        assert len(asked) == 2
+        with pytest.raises(NotOffered, match="recent SIP"):
+            source.bars("EDGE", CLOCK.now() - timedelta(minutes=5), CLOCK.now())
+
+
 @pytest.mark.parametrize("name", ["massive", "yahoo"])
 def test_an_index_goes_by_the_providers_name_and_has_no_volume(name, tmp_path):
     with provider(name, tmp_path) as asked:
         assert_frame_equal(asked.source.bars("VIX", START, END), WITHOUT_VOLUME)
         assert asked.source.drift() == []
+
+
+def test_bars_that_are_counted_and_not_shown_are_no_empty_answer(tmp_path):
+    with provider("massive", tmp_path) as asked:
+        asked.wire.faults = [JSONResponse({"status": "OK", "resultsCount": 3, "rows": [1, 2, 3]})]
+        with pytest.raises(InvalidInput, match="counts 3 bars and shows none"):
+            asked.source.bars("EDGE", START, END)
+        assert [(drift.field, drift.kind) for drift in asked.source.drift()] == [("rows", "new")]
 
 
 def test_a_wrong_key_is_refused_by_massive(tmp_path):
