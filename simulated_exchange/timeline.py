@@ -7,10 +7,15 @@ from datetime import datetime, timedelta
 
 from shared.clock import Clock
 
+_LOOK_AGAIN_S = 0.05
+
 
 @dataclass(frozen=True)
 class Timeline:
-    """Exchange time: `begins` at the machine's monotonic second `since`, and runs `speed` times as fast."""
+    """Exchange time: `begins` at the machine's monotonic second `since`, and runs `speed` times as fast.
+
+    With a speed of 0 it stands still.
+    """
 
     clock: Clock
     begins: datetime
@@ -31,8 +36,11 @@ class Timeline:
         return self.begins + timedelta(seconds=(self.clock.monotonic() - self.since) * self.speed)
 
     def wait_s(self, moment: datetime) -> float:
-        """Return the machine's seconds until `moment` of exchange time, 0 when it has passed."""
-        return max((moment - self.now()).total_seconds() / self.speed, 0.0)
+        """Return the machine's seconds until `moment` of exchange time, 0 when it has passed.
+
+        Where time stands still, how long to wait before looking again.
+        """
+        return max((moment - self.now()).total_seconds() / self.speed, 0.0) if self.speed else _LOOK_AGAIN_S
 
 
 def minute_of(moment: datetime) -> datetime:

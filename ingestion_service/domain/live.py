@@ -63,6 +63,25 @@ class LiveFeed(Protocol):
         ...
 
 
+class MarketClock(Protocol):
+    """A Clock that shows the provider's time."""
+
+    @property
+    def speed(self) -> float:
+        """How fast its time runs, in parts of ours: a replay's may be faster, or stand still (0)."""
+        ...
+
+    def now(self) -> datetime: ...
+
+    def monotonic(self) -> float:
+        """Return our own seconds, which no replay changes."""
+        ...
+
+    def sync(self) -> None:
+        """Look again what time it is there."""
+        ...
+
+
 def raw_frames(bars: list[LiveBar]) -> dict[str, pl.DataFrame]:
     """Return the bars by symbol in RAW_SCHEMA for `validation.screen`; of a minute said twice, the last counts."""
     newest = {(bar.symbol, bar.ts): bar for bar in bars}

@@ -16,7 +16,6 @@ from alpaca.data.enums import DataFeed
 from alpaca.data.live.stock import StockDataStream
 
 from ingestion_service.domain.live import Dropped, FeedEvent, LiveBar, Refused, Subscribed
-from shared.errors import InvalidInput
 
 #: A connection that says nothing for so long is taken for dead, though it answers pings.
 _MUTE_S = 180.0
@@ -43,7 +42,7 @@ class AlpacaStream:
     ) -> None:
         self._name = name
         self._events: queue.SimpleQueue[FeedEvent] = queue.SimpleQueue()
-        self._client = _Client(stream_url(base_url, feed), key_id, secret_key, _known(feed), self._events)
+        self._client = _Client(stream_url(base_url, feed), key_id, secret_key, DataFeed(feed.lower()), self._events)
         self._client.listen_to(symbols)
         self._thread = threading.Thread(target=self._client.run_quietly, name="live feed", daemon=True)
         self._thread.start()
@@ -133,9 +132,3 @@ class _Client(StockDataStream):
 
 def _number(value: object) -> float | None:
     return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
-
-
-def _known(feed: str) -> DataFeed:
-    if feed.lower() not in (DataFeed.IEX.value, DataFeed.SIP.value):
-        raise InvalidInput(f"ALPACA_FEED={feed!r} has no live stream of stocks: use iex or sip")
-    return DataFeed(feed.lower())

@@ -1,46 +1,68 @@
-"""The simulated exchange's time: the machine's own, or that of a day that is played again."""
+"""What time it is where bars come from: the machine's, or on the simulated exchange that of a day played again."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
 import httpx
 
+from ingestion_service.domain.live import MarketClock
 from ingestion_service.settings import SIMULATED, Settings
 from shared.clock import Clock
 from shared.errors import Unavailable
 
 
-@dataclass(frozen=True)
-class ExchangeClock:
-    """Runs from what the exchange said it was at `asked` (monotonic seconds), `speed` times as fast as ours."""
+class MachineClock:
+    """The machine's own time, which is that of real markets."""
 
-    machine: Clock
-    said: datetime
-    asked: float
-    speed: float
+    speed = 1.0
+
+    def __init__(self, machine: Clock) -> None:
+        self._machine = machine
 
     def now(self) -> datetime:
-        return self.said + timedelta(seconds=(self.machine.monotonic() - self.asked) * self.speed)
+        return self._machine.now()
 
     def monotonic(self) -> float:
-        return self.machine.monotonic()
+        return self._machine.monotonic()
+
+    def sync(self) -> None:
+        return
 
 
-def ask_clock(base_url: str, machine: Clock) -> ExchangeClock:
-    """Ask the exchange what time it is there, and how fast it runs. Raises Unavailable when it does not answer."""
-    here = urlsplit(base_url).hostname in ("127.0.0.1", "localhost", "::1")
-    try:
-        answer = httpx.get(f"{base_url}/v2/clock", timeout=5.0, trust_env=not here).raise_for_status().json()
-        return ExchangeClock(
-            machine, datetime.fromisoformat(answer["timestamp"]), machine.monotonic(), float(answer.get("speed", 1.0))
-        )
-    except (httpx.HTTPError, ValueError, KeyError, TypeError) as error:
-        raise Unavailable(f"{base_url}/v2/clock does not tell the time: {error}") from error
+class ExchangeClock:
+    """Runs from what the exchange last said it was, as fast as time runs there."""
+
+    def __init__(self, base_url: str, machine: Clock) -> None:
+        """Raise Unavailable when the exchange does not answer."""
+        self._url = f"{base_url}/v2/clock"
+        self._here = urlsplit(base_url).hostname in ("127.0.0.1", "localhost", "::1")
+        self._machine = machine
+        self._said, self._asked, self.speed = self._ask()
+
+    def now(self) -> datetime:
+        return self._said + timedelta(seconds=(self._machine.monotonic() - self._asked) * self.speed)
+
+    def monotonic(self) -> float:
+        return self._machine.monotonic()
+
+    def sync(self) -> None:
+        """Ask again: the exchange may play another day, or stand still. Keep going when it does not answer."""
+        try:
+            self._said, self._asked, self.speed = self._ask()
+        except Unavailable:
+            return
+
+    def _ask(self) -> tuple[datetime, float, float]:
+        try:
+            answer = httpx.get(self._url, timeout=5.0, trust_env=not self._here).raise_for_status().json()
+            return datetime.fromisoformat(answer["timestamp"]), self._machine.monotonic(), float(answer["speed"])
+        except (httpx.HTTPError, ValueError, KeyError, TypeError) as error:
+            raise Unavailable(f"{self._url} does not tell the time: {error}") from error
 
 
-def provider_clock(settings: Settings, machine: Clock) -> Clock:
+def provider_clock(settings: Settings, machine: Clock) -> MarketClock:
     """Return the time of the market: the machine's, but on the simulated exchange its own."""
-    return ask_clock(settings.alpaca_base_url, machine) if settings.chain == (SIMULATED,) else machine
+    only_simulated = settings.chain == (SIMULATED,)
+    return ExchangeClock(settings.alpaca_base_url, machine) if only_simulated else MachineClock(machine)

@@ -13,6 +13,9 @@ from ingestion_service.store.providers import Offer
 from ingestion_service.store.retry import SLOW
 from shared.clock import Clock
 
+#: Alpaca's feeds of stocks that have a stream
+STREAMED = ("iex", "sip")
+
 
 def offers(settings: Settings, clock: Clock) -> dict[str, Offer]:
     """Return every provider this service can speak to; client libraries are imported when one is opened."""
@@ -38,9 +41,13 @@ def offers(settings: Settings, clock: Clock) -> dict[str, Offer]:
 
 
 def open_feed(settings: Settings, symbols: Sequence[str]) -> LiveFeed | None:
-    """Open the stream of whoever answers at ALPACA_API_BASE_URL; None where the chain does not ask it, or no key is."""
+    """Open the stream of whoever answers at ALPACA_API_BASE_URL; None where there is none.
+
+    That is without a key, when the chain does not ask it, and for a feed that is not streamed (delayed_sip, otc).
+    """
     key_id, secret_key = settings.alpaca_keys
-    if settings.alpaca_provider not in settings.chain or not key_id:
+    streamed = settings.alpaca_feed.lower() in STREAMED
+    if settings.alpaca_provider not in settings.chain or not key_id or not streamed:
         return None
     from ingestion_service.store.alpaca_stream import AlpacaStream
 

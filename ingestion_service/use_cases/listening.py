@@ -7,12 +7,21 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from ingestion_service.domain.agents import LiveOptions
-from ingestion_service.domain.live import Dropped, FeedEvent, LiveBar, LiveFeed, Refused, Subscribed, raw_frames
+from ingestion_service.domain.live import (
+    Dropped,
+    FeedEvent,
+    LiveBar,
+    LiveFeed,
+    MarketClock,
+    Refused,
+    Subscribed,
+    raw_frames,
+)
 from ingestion_service.domain.spans import span_of
 from ingestion_service.domain.symbols import crypto_pair, is_index
 from ingestion_service.domain.validation import screen
 from ingestion_service.domain.windows import Window
-from ingestion_service.store.bars import BarStore
+from ingestion_service.store.bars import BarStore, Kept
 from ingestion_service.use_cases.agents import Run
 from ingestion_service.use_cases.catching_up import CatchingUp
 from shared.clock import Clock
@@ -39,7 +48,7 @@ class Listening:
     catching_up: CatchingUp
     open_feed: OpenFeed
     machine: Clock
-    clock: Clock
+    clock: MarketClock
     feed: LiveFeed | None = None
     symbols: list[str] = field(default_factory=list[str])
     #: what came and is not stored yet
@@ -83,21 +92,19 @@ class Listening:
             if self.held and self.machine.monotonic() - self._stored_at >= self.options.store_seconds:
                 self._store()
             for symbol in self.symbols:
-                self.catching_up.lagging(symbol, now, self.speed, streamed=self.connected and _streamed(symbol))
+                self.catching_up.lagging(
+                    symbol, now, self.clock.speed or 1.0, streamed=self.connected and _streamed(symbol)
+                )
             self.catching_up.ask(now)
             self._mind_the_silence()
         self._store()
         return True
 
-    @property
-    def speed(self) -> float:
-        """How fast the provider's time runs: a replay's may be faster than ours."""
-        return float(getattr(self.clock, "speed", 1.0))
-
     def _follow_the_watchlist(self) -> None:
         now = self.machine.monotonic()
         if now - self._reread_at >= _REREAD_S:
             self._reread_at = now
+            self.clock.sync()
             wanted = [one.symbol for one in self.run.store.watched() if one.live]
             for symbol in wanted:
                 if symbol not in self.symbols:
@@ -124,6 +131,7 @@ class Listening:
             self.catching_up.heard(event.symbol, event.ts)
         elif isinstance(event, Subscribed):
             self.connected, self.refused = True, None
+            self.clock.sync()
             for symbol in self.symbols:
                 self.catching_up.subscribed(symbol)
         elif isinstance(event, Dropped):
@@ -143,14 +151,19 @@ class Listening:
             self.feed = None
 
     def _store(self) -> None:
-        """Store what the stream brought since the last time, each symbol's bars in one commit."""
+        """Store what the stream brought since the last time, in one commit."""
         self._stored_at = self.machine.monotonic()
         if self.feed is None:
             return
-        for symbol, raw in raw_frames(self.held).items():
-            screened = screen(raw, symbol, self.feed.name, self.store.around(symbol, span_of(raw["ts"])))
-            self.store.save(screened, symbol, self.feed.name, [], self.machine.now(), self.run.ctx.still_mine)
-            self.stored += screened.bars.height
+        source = self.feed.name
+        kept = [
+            # no span is settled by it: late trades still come
+            Kept(symbol, screen(raw, symbol, source, self.store.around(symbol, span_of(raw["ts"]))), ())
+            for symbol, raw in raw_frames(self.held).items()
+        ]
+        if kept:
+            self.store.save_many(kept, source, self.machine.now(), self.run.ctx.still_mine)
+            self.stored += sum(one.screened.bars.height for one in kept)
         self.held = []
 
     def _mind_the_silence(self) -> None:

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from ingestion_service.domain.agents import LiveOptions
+from ingestion_service.domain.live import MarketClock
 from ingestion_service.domain.windows import window_at
 from ingestion_service.store.bars import BarStore
 from ingestion_service.store.providers import Providers
@@ -44,7 +45,7 @@ class LiveUpdater:
     clock: Clock
     providers: Providers
     open_feed: OpenFeed
-    open_clock: Callable[[], Clock]
+    open_clock: Callable[[], MarketClock]
 
     def run(self, run: Run) -> Ended:
         """Listen through one window, or say when the next begins."""
@@ -62,7 +63,6 @@ class LiveUpdater:
             result = listening.through()
         return Ended(result, next_at=self._when(clock, window_at(clock.now(), before, after).begins))
 
-    def _when(self, clock: Clock, moment: datetime) -> datetime:
+    def _when(self, clock: MarketClock, moment: datetime) -> datetime:
         """Return the machine's time at which the provider's clock shows `moment`."""
-        speed = float(getattr(clock, "speed", 1.0))
-        return self.clock.now() + max((moment - clock.now()) / speed, _PAUSE)
+        return self.clock.now() + max((moment - clock.now()) / (clock.speed or 1.0), _PAUSE)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -12,6 +13,7 @@ from ingestion_service.store.agents import AgentStore, Trouble
 from ingestion_service.store.bars import BarStore
 from ingestion_service.use_cases.agents import Agents, AgentState
 from shared.clock import Clock
+from shared.errors import Unavailable
 from shared.storage.lake import Lake, Usage
 
 
@@ -88,6 +90,11 @@ class Monitoring:
             for symbol in watched - {stock.symbol for stock in stocks}
         ]
         return sorted(rows, key=lambda row: (not row.watched, row.age_s is not None, -(row.age_s or 0), row.symbol))
+
+    def met(self, where: str, error: Exception) -> None:
+        """Count an error of a job; one that cannot be stored is not worth a second one."""
+        with suppress(Unavailable):
+            self._store.note_trouble(where, type(error).__name__, str(error))
 
     def errors(self) -> list[Trouble]:
         return self._store.troubles()

@@ -234,3 +234,12 @@ def test_prometheus_is_told(open_shop):
     text = shop.http.get("/metrics").text
     assert 'barsmith_agent_state{agent="live",state="stopped"} 1.0' in text
     assert 'barsmith_agent_alert{agent="live"} 0.0' in text
+
+
+def test_what_a_job_failed_with_is_counted_by_class(open_shop):
+    shop = open_shop()
+    shop.http.post("/ingest/NOPE", json={"start": ago(20), "end": ago(10)})
+    shop.work("ingestion.ingest")
+    [error] = shop.http.get("/monitoring").json()["errors"]
+    assert (error["agent"], error["kind"], error["last_week"]) == ("ingest", "NotFound", 1)
+    assert 'barsmith_ingestion_errors_last_hour{agent="ingest",kind="NotFound"} 1.0' in shop.http.get("/metrics").text

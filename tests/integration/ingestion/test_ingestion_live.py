@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
+import httpx
 import polars as pl
 import pytest
 
@@ -23,11 +26,41 @@ SYMBOLS = ("CALM", "EDGE")
 OPTIONS = {"minutes_before": 10, "minutes_after": 5, "alert_minutes": 30, "store_seconds": 0.3}
 
 
-def played(speed: float, **faults: float) -> Iterator[object]:
+@dataclass
+class Played:
+    """The exchange, and its time, which stands still until the test lets it run."""
+
+    http: httpx.Client
+    timeline: Timeline
+    speed: float
+
+    @property
+    def url(self) -> str:
+        return str(self.http.base_url)
+
+    @property
+    def streams(self) -> int:
+        return self.http.get("/healthz").json()["streams"]
+
+    def hold(self) -> None:
+        self._set(self.timeline.now(), 0.0)
+
+    def run(self) -> None:
+        self._set(self.timeline.now(), self.speed)
+
+    def _set(self, begins: datetime, speed: float) -> None:
+        later = Timeline.replay(SystemClock(), begins, speed)
+        for name in ("begins", "since", "speed"):
+            object.__setattr__(self.timeline, name, getattr(later, name))
+
+
+@contextmanager
+def played(speed: float, **faults: float) -> Iterator[Played]:
     market = Market()
     bars = {symbol: market.bars(symbol, BEGINS, ENDS) for symbol in SYMBOLS}
-    replay = ReplayMarket(bars, Timeline.replay(SystemClock(), BEGINS, speed))
-    return serving(create_app(ExchangeSettings.model_validate(faults), replay))
+    timeline = Timeline.replay(SystemClock(), BEGINS, 0.0)
+    with serving(create_app(ExchangeSettings.model_validate(faults), ReplayMarket(bars, timeline))) as http:
+        yield Played(http, timeline, speed)
 
 
 def truth(symbol: str) -> list[tuple[object, ...]]:
@@ -47,25 +80,29 @@ def agent(house, name: str = "live") -> dict:
     return house.http.get(f"/agents/{name}").json()
 
 
-def watch(house) -> None:
-    jobs = house.post("/watchlist", symbols=list(SYMBOLS), since="2024-07-02")["jobs"]
-    for job in jobs:
-        house.ended(job["job_id"])
+def listen(house, exchange: Played, symbols: tuple[str, ...] = SYMBOLS, **options: float) -> None:
+    """Watch symbols, start the updater, and let time run as soon as it listens."""
+    house.post("/watchlist", symbols=list(symbols), since="2024-07-02")
+    house.post("/agents/live/start", options={**OPTIONS, **options})
+    eventually(lambda: exchange.streams > 0, timeout=60, what="a listener")
+    exchange.run()
 
 
 @pytest.mark.parametrize("kill", [False, True], ids=["cut", "cut and killed"])
 def test_a_cut_stream_and_a_killed_worker_leave_the_truth(open_house, kill):
-    with played(speed=1800, stream_cut_seconds=1.5, stream_revise_every=5) as exchange:
-        house = open_house(str(exchange.base_url))
-        for symbol in SYMBOLS:
-            house.post("/watchlist", symbols=[symbol], since="2024-07-02")
-        house.post("/agents/live/start", options=OPTIONS)
+    with played(speed=2400, stream_cut_seconds=1.5, stream_revise_every=5) as exchange:
+        house = open_house(exchange.url)
+        listen(house, exchange)
         if kill:
-            eventually(lambda: len(stored(house, "EDGE")) > 20, timeout=20, what="some bars")
+            eventually(lambda: len(stored(house, "EDGE")) > 20, timeout=30, what="some bars")
             house.workers[0].kill()
             house.workers[0].wait()
+            exchange.hold()
             assert len(stored(house, "EDGE")) < len(truth("EDGE"))
+            before = exchange.streams
             house.start_worker()
+            eventually(lambda: exchange.streams > before, timeout=60, what="a listener again")
+            exchange.run()
         eventually(lambda: agent(house)["runs"] > 0, timeout=60, what="the end of the window")
         result = agent(house)["last_result"]
         assert result["received"] > 0
@@ -78,10 +115,9 @@ def test_a_cut_stream_and_a_killed_worker_leave_the_truth(open_house, kill):
 
 
 def test_silence_in_session_is_an_alert_and_stopping_ends_the_run(open_house):
-    with played(speed=600) as exchange:
-        house = open_house(str(exchange.base_url))
-        house.post("/watchlist", symbols=["NOPE"], since="2024-07-02")
-        house.post("/agents/live/start", options={**OPTIONS, "alert_minutes": 1})
+    with played(speed=600, stream_cut_seconds=1) as exchange:
+        house = open_house(exchange.url)
+        listen(house, exchange, ("NOPE",), alert_minutes=1)
         state = eventually(lambda: (found := agent(house))["state"] == "alert" and found, timeout=20, what="an alert")
         assert "no bar since 2024-07-03 13:30 UTC" in state["alert"]
         house.post("/agents/live/stop")
@@ -90,3 +126,17 @@ def test_silence_in_session_is_an_alert_and_stopping_ends_the_run(open_house):
         assert (
             house.http.get("/jobs", params={"kind": "ingestion.live_agent"}).json()["items"][0]["state"] == "CANCELLED"
         )
+
+
+def test_a_feed_without_a_stream_is_polled(open_house):
+    with played(speed=2400) as exchange:
+        house = open_house(exchange.url, ALPACA_FEED="delayed_sip")
+        house.post("/watchlist", symbols=["EDGE"], since="2024-07-02")
+        house.post("/agents/live/start", options=OPTIONS)
+        eventually(lambda: agent(house)["note"].startswith("polling"), timeout=60, what="a run")
+        exchange.run()  # nobody will subscribe
+        eventually(lambda: len(stored(house, "EDGE")) > 20, timeout=30, what="some bars")
+        eventually(lambda: agent(house)["runs"] > 0, timeout=60, what="the end of the window")
+        assert stored(house, "EDGE") == truth("EDGE")
+        assert agent(house)["last_result"]["received"] == 0
+        assert exchange.streams == 0
