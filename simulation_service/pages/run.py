@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Request, Response
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request, Response
 
 from shared.errors import BarsmithError, Conflict, NotFound
 from shared.web.forms import SubmittedForm, check_form
@@ -14,13 +16,22 @@ from simulation_service.use_cases import Runs
 from simulation_service.use_cases.runs import RunDetail
 from simulation_service.views import heatmap, hold_text, month_grid, regime_rows, tearsheet
 
+#: the stress test whose progress the page shows
+JobQuery = Annotated[int | None, Query(ge=1, lt=2**63)]
+
 router = APIRouter()
 pages = page_router()
 
 
 @pages.get("/runs/{run_id}")
 def run_page(
-    request: Request, runs: RunsDep, sweeps: SweepsDep, stress: StressDep, run_id: str, paging: PageQuery
+    request: Request,
+    runs: RunsDep,
+    sweeps: SweepsDep,
+    stress: StressDep,
+    run_id: str,
+    paging: PageQuery,
+    job: JobQuery = None,
 ) -> Response:
     run, sweep = runs.with_sweep(run_id)
     detail, problem = _detail(runs, run_id)
@@ -38,13 +49,15 @@ def run_page(
         regimes=[] if detail is None else regime_rows(runs.regimes(detail)),
         heat=heatmap(siblings) if len(siblings) > 1 else None,
         stress=stress.report_if_any(run_id),
+        job=stress.job(run_id, job),
     )
 
 
 @pages.post("/runs/{run_id}/stress")
 def stress_form(run_id: str, stress: StressDep, submitted: SubmittedForm) -> Response:
     asked = check_form(StressAsked, submitted).data or StressAsked()
-    return redirect_after_post(f"/jobs/{stress.submit(run_id, draws=asked.draws, seed=asked.seed)}")
+    job = stress.submit(run_id, draws=asked.draws, seed=asked.seed)
+    return redirect_after_post(f"/runs/{run_id}?job={job}#stress")
 
 
 @router.get("/runs/{run_id}/tearsheet", response_class=Response)

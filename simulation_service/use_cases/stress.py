@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from shared.contracts.kinds import JobKind
 from shared.contracts.messages import Sweep
 from shared.contracts.progress import NoProgress, Progress
 from shared.errors import NotFound
-from shared.jobs.model import Submission
+from shared.jobs.model import Job, Submission
 from shared.jobs.queue import Queue
 from shared.storage.postgres import Connection
 from simulation_service.domain.market import Market
@@ -44,6 +45,14 @@ class Stress:
         payload = {"run": run_id, "draws": draws, "seed": seed}
         key = f"{JobKind.STRESS}:{run_id}:{draws}:{seed}"
         return self._queue.submit([Submission(kind=JobKind.STRESS, payload=payload, unique_key=key)])[0]
+
+    def job(self, run_id: str, job_id: int | None) -> Job | None:
+        """Return the job that stresses this run, None when `job_id` is of none that does."""
+        with suppress(NotFound):
+            job = None if job_id is None else self._queue.job(job_id)
+            if job is not None and job.kind == JobKind.STRESS and job.payload.get("run") == run_id:
+                return job
+        return None
 
     def report(self, run_id: str) -> StressRecord:
         """Return the newest report of a run. Raises NotFound when there is none."""

@@ -22,7 +22,11 @@ def test_the_run_page_shows_months_heatmap_stress_and_what_it_assumes(service, s
         assert "Run again with changes" in page
         started = http.post(f"/runs/{name}-4/stress", data={"draws": "50", "seed": "3"}, headers=PAGE)
         assert started.status_code == 303
-        complete(service, settings, int(started.headers["location"].rsplit("/", 1)[1]))
+        place = started.headers["location"].removesuffix("#stress")
+        job = int(place.rpartition("job=")[2])
+        assert f'data-job="{job}"' in http.get(place, headers=PAGE).text
+        assert "data-job=" not in http.get(f"/runs/{name}-3?job={job}", headers=PAGE).text, "another run's"
+        complete(service, settings, job)
         page = http.get(f"/runs/{name}-4", headers=PAGE).text
         assert "costs x 2" in page
         assert "50 draws (seed 3)" in page
