@@ -46,7 +46,6 @@ _STALE_MOVING, _STALE_FLAT, _STALE_SILENT = 2, 4, 30
 _DAY_US = 86_400_000_000
 
 Bools = npt.NDArray[np.bool_]
-Floats = npt.NDArray[np.float64]
 
 
 def spikes(bars: pl.DataFrame, *, always_open: bool = False) -> Bools:
@@ -54,17 +53,34 @@ def spikes(bars: pl.DataFrame, *, always_open: bool = False) -> Bools:
 
     always_open : the market has no sessions (crypto), so all hours are regular
     """
-    found = np.zeros(bars.height, dtype=np.bool_)
-    if bars.height <= 2 * FEWEST:
-        return found
-    high, low, close = (bars[name].to_numpy() for name in ("high", "low", "close"))
     ts_us = bars["ts"].to_physical().to_numpy()
-    span = np.maximum(np.log(high / low), np.abs(np.diff(np.log(close), prepend=np.log(close[0]))))
-    candidates = _candidates(bars)
-    regular = _regular(ts_us[candidates]) | always_open
-    for row, in_session in zip(candidates.tolist(), regular.tolist(), strict=True):
-        found[row] = _is_spike(row, in_session=in_session, ts_us=ts_us, high=high, low=low, close=close, span=span)
-    return found
+    regular = pl.lit(value=True) if always_open else pl.lit(pl.Series(_regular(ts_us), dtype=pl.Boolean))
+    close = pl.col("close").log()
+    move = pl.max_horizontal((pl.col("high") / pl.col("low")).log(), close.diff().abs())
+    logs = bars.lazy().select(
+        close=close, high=pl.col("high").log(), low=pl.col("low").log(), move=move, at=pl.lit(pl.Series(ts_us))
+    )
+    levels, ordinary = _both_sides("close", "median", LEVEL, FEWEST), _both_sides("move", "median", ORDINARY, 1)
+    ranges = [
+        high - low
+        for high, low in zip(
+            _both_sides("close", "max", LEVEL, FEWEST), _both_sides("close", "min", LEVEL, FEWEST), strict=True
+        )
+    ]
+    # one side will do: at the open and the close the other one lies a night away
+    waits = (pl.col("at") - pl.col("at").shift(LEVEL), pl.col("at").shift(-LEVEL) - pl.col("at"))
+    judged = logs.select(
+        known=pl.all_horizontal(level.is_not_null() for level in levels),
+        deviation=pl.max_horizontal(
+            pl.col("high") - pl.max_horizontal(levels), pl.min_horizontal(levels) - pl.col("low")
+        ),
+        ordinary=pl.max_horizontal(pl.lit(_LEAST_SPAN), *ordinary),
+        range=pl.max_horizontal(pl.lit(_LEAST_SPAN), *ranges),
+        dense=pl.min_horizontal(waits) <= _DENSE * LEVEL * MINUTE_US,
+        regular=regular,
+    )
+    found = judged.select(pl.col("known") & _too_far()).collect().to_series()
+    return found.fill_null(value=False).to_numpy()
 
 
 def stale(bars: pl.DataFrame) -> Bools:
@@ -85,40 +101,26 @@ def stale(bars: pl.DataFrame) -> Bools:
     return judged.select(pl.col("repeats") & (pl.len().over("run") >= pl.col("limit"))).collect().to_series().to_numpy()
 
 
-def _candidates(bars: pl.DataFrame) -> Int64Array:
-    """Return rows that can be spikes at all, cheaply: a level is never beyond the extremes of its closes."""
-    close, least = pl.col("close"), 1 + _DENSE_LIMIT[0]
+def _both_sides(column: str, what: str, length: int, fewest: int) -> list[pl.Expr]:
+    """Return a rolling figure of the `length` bars before each bar, and of those after it; null below `fewest` bars."""
 
-    def before_and_after(extreme: str) -> list[pl.Expr]:
-        rolling = getattr(close, f"rolling_{extreme}")(LEVEL, min_samples=1)
-        backwards = getattr(close.reverse(), f"rolling_{extreme}")(LEVEL, min_samples=1).reverse()
-        return [rolling.shift(1), backwards.shift(-1)]
+    def rolling(values: pl.Expr) -> pl.Expr:
+        return getattr(values, f"rolling_{what}")(length, min_samples=fewest)
 
-    above = pl.col("high") > least * pl.max_horizontal(before_and_after("min"))
-    below = pl.col("low") * least < pl.min_horizontal(before_and_after("max"))
-    rows = bars.lazy().select((above | below).fill_null(value=False).arg_true()).collect().to_series()
-    return rows.to_numpy().astype(np.int64)
+    return [rolling(pl.col(column)).shift(1), rolling(pl.col(column).reverse()).reverse().shift(-1)]
 
 
-def _is_spike(
-    row: int, *, in_session: bool, ts_us: Int64Array, high: Floats, low: Floats, close: Floats, span: Floats
-) -> bool:
-    begin, end = max(row - LEVEL, 0), row + 1 + LEVEL
-    before, after = close[begin:row], close[row + 1 : end]
-    if min(len(before), len(after)) < FEWEST:
-        return False
-    levels = (float(np.median(before)), float(np.median(after)))
-    deviation = float(np.log(max(high[row] / max(levels), min(levels) / low[row])))
-    around = (span[max(row - ORDINARY, 0) : row], span[row + 1 : row + 1 + ORDINARY])
-    times = deviation / max(_LEAST_SPAN, *(float(np.median(side)) for side in around))
-    # one side will do: at the open and the close the other one lies a night away
-    waits = ((ts_us[row] - ts_us[begin]) / len(before), (ts_us[min(end, len(ts_us)) - 1] - ts_us[row]) / len(after))
-    dense = min(waits) <= _DENSE * MINUTE_US
-    ranges = deviation / max(_LEAST_SPAN, *(float(np.log(side.max() / side.min())) for side in (before, after)))
-    if in_session and all(value > least for value, least in zip((deviation, times, ranges), _ALONE, strict=True)):
-        return True
-    limit = (_DENSE_LIMIT if dense else _SPARSE_LIMIT) if in_session else _OFF_HOURS_LIMIT
-    return any(deviation > least and times > bars for least, bars in (limit, _ANYWHERE))
+def _too_far() -> pl.Expr:
+    """Return whether a deviation is beyond one of the limits of its hours."""
+
+    def beyond(limit: tuple[float, float]) -> pl.Expr:
+        least, times = limit
+        return (pl.col("deviation") > least) & (pl.col("deviation") > times * pl.col("ordinary"))
+
+    least, times, ranges = _ALONE
+    alone = beyond((least, times)) & (pl.col("deviation") > ranges * pl.col("range"))
+    regular = pl.when("dense").then(beyond(_DENSE_LIMIT)).otherwise(beyond(_SPARSE_LIMIT)) | alone
+    return pl.when("regular").then(regular).otherwise(beyond(_OFF_HOURS_LIMIT)) | beyond(_ANYWHERE)
 
 
 def _regular(ts_us: Int64Array) -> Bools:
