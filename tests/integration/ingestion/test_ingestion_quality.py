@@ -71,6 +71,29 @@ def test_refused_rows_are_kept_as_they_came_and_shown(open_house, tmp_path):
     assert house.http.get("/quarantine", params={"symbol": "XYZ"}).json()["items"] == []
 
 
+def test_a_stored_bar_that_the_next_bars_show_to_be_a_spike_is_moved(open_house, tmp_path):
+    bars = week()
+    spike = pl.int_range(pl.len()) == 299
+    bad = bars.with_columns(
+        pl.when(spike).then(pl.col(name) * 3).otherwise(pl.col(name)).alias(name) for name in PRICES
+    )
+    bad[:300].write_parquet(tmp_path / "SPY.parquet")
+    house = open_house()
+    assert imported(house, tmp_path / "SPY.parquet")["rejected"] == {}
+    first = house.http.get("/as-of/SPY").json()
+    assert stored(house, "SPY")["close"][-1] == bad["close"][299]
+    bad[300:400].write_parquet(tmp_path / "SPY.parquet")
+    assert imported(house, tmp_path / "SPY.parquet")["new_rows"] == 100
+    assert stored(house, "SPY")["ts"].to_list() == [*bars["ts"][:299], *bars["ts"][300:400]]
+    (row,) = house.http.get("/quarantine").json()["items"]
+    assert (row["close"], row["source"]) == (bad["close"][299], "files")
+    assert row["ts"] == f"{bars['ts'][299]:%Y-%m-%dT%H:%M:%SZ}"
+    assert stored(house, "SPY", as_of=first["changed"][0]).height == 300  # what was believed then is still known
+    bars[299:300].write_parquet(tmp_path / "SPY.parquet")  # corrected
+    imported(house, tmp_path / "SPY.parquet")
+    assert stored(house, "SPY")["close"].to_list() == bars["close"][:400].to_list()
+
+
 def test_gaps_are_asked_for_again_before_anything_is_made_up(start_exchange, open_house, tmp_path):
     names = {"o": "open", "h": "high", "l": "low", "c": "close", "v": "volume"}
     truth = Market().bars("EDGE", datetime(2024, 6, 3, tzinfo=UTC), datetime(2024, 6, 8, tzinfo=UTC)).rename(names)
