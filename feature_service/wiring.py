@@ -10,6 +10,7 @@ from feature_service.settings import Settings
 from feature_service.store import Store
 from feature_service.use_cases import Builds, Features, Leaks, Statistics, Together
 from shared.jobs.resources import Resources, open_resources
+from shared.storage.compiled import keep_compiled_code
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,7 @@ class Wired:
 
 @contextmanager
 def assemble(settings: Settings) -> Iterator[Wired]:
+    keep_compiled_code(settings.home)
     with open_resources(settings, package="feature_service", schema="features") as resources:
         store = Store(resources.database, resources.lake)
         builds = Builds(store, resources.queue, settings.roles)

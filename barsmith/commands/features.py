@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from barsmith.commands.leak_check import leak_check
-from barsmith.options import home_option, json_option, window_options
+from barsmith.options import home_option, instant_option, json_option
 
 
 @click.group()
@@ -22,20 +22,28 @@ def features() -> None:
 
 @features.command()
 @click.argument("symbols", nargs=-1, required=True)
-@window_options
-@click.option("--set", "feature_set", default="core", show_default=True, help="Feature set.")
+@instant_option("--start", "First instant; with --end. All bars there are when left out.")
+@instant_option("--end", "End of the span, not included.")
+@click.option("--set", "feature_set", default="core", show_default=True, help="Feature set: core, full or a group.")
 @home_option
 @json_option
-def build(symbols: tuple[str, ...], start: str, end: str, feature_set: str, home: Path, as_json: bool) -> None:
+def build(
+    symbols: tuple[str, ...], start: str | None, end: str | None, feature_set: str, home: Path, as_json: bool
+) -> None:
     """Compute a feature set for SYMBOLS; what exists already is reused.
 
     \b
     Example:
-      barsmith features build EDGE FLAT --start 2023-01-01 --end 2024-01-01
+      barsmith features build SPY QQQ
+      barsmith features build EDGE FLAT --start 2023-01-01 --end 2024-01-01 --set full
     """
     from barsmith.remote import House, Progress, tell
 
-    body = {"symbols": list(symbols), "window": {"start": start, "end": end}, "feature_set": feature_set}
+    if (start is None) != (end is None):
+        raise click.UsageError("give --start and --end, or neither")
+    body: dict[str, object] = {"symbols": list(symbols), "feature_set": feature_set}
+    if start:
+        body["window"] = {"start": start, "end": end}
     jobs = House(home).run("features", "/features/build", body, Progress("features"))
     columns = ["symbol", "feature_set", "rows", "months", "reused"]
     tell([job["result"] for job in jobs], as_json=as_json, columns=columns)
@@ -55,6 +63,29 @@ def catalogue(home: Path, as_json: bool) -> None:
 
     columns = ["name", "group", "warm_up", "formula"]
     tell(House(home).get("features", "/catalogue"), as_json=as_json, columns=columns)
+
+
+@features.command()
+@click.argument("symbol")
+@click.option("--set", "feature_set", default="core", show_default=True, help="Feature set.")
+@click.option("--horizon", type=click.IntRange(1, 389), default=15, show_default=True, help="Bars ahead.")
+@home_option
+@json_option
+def describe(symbol: str, feature_set: str, horizon: int, home: Path, as_json: bool) -> None:
+    """Show how complete, stable and related to what follows each built column of SYMBOL is.
+
+    psi above 0.25 has drifted. ic is the rank correlation with the return over the next bars: a description of the
+    past, not a test.
+
+    \b
+    Example:
+      barsmith features describe SPY --set full --horizon 30
+    """
+    from barsmith.remote import House, tell
+
+    found = House(home).get("features", f"/sets/{feature_set}/statistics", symbol=symbol, horizon=horizon)
+    columns = ["name", "group", "missing", "mean", "sd", "psi", "ic", "ic_t", "cluster"]
+    tell(found if as_json else found["columns"], as_json=as_json, columns=columns)
 
 
 @features.command()

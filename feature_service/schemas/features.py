@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -13,14 +13,17 @@ from feature_service.domain.records import Coverage
 from shared.contracts.messages import BuildFeatures, Day, Symbol, Window, midnight
 from shared.web.forms import Listed
 
+#: from before any bar to after the last session the calendar knows
+EVER = Window(start=datetime(1990, 1, 1, tzinfo=UTC), end=datetime(2036, 1, 1, tzinfo=UTC))
+
 
 class BuildRequest(BaseModel):
-    """Build one set for several symbols over one window."""
+    """Build one set for several symbols over one window, or over all the bars there are."""
 
     model_config = ConfigDict(extra="forbid")
 
     symbols: Annotated[tuple[Symbol, ...], Field(min_length=1, max_length=500)]
-    window: Window
+    window: Window = EVER
     feature_set: str = "core"
 
     def each(self) -> list[BuildFeatures]:

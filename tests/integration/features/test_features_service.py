@@ -118,6 +118,15 @@ def test_the_same_build_again_is_all_reused_and_a_new_day_rebuilds_its_month_onl
     }
 
 
+def test_a_build_without_a_window_is_one_of_all_bars(service, settings):
+    with serving(create_app(settings)) as http:
+        jobs = [http.post("/features/build", json={"symbols": ["SPY"]}).json()["jobs"][0]["job_id"] for _ in range(2)]
+        assert jobs[0] == jobs[1]  # asked twice while it waits: one job
+        with handlers(settings) as known:
+            [job] = run_pending(service.resources.queue, known)
+    assert (job.state, job.result["months"], len(job.result["built"])) == (JobState.COMPLETED, 3, 3)
+
+
 def test_the_log_counts_what_was_found_and_made_and_no_block_is_made_twice(service, settings):
     for _ in range(3):
         build(service, settings, request())
