@@ -19,6 +19,7 @@ from feature_service.domain.alignment import as_of
 from feature_service.domain.bars import Bars, FloatArray, Int64Array
 from feature_service.domain.feature import Feature
 from feature_service.domain.returns import log_return
+from feature_service.domain.reversion import price_z_score
 from feature_service.domain.volatility import atr_ratio, vol_ratio
 
 VOLATILITY, MARKET = "volatility", "market"
@@ -52,7 +53,7 @@ def vix_log_ret(bars: Bars, max_age: int) -> FloatArray:
 
 def vix_z_score(bars: Bars, window: int, max_age: int) -> FloatArray:
     """Return how many sd the proxy is above its mean of the last `window` bars; 0 where context is missing."""
-    return taken(bars, VOLATILITY, max_age, _of(bars, VOLATILITY, level_z_score, window), 0.0)
+    return taken(bars, VOLATILITY, max_age, _of(bars, VOLATILITY, price_z_score, window), 0.0)
 
 
 def vix_rel_vol(bars: Bars, short: int, long: int, max_age: int) -> FloatArray:
@@ -102,12 +103,6 @@ def context_missing(bars: Bars, window: int, max_age: int) -> FloatArray:
         short |= bars.once(seen, role, max_age) < window - 1
     shared = rolling.mean(bars.once(_pairs, max_age)[1], window, window // 2)
     return (short | np.isnan(shared)).astype(np.float64)
-
-
-def level_z_score(bars: Bars, window: int) -> FloatArray:
-    """Return (C - mean of C) / sd of C over the last `window` bars; 0 where the price stood still."""
-    distance = bars.close - rolling.mean(bars.close, window)
-    return rolling.ratio(distance, rolling.std(bars.close, window), neutral=0.0, smallest=1e-9)
 
 
 def _of(bars: Bars, role: str, compute: Callable[..., FloatArray], *key: float) -> FloatArray:

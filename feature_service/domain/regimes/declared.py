@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from feature_service.domain import rolling
+from feature_service.domain import prices, rolling
 from feature_service.domain.bars import Bars, FloatArray
 from feature_service.domain.context import DAY, MARKET, MAX_AGE, VOLATILITY, taken
 from feature_service.domain.feature import Feature, Fit
 from feature_service.domain.regimes.mixture import fit_mixture, label, rolling_mode, state
+from feature_service.domain.reversion import price_z_score
 
 UNKNOWN = -1.0
 COMPONENTS = 3
@@ -54,7 +55,8 @@ def regime_gmm(bars: Bars, window: int, components: int, smoothing: int, max_age
 
 def regime_sma(bars: Bars, window: int) -> FloatArray:
     """Return 1 where the close is above its mean of the last `window` bars, else 0."""
-    return np.where(np.isnan(mean := rolling.mean(bars.close, window)), np.nan, (bars.close > mean).astype(np.float64))
+    mean = bars.once(prices.sma, window)
+    return np.where(np.isnan(mean), np.nan, (bars.close > mean).astype(np.float64))
 
 
 def regime_sma_dist(bars: Bars, window: int) -> FloatArray:
@@ -62,10 +64,7 @@ def regime_sma_dist(bars: Bars, window: int) -> FloatArray:
 
     In sd, so that one threshold means the same on every symbol; `sma_200_dist` is the distance as a share of the price.
     """
-    distance, spread = bars.close - rolling.mean(bars.close, window), rolling.std(bars.close, window)
-    # a spread below a billionth of the price is rounding noise of a flat window
-    flat = spread <= 1e-9 * bars.close
-    return np.where(flat, 0.0, distance / np.where(flat, 1.0, spread))
+    return bars.once(price_z_score, window)
 
 
 def _above(bars: Bars, role: str, window: int, max_age: int) -> FloatArray:
