@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from barsmith.options import home_option, json_option, window_options
+from barsmith.options import home_option, instant_option, json_option, window_options
 
 
 @click.group()
@@ -130,3 +130,64 @@ def fill(symbol: str, rounds: int, no_trade: bool, home: Path, as_json: bool) ->
     path = f"/backfill/{symbol}?max_iterations={rounds}&no_trade={str(no_trade).lower()}"
     jobs = House(home).run("ingestion", path, {}, Progress(f"fill {symbol}"))
     tell([job["result"] for job in jobs], as_json=as_json)
+
+
+@ingest.command()
+@click.argument("symbols", nargs=-1)
+@click.option("--universe", help="A named list of symbols instead; PUT /universes/NAME makes one.")
+@instant_option("--since", "Bars are wanted from this day on; by default for a year.")
+@click.option("--live/--no-live", default=True, show_default=True, help="Whether the live updater listens to them.")
+@home_option
+@json_option
+def watch(
+    symbols: tuple[str, ...], universe: str | None, since: str | None, live: bool, home: Path, as_json: bool
+) -> None:
+    """Watch SYMBOLS from now on and fetch what is missing of them; without any, show what is watched.
+
+    \b
+    Example:
+      barsmith ingest watch EDGE QMKT --since 2024-01-01
+    """
+    from barsmith.remote import House, Progress, tell
+
+    house = House(home)
+    if symbols or universe:
+        body = {"symbols": list(symbols), "universe": universe, "since": since and since[:10], "live": live}
+        jobs = house.run("ingestion", "/watchlist", body, Progress("backfill"))
+        tell([job["result"] for job in jobs], as_json=as_json, columns=["symbol", "provider", "rows", "new_rows"])
+    else:
+        columns = ["symbol", "since", "live", "first", "last", "rows"]
+        tell(house.get("ingestion", "/watchlist"), as_json=as_json, columns=columns)
+
+
+@ingest.command()
+@click.argument("name", required=False)
+@click.argument("verb", required=False, type=click.Choice(["start", "pause", "stop"]))
+@click.option(
+    "--set", "settings", multiple=True, metavar="OPTION=VALUE", help="Options to start with, see GET /agents."
+)
+@home_option
+@json_option
+def agents(name: str | None, verb: str | None, settings: tuple[str, ...], home: Path, as_json: bool) -> None:
+    """Show the agents, or start, pause or stop one: backfill, live, scan, fill, retention.
+
+    \b
+    Example:
+      barsmith ingest agents
+      barsmith ingest agents live start --set alert_minutes=5
+    """
+    import json
+
+    from barsmith.remote import House, tell
+    from shared.errors import InvalidInput
+
+    try:
+        options = {option: json.loads(value) for option, value in (pair.split("=", 1) for pair in settings)}
+    except ValueError as error:
+        raise InvalidInput(f"--set {' '.join(settings)}: write OPTION=VALUE, e.g. alert_minutes=5") from error
+    house = House(home)
+    if name and verb:
+        found = [house.post("ingestion", f"/agents/{name}/{verb}", {"options": options or None})]
+    else:
+        found = [house.get("ingestion", f"/agents/{name}")] if name else house.get("ingestion", "/agents")
+    tell(found, as_json=as_json, columns=["name", "state", "next_run", "runs", "last_ended_at", "alert"])
