@@ -37,7 +37,8 @@ class Reads:
 
     volume: bool = False
     regimes: tuple[str, ...] = ()
-    bot: bool = False
+    #: what the bot takes the predictions for; None: no setting asks it
+    bot: Signal | None = None
 
     @classmethod
     def of(cls, sweep: Sweep) -> Self:
@@ -45,12 +46,14 @@ class Reads:
         return cls(
             volume=_reads_volume(costs),
             regimes=tuple(sorted({setting.regime for setting in settings if setting.regime is not None})),
-            bot=any(setting.bot_threshold is not None for setting in settings),
+            bot=_judged(settings),
         )
 
     @classmethod
     def stored(cls, kept: dict[str, Any]) -> Self:
-        return cls(**{**kept, "regimes": tuple(kept.get("regimes", ()))})
+        bot = kept.get("bot")
+        regimes = tuple(kept.get("regimes", ()))
+        return cls(volume=kept.get("volume", False), regimes=regimes, bot=Signal(bot) if bot else None)
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -102,7 +105,7 @@ class Markets:
             fillable=(bars["source"].fill_null("") != "filled").to_numpy(),
             volume=bars["volume"].cast(pl.Float64).fill_null(np.nan).to_numpy() if reads.volume else None,
             regimes={name: self._states(name, sweep.symbol, sweep.window, bars["ts"]) for name in reads.regimes},
-            bot_probability=self._bot(sweep, own, bars, still_mine) if reads.bot else None,
+            bot_probability=None if reads.bot is None else self._bot(sweep, reads.bot, own, bars, still_mine),
         )
         return Loaded(market, evidence)
 
@@ -165,12 +168,13 @@ class Markets:
 
     # the bot ------------------------------------------------------------------------------------------------------
 
-    def _bot(self, sweep: Sweep, own: SignalsRecord | None, bars: pl.DataFrame, still_mine: Fence | None) -> Floats:
+    def _bot(
+        self, sweep: Sweep, signal: Signal, own: SignalsRecord | None, bars: pl.DataFrame, still_mine: Fence | None
+    ) -> Floats:
         """Return the bot's probability on each bar of the window, NaN where it says nothing.
 
         It learns from everything said before, so it reads from the first prediction on, and nothing after the window.
         """
-        signal = _one_signal(sweep.settings)
         spec = BotSpec(horizon_bars=sweep.bot_horizon_bars)
         said, teacher = self._said(sweep, own, signal)
         found = self._bots.probability(said, spec, teacher=teacher, still_mine=still_mine)
@@ -221,11 +225,12 @@ def _reads_volume(costs: Costs) -> bool:
     return costs.participation is not None or costs.volume_impact > 0
 
 
-def _one_signal(settings: tuple[Setting, ...]) -> Signal:
+def _judged(settings: tuple[Setting, ...]) -> Signal | None:
+    """Return what settings with a bot take predictions for. Raises InvalidInput when they do not agree."""
     signals = {setting.signal for setting in settings if setting.bot_threshold is not None}
     if len(signals) > 1:
         raise InvalidInput(f"settings with a bot say {', '.join(sorted(signals))}: predictions are one of them")
-    return signals.pop()
+    return signals.pop() if signals else None
 
 
 def _us(stamps: pl.Series) -> np.ndarray:

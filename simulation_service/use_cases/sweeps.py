@@ -72,7 +72,7 @@ class Sweeps:
         """Whether a caller can wait for it: one setting over few bars, and no bot to be taught. Opens no file."""
         return (
             len(sweep.settings) == 1
-            and not Reads.of(sweep).bot
+            and Reads.of(sweep).bot is None
             and self._series.count_bars(sweep.symbol, sweep.window) <= SHORT_BARS
         )
 

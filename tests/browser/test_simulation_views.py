@@ -70,7 +70,7 @@ def simulation(postgres_url, tmp_path_factory):
             wired.sweeps.submit(Sweep(model=own, symbol="SPY", window=WINDOW, settings=(setting,)))
             assert [job.error for job in run_pending(wired.resources.queue, known)] == [None, None]
         with service_process("simulation_service.app", "simulation", url, home) as served:
-            yield served.url, f"{sweep}-9", f"{sweep}-2", sweep, own
+            yield served.url, f"{sweep}-9", f"{sweep}-2", sweep, own, settings
 
 
 PAGES = {
@@ -87,7 +87,7 @@ PAGES = {
 
 @pytest.mark.parametrize("page", PAGES)
 def test_page_is_clean_in_both_themes_and_widths(simulation, visit, check, pictures, page):
-    url, *names = simulation
+    url, *names, _ = simulation
     for theme, width in (("dark", 1440), ("light", 390)):
         tab = visit(url, PAGES[page].format(*names), theme=theme, width=width)
         check(tab)
@@ -106,8 +106,24 @@ def test_checked_runs_are_compared(simulation, visit):
     assert "points from" in page.locator("[data-summary]").first.text_content()
 
 
+def test_a_stress_test_started_by_the_form_shows_its_figures_without_a_reload(simulation, visit):
+    url, _, run, *_, settings = simulation
+    page = visit(url, f"/runs/{run}")
+    assert page.query_selector("#stress table") is None
+    page.fill("#f-draws", "50")
+    with page.expect_navigation():
+        page.click("#stress .btn.primary")
+    page.wait_for_selector('html[data-ready="1"]', state="attached")
+    assert page.query_selector("#stress [data-job]") is not None
+    page.hover("h1")
+    with assemble(settings) as wired, handlers(settings) as known:
+        run_pending(wired.resources.queue, known)
+    page.wait_for_selector("#stress table", timeout=15_000)
+    assert "50 draws (seed 7)" in page.inner_text("#stress")
+
+
 def test_a_heatmaps_axes_are_in_the_address(simulation, visit):
-    url, *names = simulation
+    url, *names, _ = simulation
     page = visit(url, f"/sweeps/{names[2]}")
     page.select_option("#f-y", "z_limit")
     page.select_option("#f-figure", "profit_factor")
