@@ -1,7 +1,7 @@
 """The law of causality, for every feature of every set: the past never hears of the future.
 
 Not of later bars of the symbol, and not of later bars of the symbols beside it. That estimations see nothing of the
-month they serve is shown where they are made, in test_features_context.
+month they serve is shown where they are made, in test_features_beside.
 """
 
 from dataclasses import replace
