@@ -43,3 +43,7 @@ def test_pages_from_the_form_to_the_leaderboard(service, settings):
         assert ("exposure" in board, "drawdown" in board) == (True, False), "the columns that were asked for"
         assert "8 / 8" in http.get("/", headers=PAGE).text
         assert "Best of 8 trials" in http.get("/leaderboard", headers=PAGE).text
+        other = http.post("/batches", data={**typed, "thresholds": "0.0007"}, headers=PAGE).headers["location"]
+        assert ">Stop<" in http.get(other, headers=PAGE).text
+        assert http.post(f"{other}/cancel", data={"idempotency_key": "once"}, headers=PAGE).headers["location"] == other
+        assert "cancelled" in http.get(other, headers=PAGE).text
