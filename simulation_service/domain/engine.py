@@ -105,13 +105,16 @@ def sweep(
             plan.liquidity, cash, out.tallies, out.day_equity, out.held,
             (*plan.space(), np.empty(SLOTS + 1), np.empty(3)),
         )  # fmt: skip
+        # here and not for all at once at the end: the threads share this part too
+        exposed = mean_positions(out.held[chunk], market) if baseline is None else baseline[chunk]
+        out.static[chunk] = static_portfolio(market, exposed)
         return len(chunk)
 
     with ThreadPoolExecutor(threads) as pool:
         for finished in pool.map(run, chunks):
             done += finished
             watch.advanced(done / len(settings), f"{done} of {len(settings)} settings")
-    return _result(market, terms, out, baseline)
+    return _result(market, terms, out)
 
 
 def detail(market: Market, setting: Setting, terms: Terms, *, baseline: Floats | None = None) -> Detail:
@@ -130,7 +133,8 @@ def detail(market: Market, setting: Setting, terms: Terms, *, baseline: Floats |
         float(terms.starting_cash), out.tallies[0], out.day_equity[0], out.held[0], trades, account,
         (*plan.space(), np.zeros(step.BOOK)),
     )  # fmt: skip
-    result = _result(market, terms, out, baseline)
+    out.static[:] = static_portfolio(market, mean_positions(out.held, market) if baseline is None else baseline)
+    result = _result(market, terms, out)
     cash, shares, position, error = np.ascontiguousarray(account.T)
     equity = cash + shares * market.close
     scale = max(terms.starting_cash, float(np.abs(cash).max()), float(np.abs(equity).max()))
@@ -158,17 +162,18 @@ class _Out:
         self.tallies = np.zeros((settings, c.TALLY))
         self.day_equity = np.zeros((settings, sessions))
         self.held = np.zeros((settings, SLOTS))
+        #: what the static portfolio earned
+        self.static = np.empty((settings, sessions))
 
 
-def _result(market: Market, terms: Terms, out: _Out, baseline: Floats | None) -> SweepResult:
-    mean_position = mean_positions(out.held, market)
+def _result(market: Market, terms: Terms, out: _Out) -> SweepResult:
     returns = daily_returns(out.day_equity, terms.starting_cash)
-    alpha = returns - static_portfolio(market, mean_position if baseline is None else baseline)
+    alpha = returns - out.static
     return SweepResult(
         metrics=metrics_of(out.tallies, returns, alpha, account_of(market, terms)),
         daily_returns=returns,
         timing_alpha=alpha,
-        mean_position=mean_position,
+        mean_position=mean_positions(out.held, market),
     )
 
 

