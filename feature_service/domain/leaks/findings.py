@@ -55,7 +55,7 @@ MEANINGS = {
     Check.FULL_SAMPLE: Meaning(
         hit="near proof: mean, spread, ends or ranks, or means by minute, are those of the whole sample to many digits",
         miss="only scalings of the delivered span itself are seen, not of a longer one nor with noise added",
-        false_alarms="below 1 in 1,000 columns (a mean of 0 to 6 digits by chance)",
+        false_alarms="below 1 in 1,000 columns (a mean of 0 to 8 digits by chance)",
     ),
     Check.SHIFTED: Meaning(
         hit="near proof: the column is a catalogue feature of a later bar, up to scale",
