@@ -73,13 +73,10 @@ def simulation(postgres_url, tmp_path_factory):
             yield served.url, f"{sweep}-9", f"{sweep}-2", sweep, own, settings
 
 
+#: lists and the plain run page are among the pages of a whole house
 PAGES = {
-    "runs": "/",
-    "run": "/runs/{0}",
-    "sweeps": "/sweeps",
-    "sweep": "/sweeps/{2}",
+    "run": "/runs/{0}?per_page=10",
     "compare": "/compare?run={0}&run={1}",
-    "compare-nothing": "/compare",
     "signals": "/signals",
     "signal": "/signals/{3}",
 }
