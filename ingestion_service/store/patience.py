@@ -71,7 +71,7 @@ class Patience:
         Raises Refused, NotOffered, InvalidInput or Unavailable, as `MarketDataSource.bars` does.
         """
         self._leave_alone()
-        trouble, headers = "", dict[str, str]()
+        trouble, headers, silent, attempt = "", dict[str, str](), 0, 0
         for attempt in range(1, self.policy.attempts + 1):
             if attempt > 1:
                 self._wait(self.policy.wait_s(attempt - 1, headers, self.clock.now(), self._chance), trouble)
@@ -82,7 +82,9 @@ class Patience:
                 self.requests += 1
                 reply = once()
             except NoAnswer as error:
-                trouble = str(error)
+                trouble, silent = str(error), silent + 1
+                if silent == self.policy.silent_attempts:
+                    break
                 continue
             headers = dict(reply.headers)
             self._budget = Budget.read(headers)
@@ -90,7 +92,7 @@ class Patience:
                 return reply
             trouble = self._judged(reply)
         raise Unavailable(
-            f"{self.where}: {trouble}, {self.policy.attempts} times in a row: check {self.hint} and that it runs; "
+            f"{self.where}: {trouble}, {attempt} times in a row: check {self.hint} and that it runs; "
             "what was fetched so far is kept"
         )
 

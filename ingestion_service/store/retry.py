@@ -17,6 +17,8 @@ class RetryPolicy:
     """Exponential backoff with full jitter, capped; a provider that says when to come back is obeyed."""
 
     attempts: int = 6
+    #: so many attempts without any answer, in all, are enough: a server that refuses is alive, one that is silent not
+    silent_attempts: int = 5
     first_wait_s: float = 0.5
     longest_wait_s: float = 30.0
     #: a provider's own "come back in" is believed up to this

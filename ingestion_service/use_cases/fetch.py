@@ -52,6 +52,8 @@ class Fetch:
     ctx: JobContext
     tally: Tally = field(default_factory=Tally)
     answers: dict[str, Answers] = field(default_factory=dict)
+    #: who was silent in this job, and is not waited for again
+    silent: dict[str, Unavailable] = field(default_factory=dict)
 
     def run(self) -> dict[str, object]:
         """Fetch, check and store what is missing of the request.
@@ -99,6 +101,9 @@ class Fetch:
     def _asked(self, source: MarketDataSource, piece: Span, errors: list[Exception]) -> list[Span]:
         """Ask `source` for what it has not answered of `piece`; return what the next one is to be asked for."""
         symbol, said = self.request.symbol, self.answers[source.name]
+        if source.name in self.silent:
+            errors.append(self.silent[source.name])
+            return [piece]
         parts = [piece] if self.request.refresh else self.store.asks.missing_spans(symbol, [source.name], piece)
         taken: list[Span] = []
         for part in parts:
@@ -116,6 +121,9 @@ class Fetch:
                     raise
                 said.refusals.append(str(error))
                 errors.append(error)
+                if isinstance(error, Unavailable):
+                    self.silent[source.name] = error
+                    break
             finally:
                 self.store.drift.record(source.drift())
         return minus(piece, taken)

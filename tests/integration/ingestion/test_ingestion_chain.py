@@ -147,6 +147,14 @@ def test_silence_hands_over_and_is_remembered_until_it_is_answered(ingest, store
     assert sources_of(store) == {"a", "b"}
 
 
+def test_who_was_silent_once_is_not_waited_for_month_after_month(ingest):
+    silent = Scripted("a", error=Unavailable("a: no answer"))
+    minutes = [bars_at(datetime(2024, month, 21, 15, tzinfo=UTC)) for month in range(1, 6)]
+    giver = Scripted("b", pl.concat(minutes))
+    result = ingest(silent, giver, start=datetime(2024, 1, 1, tzinfo=UTC))
+    assert (result["stored"], len(silent.asked), len(giver.asked)) == (25, 1, 5)
+
+
 def test_a_span_that_somebody_may_have_stays_open_and_the_job_is_tried_again(ingest):
     silent, empty = Scripted("a", error=Unavailable("a: no answer")), Scripted("b")
     with pytest.raises(Unavailable, match=r"VIX 2024-05 is still open.*a: no answer.*b: answered 1 span"):

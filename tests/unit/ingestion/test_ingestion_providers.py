@@ -115,6 +115,10 @@ def test_what_may_pass_is_asked_again_and_silence_ends_in_words():
     with pytest.raises(Unavailable, match=r"the provider: no answer \(ConnectionError\), 4 times in a row: check KEY"):
         silent.ask()
     assert (silent.asked, len(silent.waits)) == (4, 3)
+    dead = Provider(NoAnswer("no answer"))
+    dead.patience.policy = RetryPolicy(attempts=20)
+    with pytest.raises(Unavailable, match="no answer, 5 times in a row"):
+        dead.ask()
 
 
 @pytest.mark.parametrize(
