@@ -100,6 +100,8 @@ def run(  # noqa: PLR0913, PLR0917 - one option each
         found = house.get("simulation", f"/runs/{job['result']['fingerprint']}-0")
     rows = [{"figure": name, "value": value} for name, value in found["metrics"].items()]
     rows += [{"figure": "run", "value": found["id"]}, {"figure": "predictions", "value": found["evidence"]}]
+    if found["optimistic"]:
+        rows += [{"figure": "optimistic", "value": "filled at a price that was gone when it was seen"}]
     tell(found if as_json else rows, as_json=as_json, columns=["figure", "value"])
 
 

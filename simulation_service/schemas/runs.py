@@ -64,12 +64,14 @@ class RunOut(BaseModel):
     evidence: Evidence
     setting: Setting
     metrics: Metrics
+    #: filled at a price that was gone when it was seen: no such fill can be had
+    optimistic: bool
     created_at: datetime
 
     @classmethod
     def of(cls, run: Run, **more: Any) -> Self:  # noqa: ANN401 - fields of a subclass
         window = Window(start=run.window_start, end=run.window_end)
-        return cls(**dict(run), window=window, **more)
+        return cls(**dict(run), window=window, optimistic=run.setting.optimistic, **more)
 
 
 class RunDetailOut(RunOut):

@@ -5,20 +5,23 @@ from __future__ import annotations
 import io
 from datetime import UTC, datetime, timedelta
 from importlib import resources
+from types import SimpleNamespace
 
 import numpy as np
 import polars as pl
 import pytest
 from simulation_support import MIDDLE, MODEL, bars_and_predictions, simulate, sweep_of
 
-from shared.contracts.datasets import BARS_1M, BOTS, FEATURES, PREDICTIONS, TRIALS
+from shared.contracts.datasets import BARS_1M, BOTS, EXPOSURES, FEATURES, PREDICTIONS, TRIALS
 from shared.contracts.messages import Costs, Setting, Window
 from shared.contracts.sessions import sessions_between
 from shared.errors import InvalidInput
 from shared.testing.servers import serving
 from simulation_service.app import create_app
+from simulation_service.domain.engine import SweepResult
+from simulation_service.domain.market import SLOTS
 from simulation_service.domain.metrics import SESSIONS_A_YEAR
-from simulation_service.store import Registry, RunFilter
+from simulation_service.store import Registry, RunFilter, Series
 
 WIDE = (
     Setting(threshold=1e-4, delay_bars=0, fill="close"),
@@ -121,6 +124,22 @@ def test_the_bot_of_ones_own_signals_learns_from_earlier_months(service, setting
     april = asked.model_copy(update={"window": Window(start=start, end=start + timedelta(days=7))})
     with pytest.raises(InvalidInput, match="the bot has nothing to learn from"):
         simulate(service, settings, april)
+
+
+def test_the_ledger_of_a_thousand_settings_and_a_year_is_a_few_megabytes(service):
+    """Random returns compress least: 16 bytes of numbers a row, and next to nothing for what they belong to."""
+    rng = np.random.default_rng(0)
+    returns, held = rng.normal(0, 0.01, (2, 1000, 250)), rng.random((1000, SLOTS))
+    swept = SweepResult(metrics=(), daily_returns=returns[0], timing_alpha=returns[1], mean_position=held)
+    sessions = np.datetime64("2024-01-01") + np.arange(250)
+    series, lake = Series(service.resources.lake), service.resources.lake
+    series.save_sweep("ab" * 32, SimpleNamespace(session=sessions), swept, None)
+    [file] = lake.partitions(TRIALS)
+    assert file.row_count == 250_000
+    assert file.byte_count < 4_100_000
+    kept = series.trials("ab" * 32, 999)
+    assert kept["daily_return"].to_list() == returns[0, 999].tolist()
+    assert sum(one.byte_count for one in lake.partitions(EXPOSURES)) < 3_300_000
 
 
 def test_what_the_first_version_stored_is_read_by_this_one(database):

@@ -7,7 +7,7 @@ import io
 import numpy as np
 import polars as pl
 import pytest
-from simulation_support import END, MIDDLE, MODEL, bars_and_predictions, complete, sweep_of
+from simulation_support import END, MIDDLE, MODEL, PAGE, bars_and_predictions, complete, sweep_of
 
 from shared.contracts.datasets import SIGNALS
 from shared.contracts.messages import Setting
@@ -118,6 +118,18 @@ def test_a_single_setting_answers_in_line_and_is_stored_like_any_other(service, 
         assert complete(service, settings, swept.json()["job_id"])["reused"] is True
         monkeypatch.setattr(sweeps_module, "SHORT_BARS", 10)
         assert http.post("/simulate", json={**body, "starting_cash": 5_000}).status_code == 202
+
+
+@pytest.mark.usefixtures("service")
+def test_a_fill_at_the_signal_bars_own_close_is_labelled(settings):
+    with serving(create_app(settings)) as http:
+        body = {"model": MODEL, "symbol": "SPY", "window": WINDOW}
+        soon = http.post("/simulate", json={**body, "setting": {**SETTING, "delay_bars": 0, "fill": "close"}}).json()
+        later = http.post("/simulate", json={**body, "setting": SETTING}).json()
+        assert (soon["optimistic"], later["optimistic"]) == (True, False)
+        for address in (f"/runs/{soon['id']}", f"/runs/{soon['id']}/tearsheet", "/runs", f"/sweeps/{soon['sweep']}"):
+            assert "ptimistic" in http.get(address, headers=PAGE).text
+        assert "ptimistic" not in http.get(f"/runs/{later['id']}/tearsheet").text
 
 
 def test_every_model_of_a_symbol_is_simulated_at_once(service, settings):
