@@ -15,6 +15,7 @@ from optimization_service.schemas import (
     BatchDetailOut,
     BatchOut,
     BatchRequest,
+    HalvesOut,
     HeatmapOut,
     LeaderboardQuery,
     Row,
@@ -85,6 +86,14 @@ def show_study(fingerprint: str, batches: BatchesDep, studies: StudiesDep) -> St
     """Return the history of the search, which parameters decide, and the clusters of success."""
     view = batches.view(fingerprint)
     return StudyOut.of(studies.study(fingerprint, view.batch, None, None, "median"), view)
+
+
+@router.get("/batches/{fingerprint}/halves")
+def show_halves(fingerprint: str, batches: BatchesDep, studies: StudiesDep) -> HalvesOut | None:
+    """Return whether trials that were good in the first half of their days stayed good; null without enough days."""
+    batches.view(fingerprint)
+    found = studies.halves(fingerprint)
+    return None if found is None else HalvesOut.of(found)
 
 
 @router.get("/leaderboard")

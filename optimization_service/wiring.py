@@ -34,5 +34,5 @@ def assemble(settings: Settings) -> Iterator[Wired]:
             batches=Batches(registry, series, Models(training), resources.queue),
             rounds=Rounds(registry, series, resources.queue),
             leaderboard=Leaderboard(registry),
-            studies=Studies(registry),
+            studies=Studies(registry, series),
         )

@@ -13,6 +13,7 @@ from optimization_service.pages.board import all_columns, board_columns
 from optimization_service.schemas import (
     BatchDetailOut,
     BatchForm,
+    HalvesOut,
     HeatQuery,
     LeaderboardQuery,
     StudyOut,
@@ -80,6 +81,7 @@ def batch_page(
     view, luck = batches.view(fingerprint), leaderboard.luck(fingerprint)
     found = studies.study(fingerprint, view.batch, heat.heat_rows or None, heat.heat_columns or None, heat.heat)
     study = StudyOut.of(found, view)
+    halves = studies.halves(fingerprint)
     return render(
         request,
         "batch.html",
@@ -87,6 +89,8 @@ def batch_page(
         luck=luck_line(luck),
         study=study,
         history=_history(study),
+        halves=None if halves is None else HalvesOut.of(halves),
+        scatter=None if halves is None else _scatter(HalvesOut.of(halves)),
         decides=charts.bars([(name.replace("_", " "), share) for name, share in study.importance.items()]),
         cells=charts.heatmap(study.heatmap.cells if study.heatmap else []),
         titles=[[f"{count} trials" for count in row] for row in (study.heatmap.trials if study.heatmap else [])],
@@ -149,6 +153,15 @@ def _history(study: StudyOut) -> charts.Plot:
         ],
         x_label="trial",
         y_label="Sharpe",
+    )
+
+
+def _scatter(halves: HalvesOut) -> charts.Plot:
+    step = max(1, -(-len(halves.first) // _DOTS))
+    return charts.plot(
+        [charts.Dots(xs=halves.first[::step], ys=halves.second[::step], tone="s1")],
+        x_label="Sharpe, first half of the days",
+        y_label="Sharpe, second half",
     )
 
 

@@ -5,6 +5,7 @@ from optimization_service.schemas.batches import (
     BatchDetailOut,
     BatchOut,
     BatchRequest,
+    HalvesOut,
     HeatmapOut,
     StudyOut,
 )
@@ -17,6 +18,7 @@ __all__ = [
     "BatchForm",
     "BatchOut",
     "BatchRequest",
+    "HalvesOut",
     "HeatQuery",
     "HeatmapOut",
     "LeaderboardQuery",

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 from optimization_service.domain.batch import THRESHOLDS
 from optimization_service.domain.clusters import Cluster
 from optimization_service.domain.figures import Heatmap
+from optimization_service.domain.halves import Halves
 from optimization_service.domain.luck import Luck
 from optimization_service.domain.records import BatchState, Member
 from optimization_service.domain.search import Method, Search
@@ -210,6 +211,26 @@ class ClusterOut(BaseModel):
         pair = view.batch.pairs[cluster.pair]
         own = {name: getattr(cluster, name) for name in ("trials", "best", "median", "where")}
         return cls(**own, model=pair.model, symbol=pair.symbol)
+
+
+class HalvesOut(BaseModel):
+    """Sharpe ratios of the first and the second half of each trial's sessions, and how far they agree."""
+
+    first: list[float | None]
+    second: list[float | None]
+    rank_correlation: float | None
+    kept: float | None
+    deflated: float | None
+
+    @classmethod
+    def of(cls, halves: Halves) -> Self:
+        return cls(
+            first=[_known(value) for value in halves.first.tolist()],
+            second=[_known(value) for value in halves.second.tolist()],
+            rank_correlation=halves.rank_correlation,
+            kept=halves.kept,
+            deflated=halves.deflated,
+        )
 
 
 class StudyOut(BaseModel):

@@ -239,3 +239,13 @@ order by entry.number
 -- name: broken_pairs
 -- The pairs of a batch of which something could not be simulated.
 select pair from optimization.failure where batch = %(batch)s order by pair
+
+-- name: ranked_runs
+-- The simulated settings of a batch's trials that have figures, in the order they were chosen.
+select
+    sweep,
+    index
+from optimization.entry
+where batch = %(batch)s and sweep is not null
+order by number
+limit %(limit)s

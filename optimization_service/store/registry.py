@@ -157,3 +157,9 @@ class Registry:
         """Return one figure of each of a batch's trials, in the order they were chosen."""
         with self._database.transaction() as conn:
             return self._queries.rows(conn, "scores", Score, batch=batch, figure=figure)
+
+    def ranked_runs(self, batch: str, limit: int) -> list[tuple[str, int]]:
+        """Return sweep and index of each of a batch's trials that has figures, in the order they were chosen."""
+        with self._database.transaction() as conn:
+            found = self._queries.rows(conn, "ranked_runs", dict, batch=batch, limit=limit)
+        return [(row["sweep"], row["index"]) for row in found]

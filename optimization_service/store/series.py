@@ -1,14 +1,16 @@
-"""The lake as this service sees it: which bars and predictions are there, not their values."""
+"""The lake as this service sees it: which bars, predictions and regimes are there, and the trial ledger."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 import polars as pl
 
 from optimization_service.domain.batch import Pair
-from shared.contracts.datasets import BARS_1M, FEATURES, PREDICTIONS
+from optimization_service.domain.halves import Floats
+from shared.contracts.datasets import BARS_1M, FEATURES, PREDICTIONS, TRIALS
 from shared.storage.lake import Lake
 
 #: a column of more states than this is no regime
@@ -64,6 +66,23 @@ class Series:
             if states:
                 found[name] = states
         return found
+
+    def daily_returns(self, runs: Sequence[tuple[str, int]]) -> list[Floats]:
+        """Return the daily returns of simulated settings (sweep and index), ascending by session, in the same order.
+
+        Settings whose ledger is not there any more are left out.
+        """
+        sweeps = sorted({sweep for sweep, _ in runs})
+        if not sweeps:
+            return []
+        ledger = self._lake.read(
+            self._lake.snapshot(TRIALS, sweep=sweeps), ["sweep", "setting", "session", "daily_return"]
+        )
+        found = {
+            (str(key[0]), int(key[1])): rows["daily_return"].to_numpy()
+            for key, rows in ledger.partition_by("sweep", "setting", as_dict=True, maintain_order=True).items()
+        }
+        return [found[run] for run in runs if run in found]
 
 
 def _states(column: pl.Series) -> set[int]:

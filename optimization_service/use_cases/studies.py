@@ -19,9 +19,13 @@ from optimization_service.domain.figures import (
     importance,
     usual_axes,
 )
+from optimization_service.domain.halves import LEAST_SESSIONS, Halves, halves_of
 from optimization_service.domain.records import Score
-from optimization_service.store import Registry
+from optimization_service.store import Registry, Series
 from shared.errors import InvalidInput
+
+#: trials whose daily returns are read for one page
+MOST_LEDGERS = 10_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,8 +40,9 @@ class Study:
 
 
 class Studies:
-    def __init__(self, registry: Registry) -> None:
+    def __init__(self, registry: Registry, series: Series) -> None:
         self._registry = registry
+        self._series = series
 
     def study(self, name: str, batch: Batch, rows: str | None, columns: str | None, how: str) -> Study:
         """Return what the batch's Sharpe ratios say; the heatmap shows `rows` by `columns`, or the usual two."""
@@ -61,6 +66,16 @@ class Studies:
                 f"no two parameters of this batch have few enough values: at most {MAX_HEATMAP} are shown"
             )
         return _heatmap(batch, found, *axes, how)
+
+    def halves(self, name: str) -> Halves | None:
+        """Return what the halves of the trials' days say; None for too many trials to read at once, or too few days."""
+        runs = self._registry.ranked_runs(name, MOST_LEDGERS + 1)
+        if len(runs) > MOST_LEDGERS:
+            return None
+        returns = self._series.daily_returns(runs)
+        if not returns or max(len(daily) for daily in returns) < LEAST_SESSIONS:
+            return None
+        return halves_of(returns, self._registry.spread(name).trials)
 
     def _figures(self, name: str) -> Figures:
         return figures_of(self._registry.scores(name, "sharpe"))

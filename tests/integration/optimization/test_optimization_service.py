@@ -62,6 +62,11 @@ def test_a_batch_predicts_what_is_missing_simulates_and_ranks(service, settings)
         assert [int(row["trades"]) for row in rows] == sorted(int(row["trades"]) for row in rows)
         assert len(rows) == 4
 
+        study = http.get(f"/batches/{name}/study").json()
+        assert study["sharpe"] == [row["sharpe"] for row in sorted(page["items"], key=lambda row: row["number"])]
+        assert study["best"][-1] == sharpes[0]
+        assert http.get(f"/batches/{name}/halves").json() is None, "a week has no halves worth comparing"
+
         again = http.post("/batches", json={**asked, "symbols": ["QQQ", "SPY"]}).json()
         assert again == {**answer_of(name, shown), "reused": True}
         assert work(service, settings) == []

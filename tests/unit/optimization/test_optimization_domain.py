@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from datetime import UTC, datetime
 
 import numpy as np
 import pytest
 
 from optimization_service.domain.batch import Pair, batch_of
+from optimization_service.domain.halves import halves_of, probabilistic_sharpe
 from optimization_service.domain.luck import expected_maximum, flag_of, luck_of
 from optimization_service.domain.records import BatchRecord, BatchState, Step, standing_of
 from optimization_service.domain.search import Search
@@ -137,3 +139,24 @@ BROKEN = [step("optimization.sweep", "FAILED", 1, "no disk")]
 def test_what_the_jobs_of_a_batch_add_up_to(stored, steps, state, done, note):
     standing = standing_of(stored, steps)
     assert (standing.state, standing.done, standing.note) == (state, done, note)
+
+
+def test_the_deflated_sharpe_ratio_as_published():
+    trials_sd = math.sqrt(0.5 / 250)
+    hurdle = trials_sd * expected_maximum(100)
+    assert hurdle == pytest.approx(0.113172, abs=1e-6)
+    found = probabilistic_sharpe(2.5 / math.sqrt(250), hurdle, 1_250, -3.0, 10.0)
+    assert found == pytest.approx(0.900397, abs=1e-6)
+
+
+def test_halves_of_something_real_agree_and_those_of_luck_do_not():
+    rng = np.random.default_rng(5)
+    luck = halves_of([rng.normal(0, 0.01, 250) for _ in range(400)], 400)
+    skills = rng.normal(0, 0.002, 400)
+    real = halves_of([rng.normal(skill, 0.01, 250) for skill in skills], 400)
+    assert abs(luck.rank_correlation) < 0.15
+    assert luck.kept == pytest.approx(0.5, abs=0.2)
+    assert luck.deflated < 0.9
+    assert real.rank_correlation > 0.6
+    assert real.kept > 0.85
+    assert np.isnan(halves_of([np.zeros(250), np.ones(5)], 2).first).all(), "no variance, and too few days"
