@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
 import httpx
 import polars as pl
 import pytest
 
 from shared.clock import SystemClock
+from shared.testing.ports import free_port
 from shared.testing.servers import serving
 from shared.testing.waiting import eventually
 from simulated_exchange.app import create_app
@@ -20,10 +25,29 @@ from simulated_exchange.replay import ReplayMarket
 from simulated_exchange.settings import ExchangeSettings
 from simulated_exchange.timeline import Timeline
 
+ROOT = Path(__file__).parents[3]
 #: the half day before Independence Day: 210 minutes
 BEGINS, ENDS = datetime(2024, 7, 3, 13, 25, tzinfo=UTC), datetime(2024, 7, 3, 17, 0, tzinfo=UTC)
 SYMBOLS = ("CALM", "EDGE")
 OPTIONS = {"minutes_before": 10, "minutes_after": 5, "alert_minutes": 30, "store_seconds": 0.3}
+
+
+#: an exchange in a process of its own, whose day goes on wherever its last process was killed
+EXCHANGE = """
+import sys, uvicorn
+from datetime import datetime, timedelta
+from shared.clock import SystemClock
+from simulated_exchange.app import create_app
+from simulated_exchange.market import Market
+from simulated_exchange.replay import ReplayMarket
+from simulated_exchange.settings import ExchangeSettings
+from simulated_exchange.timeline import Timeline
+port, began = int(sys.argv[1]), datetime.fromisoformat(sys.argv[2])
+timeline = Timeline(SystemClock(), began, since=float(sys.argv[3]), speed=float(sys.argv[4]))
+bars = {"EDGE": Market().bars("EDGE", began, began + timedelta(hours=4))}
+app = create_app(ExchangeSettings(stream_cut_seconds=3), ReplayMarket(bars, timeline))
+uvicorn.run(app, host="127.0.0.1", port=port, log_level="warning", timeout_graceful_shutdown=1)
+"""
 
 
 @dataclass
@@ -140,3 +164,32 @@ def test_a_feed_without_a_stream_is_polled(open_house):
         assert stored(house, "EDGE") == truth("EDGE")
         assert agent(house)["last_result"]["received"] == 0
         assert exchange.streams == 0
+
+
+@pytest.mark.slow
+def test_a_killed_exchange_is_waited_for_and_the_truth_is_stored(open_house):
+    port, speed = free_port(), 300.0
+    url = f"http://127.0.0.1:{port}"
+    house = open_house(url)
+    house.post("/watchlist", symbols=["EDGE"], since="2024-07-02")
+    # its day begins in half a minute: until then there is time to start everything
+    began = [str(port), BEGINS.isoformat(), str(time.monotonic() + 30), str(speed)]
+    command = [sys.executable, "-c", EXCHANGE, *began]
+    exchange = subprocess.Popen(command, cwd=ROOT)
+    try:
+        eventually(lambda: httpx.get(f"{url}/healthz", trust_env=False).is_success, timeout=30, what="the exchange")
+        house.post("/agents/live/start", options={**OPTIONS, "minutes_before": 180})
+        for _ in range(2):
+            rows = len(stored(house, "EDGE"))
+            eventually(lambda rows=rows: len(stored(house, "EDGE")) > rows + 20, timeout=120, what="more bars")
+            exchange.kill()
+            exchange.wait()
+            # its day goes on while nobody answers
+            eventually(lambda: agent(house)["note"].startswith("connecting"), timeout=30, what="a noticed drop")
+            exchange = subprocess.Popen(command, cwd=ROOT)
+        eventually(lambda: "received" in (agent(house)["last_result"] or {}), timeout=120, what="the window's end")
+        assert stored(house, "EDGE") == truth("EDGE")
+        assert agent(house)["last_result"]["drops"] >= 2
+    finally:
+        exchange.kill()
+        exchange.wait()
