@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import Depends, Query
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, BeforeValidator, Field
 
 from shared.web.service import provided
 from simulation_service.domain.records import Evidence
@@ -18,6 +18,9 @@ StressDep = Annotated[Stress, Depends(provided(Stress))]
 CompareDep = Annotated[Compare, Depends(provided(Compare))]
 
 
+_Optional = BeforeValidator(lambda value: None if value == "" else value)
+
+
 class RunsAsked(BaseModel):
     """Which runs, in which order."""
 
@@ -25,9 +28,10 @@ class RunsAsked(BaseModel):
     symbol: str | None = None
     model: str | None = None
     sweep: str | None = None
-    evidence: Evidence | None = None
-    min_trades: Annotated[int, Field(ge=0)] = 0
-    min_sharpe: Annotated[float | None, Field(allow_inf_nan=False)] = None
+    # a form sends what was left empty as ""
+    evidence: Annotated[Evidence | None, _Optional] = None
+    min_trades: Annotated[int | None, Field(ge=0), _Optional] = None
+    min_sharpe: Annotated[float | None, Field(allow_inf_nan=False), _Optional] = None
 
 
 class AxesAsked(BaseModel):

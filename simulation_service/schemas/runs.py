@@ -33,7 +33,7 @@ def run_filter(
     model: str | None = None,
     sweep: str | None = None,
     evidence: str | None = None,
-    min_trades: int = 0,
+    min_trades: int | None = None,
     min_sharpe: float | None = None,
 ) -> RunFilter:
     """Return the store's filter of a list's query parameters. Raises InvalidInput for a column that does not sort."""
@@ -43,7 +43,7 @@ def run_filter(
         model=model or None,
         sweep=sweep or None,
         evidence=evidence or None,
-        min_trades=min_trades,
+        min_trades=min_trades or 0,
         min_sharpe=min_sharpe,
         sort=column,
         descending=descending,

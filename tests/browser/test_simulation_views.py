@@ -73,8 +73,9 @@ def simulation(postgres_url, tmp_path_factory):
             yield served.url, f"{sweep}-9", f"{sweep}-2", sweep, own, settings
 
 
-#: lists and the plain run page are among the pages of a whole house
+#: other lists are among the pages of a whole house
 PAGES = {
+    "runs": "/?min_trades=1",
     "run": "/runs/{0}?per_page=10",
     "compare": "/compare?run={0}&run={1}",
     "signals": "/signals",

@@ -107,6 +107,10 @@ def test_runs_are_filtered_and_sorted_by_any_parameter_or_figure(service, settin
             return [run["index"] for run in http.get("/runs", params=params).json()["items"]]
 
         assert len(listed(min_trades=1)) == len(GRID)
+        assert len(listed(min_trades="", evidence="", min_sharpe="")) == len(GRID), "as a form sends what is empty"
+        filtered = http.get("/runs?evidence=folds&min_trades=&min_sharpe=1.5", headers=PAGE).text
+        assert "No run matches" in filtered
+        assert 'value="1.5"' in filtered
         assert listed(evidence="folds") == []
         assert listed(min_sharpe=1e6) == []
         by_side = [GRID[index].side for index in listed(sort="side")]
