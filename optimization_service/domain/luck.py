@@ -2,8 +2,9 @@
 
 Bailey and Lopez de Prado, "The Deflated Sharpe Ratio" (2014): with trials spread by `sd` around nothing, the largest
 of N is expected at sd [(1 - G) z(1 - 1/N) + G z(1 - 1/(N e))], G = 0.5772..., z = the normal quantile. Trials of one
-batch resemble each other, so the true figure lies below: the line is honest in the cautious direction. Only days that
-no search has seen can certify anything.
+batch resemble each other, and settings that truly differ (some trade their costs away) spread further than worthless
+ones would, so the true figure lies below: the line is honest in the cautious direction. Only days that no search has
+seen can certify anything.
 """
 
 from __future__ import annotations
