@@ -81,12 +81,28 @@ def test_sessions_add_up():
 
 def test_a_file_covers_the_sessions_it_has_bars_of_and_the_last_one_to_its_last_bar():
     opens = [datetime(2024, 11, day, 14, 30, tzinfo=UTC) for day in (25, 26, 27, 29)]
-    kept = np.concatenate([TS_US[5:390], TS_US[780:1_170], TS_US[1_170:1_200]])  # without Tuesday, Friday cut
+    kept = np.concatenate([TS_US[2:390], TS_US[780:1_170], TS_US[1_170:1_200]])  # without Tuesday, Friday cut
     assert covered(kept) == [
         Span(opens[0], opens[0] + timedelta(minutes=390)),
         Span(opens[2], opens[3] + timedelta(minutes=30)),
     ]
     assert covered(TS_US[:0]) == []
+
+
+def test_a_file_does_not_answer_for_a_hole_in_a_busy_session():
+    opens = [datetime(2024, 11, day, 14, 30, tzinfo=UTC) for day in (25, 26, 27, 29)]
+    end = opens[3] + timedelta(minutes=210)
+    assert covered(TS_US) == [Span(opens[0], end)]
+    hole = covered(without(*range(100, 103)))
+    assert hole == [
+        Span(opens[0], opens[0] + timedelta(minutes=100)), Span(opens[0] + timedelta(minutes=103), end),
+    ]  # fmt: skip
+    assert covered(without(100, 101, 200)) == [Span(opens[0], end)]  # a minute or two without a trade happen
+    at_the_edges = covered(without(*range(380, 395)))
+    assert at_the_edges == [
+        Span(opens[0], opens[0] + timedelta(minutes=380)), Span(opens[1] + timedelta(minutes=5), end),
+    ]  # fmt: skip
+    assert covered(TS_US[::9]) == [Span(opens[0], opens[3] + timedelta(minutes=208))]  # a symbol that seldom trades
 
 
 def test_a_hole_is_filled_from_its_middle_in_rounds():
