@@ -144,7 +144,7 @@ def covered(stored_us: Int64Array) -> list[Span]:
 
     That is each session the file has a bar in, from its open to its close, of the file's last session to its last bar.
     A session without any bar is not covered: the file does not say whether it was left out. Neither is a hole in a
-    session that has otherwise hardly a minute without a bar: in 0.5 million real minutes no symbol that traded in 95 %
+    session that has otherwise hardly a minute without a bar: in 0.5 million real minutes no stock that traded in 95 %
     of a session's minutes was silent for two in a row.
     """
     if not len(stored_us):
