@@ -22,7 +22,7 @@ _SESSION = 390
 
 def nearest_pivots(bars: Bars, wing: int, memory: int) -> tuple[FloatArray, FloatArray]:
     """Return the distances to the nearest pivot above and below."""
-    from feature_service.domain.kernels import nearest_pivots as walk
+    from feature_service.domain.walks import nearest_pivots as walk
 
     return walk(bars.high, bars.low, bars.close, wing, memory, CAP)
 
@@ -43,7 +43,7 @@ def pivot_support(bars: Bars, wing: int, memory: int) -> FloatArray:
 
 def volume_levels(bars: Bars, window: int, bins: int) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Return ln(C / busiest price) and the distances to the nearest busy price above and below."""
-    from feature_service.domain.kernels import volume_levels as walk
+    from feature_service.domain.walks import volume_levels as walk
 
     typical = bars.once(prices.typical)
     unknown = np.isnan(bars.volume)

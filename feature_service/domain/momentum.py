@@ -22,7 +22,9 @@ def rsi(bars: Bars, window: int) -> FloatArray:
 def stochastic_k(bars: Bars, window: int) -> FloatArray:
     """Return the fast %K: where the close stands in the last `window` bars' range, 0..100; 50 without a range."""
     low = bars.once(prices.lowest, window)
-    return 100 * rolling.ratio(bars.close - low, bars.once(prices.highest, window) - low, neutral=0.5)
+    place = rolling.ratio(bars.close - low, bars.once(prices.highest, window) - low, neutral=0.5)
+    place *= 100
+    return place
 
 
 def stochastic_d(bars: Bars, window: int, smoothing: int) -> FloatArray:
@@ -49,11 +51,15 @@ def commodity_channel_index(bars: Bars, window: int) -> FloatArray:
 
 def money_flow_index(bars: Bars, window: int) -> FloatArray:
     """Return the share of the last `window` bars' money that changed hands at rising prices, 0..100; 50 without any."""
+    from feature_service.domain.kernels import signed
+
     typical = bars.once(prices.typical)
-    step = np.sign(typical - rolling.previous(typical))
-    signed = typical * bars.volume * step
-    total = rolling.mean(np.abs(signed), window)
-    return np.clip(50 + 50 * rolling.ratio(rolling.mean(signed, window), total, neutral=0.0), 0.0, 100.0)
+    money = signed(typical, typical * bars.volume)
+    moved = rolling.mean(money, window)
+    share = rolling.ratio(moved, rolling.mean(np.abs(money, out=money), window), neutral=0.0)
+    share *= 50
+    share += 50
+    return np.clip(share, 0.0, 100.0, out=share)
 
 
 def kdj_k(bars: Bars, window: int, smoothing: int) -> FloatArray:

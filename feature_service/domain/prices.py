@@ -60,12 +60,29 @@ def average_volume(bars: Bars, window: int) -> FloatArray:
 
 def place_in_bar(bars: Bars) -> FloatArray:
     """Return where the close stands in its own bar's range, -1 at the low to 1 at the high; 0 without a range."""
-    span = bars.high - bars.low
-    return rolling.ratio(2 * bars.close - bars.high - bars.low, span, neutral=0.0)
+    place = 2 * bars.close
+    place -= bars.high
+    place -= bars.low
+    return rolling.ratio(place, bars.high - bars.low, neutral=0.0)
+
+
+def signed_volume(bars: Bars) -> FloatArray:
+    """Return the volume with the sign of the close's step; NaN for the first bar."""
+    from feature_service.domain.kernels import signed
+
+    return signed(bars.close, bars.volume)
+
+
+def z_score(bars: Bars, window: int) -> FloatArray:
+    """Return (C - mean of C) / sd of C over the last `window` bars; 0 where the price stood still."""
+    from feature_service.domain.kernels import standardised
+
+    # an sd below a billionth of the price is rounding noise of a flat window
+    return standardised(bars.close, *bars.once(moments, window), 1e-9)
 
 
 def session_vwap(bars: Bars) -> FloatArray:
     """Return the session's volume-weighted typical price so far; the close until its first share is traded."""
-    from feature_service.domain.kernels import session_vwap as walk
+    from feature_service.domain.walks import session_vwap as walk
 
     return walk(bars.once(typical), bars.volume, bars.close, bars.first)

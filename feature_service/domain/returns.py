@@ -15,7 +15,7 @@ def log_return(bars: Bars, lag: int = 1) -> FloatArray:
     base[lag:] = bars.close[:-lag]
     early = np.flatnonzero(np.arange(len(bars)) - bars.first < lag)
     base[early] = bars.open[bars.first[early]]
-    return np.log(bars.close / base)
+    return np.log(np.divide(bars.close, base, out=base), out=base)
 
 
 def return_moments(bars: Bars, window: int) -> tuple[FloatArray, FloatArray]:

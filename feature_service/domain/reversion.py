@@ -2,30 +2,20 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from feature_service.domain import prices, rolling
 from feature_service.domain.bars import Bars, FloatArray
 from feature_service.domain.feature import Feature
 from feature_service.domain.returns import log_return, return_moments
 
-#: spreads below a billionth of the price are rounding noise of a flat window
-_FLAT = 1e-9
-
 
 def percent_b(bars: Bars, window: int, width: float) -> FloatArray:
     """Return where the close stands between the Bollinger bands: 0 at the lower, 1 at the upper; 0.5 without a band."""
-    spread = width * bars.once(prices.deviation, window)
-    lower = bars.once(prices.sma, window) - spread
-    flat = spread <= _FLAT * bars.close
-    return np.where(flat, 0.5, (bars.close - lower) / np.where(flat, 1.0, 2 * spread))
+    return 0.5 + bars.once(prices.z_score, window) / (2 * width)
 
 
 def price_z_score(bars: Bars, window: int) -> FloatArray:
     """Return (C - mean of C) / sd of C over the last `window` bars; 0 where the price stood still."""
-    spread = bars.once(prices.deviation, window)
-    flat = spread <= _FLAT * bars.close
-    return np.where(flat, 0.0, (bars.close - bars.once(prices.sma, window)) / np.where(flat, 1.0, spread))
+    return bars.once(prices.z_score, window)
 
 
 def return_z_score(bars: Bars, window: int) -> FloatArray:

@@ -69,9 +69,9 @@ def previous(values: FloatArray, lag: int = 1) -> FloatArray:
 
 def ratio(above: FloatArray, below: FloatArray, neutral: float, smallest: float = 0.0) -> FloatArray:
     """Return above / below, and `neutral` where `below` is not larger than `smallest`; NaN stays NaN."""
-    flat = below <= smallest
-    result = above / np.where(flat, 1.0, below)
-    return np.where(flat & ~np.isnan(above), neutral, result)
+    from feature_service.domain.kernels import ratios
+
+    return ratios(above, below, neutral, smallest)
 
 
 def _series(values: FloatArray) -> pl.Series:

@@ -76,14 +76,16 @@ def minus_di(bars: Bars, window: int) -> FloatArray:
 
 def efficiency_ratio(bars: Bars, window: int) -> FloatArray:
     """Return the way from start to end over the way that was walked: 1 straight, 0 in circles or standing still."""
-    steps = np.abs(bars.close - rolling.previous(bars.close))
-    walked = rolling.mean(steps, window) * window
-    return rolling.ratio(np.abs(bars.close - rolling.previous(bars.close, window)), walked, neutral=0.0)
+    steps = bars.close - rolling.previous(bars.close)
+    walked = rolling.mean(np.abs(steps, out=steps), window)
+    walked *= window
+    way = bars.close - rolling.previous(bars.close, window)
+    return rolling.ratio(np.abs(way, out=way), walked, neutral=0.0)
 
 
 def supertrend(bars: Bars, window: int, width: float) -> tuple[FloatArray, FloatArray]:
     """Return the trailing line, in currency, and the side it is on: 1 below the price, -1 above."""
-    from feature_service.domain.kernels import supertrend as walk
+    from feature_service.domain.walks import supertrend as walk
 
     return walk(bars.high, bars.low, bars.close, bars.once(prices.average_true_range, window), width)
 

@@ -15,8 +15,10 @@ def on_balance_volume(bars: Bars) -> FloatArray:
 
     A level without a meaning of its own: look at its changes. Bars whose volume is unknown add nothing.
     """
-    signed = np.sign(bars.close - rolling.previous(bars.close)) * bars.volume
-    return np.where(np.isnan(bars.volume), np.nan, np.cumsum(np.nan_to_num(signed)))
+    total = np.nan_to_num(bars.once(prices.signed_volume))
+    np.cumsum(total, out=total)
+    total[np.isnan(bars.volume)] = np.nan
+    return total
 
 
 def obv_slope(bars: Bars, window: int) -> FloatArray:
@@ -24,14 +26,15 @@ def obv_slope(bars: Bars, window: int) -> FloatArray:
 
     The level of on-balance volume depends on where history begins; its change over a window does not.
     """
-    signed = np.sign(bars.close - rolling.previous(bars.close)) * bars.volume
-    return rolling.ratio(rolling.mean(signed, window), bars.once(prices.average_volume, window), neutral=0.0)
+    moved = rolling.mean(bars.once(prices.signed_volume), window)
+    return rolling.ratio(moved, bars.once(prices.average_volume, window), neutral=0.0)
 
 
 def relative_volume(bars: Bars, window: int) -> FloatArray:
     """Return ln((1 + V) / (1 + mean V of the `window` bars before))."""
     usual = rolling.previous(bars.once(prices.average_volume, window))
-    return np.log((1 + bars.volume) / (1 + usual))
+    usual += 1
+    return np.log(np.divide(1 + bars.volume, usual, out=usual), out=usual)
 
 
 def volume_change(bars: Bars) -> FloatArray:
