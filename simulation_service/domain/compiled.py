@@ -37,8 +37,8 @@ def compiled(function: Any, **options: Any) -> Any:  # noqa: ANN401 - numba's di
 
 
 def inlined(function: Any) -> Any:  # noqa: ANN401
-    """Compile a helper into its callers: called, it would be handed whole arrays field by field."""
-    return compiled(function, forceinline=True)
+    """Compile a helper into its compiled callers: called, it would be handed whole arrays field by field."""
+    return compiled(function, forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 
 
 @intrinsic

@@ -64,12 +64,11 @@ def simulate(sessions, setting, costs, starting_cash, *, day_orders=True):  # no
             account.cash, account.entry["cost"] = account.cash - fee, account.entry["cost"] + fee
         due = {} if day_orders else due
         for bar in session["bars"]:
-            number, minute = bar["number"], bar["minute"]
+            number, minute, out = bar["number"], bar["minute"], None
             price = bar[fill] if fill != "midpoint" else (bar["high"] + bar["low"]) / 2
             due[number + setting.delay_bars] = (*said[number], minute)
             wanted, allowed, trusted, decided = due.pop(number, (None, True, False, 0))
             if bar["real"]:
-                out = None
                 if account.side and fill != "open":
                     out = resting(account, bar, setting, held=True)
                 if account.side and not out:
