@@ -94,7 +94,7 @@ def assemble(settings: Settings) -> Iterator[Wired]:
                 JobKind.BACKFILL_AGENT: Backfill(store, intake, clock).run,
                 JobKind.LIVE_AGENT: live.run,
                 JobKind.SCAN_AGENT: scanner.run,
-                JobKind.FILL_AGENT: GapFiller(scanner, filler).run,
+                JobKind.FILL_AGENT: GapFiller(scanner, filler, clock).run,
                 JobKind.RETENTION_AGENT: retention.run,
             },
         )

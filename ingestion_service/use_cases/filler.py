@@ -76,14 +76,15 @@ class Filler:
         """Drop made-up bars and return how many there were."""
         return self.store.filled.drop(symbol, start, end)
 
-    def ask_again(self, request: FillGaps, ctx: JobContext) -> dict[str, object]:
+    def ask_again(self, request: FillGaps, ctx: JobContext, silent_since: datetime | None = None) -> dict[str, object]:
         """Ask for each month's gaps, from the first to the last of them.
 
-        What was answered without a bar (an index) is asked in spite of that.
+        What was answered without a bar (an index) is asked in spite of that, but not from before `silent_since`.
         """
         months: dict[tuple[str, bool], list[Gap]] = {}
         for gap in gaps(self.store.minutes(request.symbol).missing):
-            if gap.why.is_gap:
+            settled = gap.why is Why.SILENT and silent_since is not None and gap.start < silent_since
+            if gap.why.is_gap and not settled:
                 months.setdefault((f"{gap.start:%Y-%m}", gap.why is Why.SILENT), []).append(gap)
         new_rows, refusals = 0, list[str]()
         for done, ((month, answered), found) in enumerate(months.items()):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 from ingestion_service.domain.agents import FillOptions
 from ingestion_service.domain.requests import FillGaps
@@ -10,12 +11,15 @@ from ingestion_service.domain.sources import Refused
 from ingestion_service.store.bars import BarStore
 from ingestion_service.use_cases.agents import Ended, Run, options_of
 from ingestion_service.use_cases.filler import Filler
+from shared.clock import Clock
 from shared.errors import InvalidInput, NotFound, Unavailable
 
 #: Symbols named in a run's result; the counts are of all.
 _NAMED = 100
 #: So many symbols in a row that got no answer end the run: its next try comes after a pause.
 _PATIENCE = 3
+#: For so long an index's silent minutes may still come; older ones are not asked for in every run.
+_YOUNG = timedelta(days=30)
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,7 @@ class GapFiller:
 
     scanner: GapScanner
     filler: Filler
+    clock: Clock
 
     def run(self, run: Run) -> Ended:
         """Close what can be closed. Raises Refused when credentials are, Unavailable when nobody answers at all."""
@@ -67,7 +72,8 @@ class GapFiller:
                 continue
             request = FillGaps(symbol=symbol, max_iterations=options.max_iterations)
             try:
-                new_rows += _count(self.filler.ask_again(request, run.quietly())["new_rows"])
+                answers = self.filler.ask_again(request, run.quietly(), self.clock.now() - _YOUNG)
+                new_rows += _count(answers["new_rows"])
                 if options.fill:
                     filled += self.filler.fill(request, run.ctx.still_mine)
                 in_a_row = 0
