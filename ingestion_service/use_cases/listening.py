@@ -184,10 +184,7 @@ class Listening:
 
     def _note(self, now: datetime) -> str:
         state = "live" if self.connected else ("polling" if self.feed is None else "connecting")
-        return (
-            f"{state} {now:%Y-%m-%d %H:%M} UTC: {self.received:,} bars of {len(self.symbols)} symbols, "
-            f"{self.drops} drops"
-        )
+        return f"{state} {now:%H:%M} UTC, {self.received:,} bars, {self.drops} drops"
 
 
 def _streamed(symbol: str) -> bool:
