@@ -108,6 +108,10 @@ def test_who_has_nothing_hands_over_and_is_not_asked_twice(ingest, store):
     known = [(span.provider, span.start, span.end, span.empty) for span in store.answered_spans("VIX")]
     assert known == [("a", MAY, JUNE, True), ("b", MAY, JUNE, False)]
 
+    first.rows = second.rows
+    assert ingest(first, second, third, refresh=True)["provider"] == "a"
+    assert [(span.provider, span.empty) for span in store.answered_spans("VIX")] == [("a", False), ("b", False)]
+
 
 def test_a_later_provider_is_asked_once_it_joins_the_chain(ingest):
     nobody = Scripted("a")
@@ -220,7 +224,7 @@ def test_an_unknown_provider_and_one_without_its_key_are_said_before_anybody_is_
     assert source.asked == []
 
 
-def test_the_whole_chain_through_the_real_clients(open_house):
+def test_the_whole_chain_through_the_real_clients(open_house, caplog):
     now = SystemClock().now
     end = now().replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=1)
     start = end - timedelta(days=6)
@@ -245,7 +249,10 @@ def test_the_whole_chain_through_the_real_clients(open_house):
             MASSIVE_API_BASE_URL=str(massive_http.base_url),
             YAHOO_BASE_URL=str(yahoo_http.base_url),
             BARSMITH_PROVIDERS="simulated,massive,yahoo",
+            IEX_TOKEN="the-token",
         )
+        said = [record.__dict__.get("detail", "") for record in caplog.records if record.msg.startswith("a setting")]
+        assert ["IEX Cloud closed" in detail for detail in said] == [True]
         span = {"start": start.isoformat(), "end": end.isoformat()}
         for symbol, giver in (("VIX", "massive"), ("QMKT", "yahoo"), ("COINUSD", "simulated")):
             result = house.ingest(symbol, **span)
