@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -18,6 +19,9 @@ from shared.testing.postgres import fresh_database
 
 if TYPE_CHECKING:
     from shared.storage.lake import Lake
+
+# machine code that numba made in one run serves the next: some 10 s of compiling; a data folder of its own does not
+os.environ.setdefault("NUMBA_CACHE_DIR", str(Path(__file__).parents[1] / ".pytest_cache" / "numba"))
 
 # a wall-clock limit on an example fails on a busy machine, and says nothing about the code
 settings.register_profile("house", deadline=None)

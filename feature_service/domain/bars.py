@@ -124,13 +124,13 @@ def bars_of(frame: pl.DataFrame) -> Bars:
     session, sessions = _sessions_of(ts)
     minute = (ts - sessions.open_us[session]) // MINUTE_US
     first = np.flatnonzero(np.diff(session, prepend=-1))
-    volume = frame["volume"].cast(pl.Float64).fill_null(float("nan")).to_numpy()
+    volume = frame["volume"].cast(pl.Float64).fill_null(float("nan")).to_numpy(writable=True)
     return Bars(
         ts_us=ts,
-        open=frame["open"].to_numpy(),
-        high=frame["high"].to_numpy(),
-        low=frame["low"].to_numpy(),
-        close=frame["close"].to_numpy(),
+        open=frame["open"].to_numpy(writable=True),
+        high=frame["high"].to_numpy(writable=True),
+        low=frame["low"].to_numpy(writable=True),
+        close=frame["close"].to_numpy(writable=True),
         volume=volume,
         first=np.repeat(first, np.diff(first, append=len(ts))),
         minute=minute,
