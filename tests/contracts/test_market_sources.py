@@ -5,87 +5,25 @@ Providers are their own client libraries asking local servers that speak their p
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import polars as pl
 import pytest
 from fastapi import FastAPI, Response
 from fastapi.responses import JSONResponse
+from market_clients import CLOCK, END, INTERNET, START, TRUTH, WITHOUT_VOLUME, Asked, alpaca, provider
 from polars.testing import assert_frame_equal
-from wire_servers import Wire, alpaca_crypto, massive, yahoo
+from wire_servers import Wire
 
-from ingestion_service.domain.sources import EARLIEST, LATEST, RAW_SCHEMA, MarketDataSource, NotOffered, Refused
+from ingestion_service.domain.sources import EARLIEST, LATEST, RAW_SCHEMA, NotOffered, Refused
 from ingestion_service.domain.validation import screen
 from ingestion_service.store.files import FileSource
-from ingestion_service.store.patience import Patience
-from shared.clock import Clock, FixedClock, SystemClock
-from shared.contracts.datasets import CORPORATE_ACTIONS
 from shared.errors import InvalidInput, Unavailable
 from shared.testing.ports import free_port
 from shared.testing.servers import serving
 from simulated_exchange.app import create_app
-from simulated_exchange.market import Market
 from simulated_exchange.settings import ExchangeSettings
-
-START, END = datetime(2024, 6, 27, tzinfo=UTC), datetime(2024, 7, 4, tzinfo=UTC)
-TRUTH = (
-    Market()
-    .bars("EDGE", START, END)
-    .select("ts", open="o", high="h", low="l", close="c", volume=pl.col("v").cast(pl.Float64))
-)
-WITHOUT_VOLUME = TRUTH.with_columns(volume=pl.lit(None, dtype=pl.Float64))
-#: Yahoo keeps minutes for a month, so it is asked soon after
-CLOCK = FixedClock(datetime(2024, 7, 10, tzinfo=UTC))
-INTERNET = ("massive", "yahoo", "alpaca-crypto")
-
-
-@dataclass
-class Asked:
-    """A provider's client that asks a local server, and the server's state."""
-
-    source: MarketDataSource
-    wire: Wire
-    waits: list[float]
-    symbol: str = "EDGE"
-
-
-def alpaca(
-    url: str, key: str = "simulated", pause: Callable[[float], None] = lambda _seconds: None, clock: Clock | None = None
-) -> MarketDataSource:
-    from ingestion_service.store.alpaca import AlpacaSource
-
-    patience = Patience(url, "ALPACA_KEY_ID", clock or SystemClock(), pause=pause)
-    secret = "simulated-secret" if key else ""
-    return AlpacaSource(name="simulated", base_url=url, key_id=key, secret_key=secret, feed="iex", patience=patience)
-
-
-@contextmanager
-def provider(name: str, folder: Path, key: str = "the-key") -> Iterator[Asked]:
-    """Open the real client of a provider on the internet, in front of a local server with its protocol."""
-    waits: list[float] = []
-    if name == "massive":
-        from ingestion_service.store.massive import MassiveSource
-
-        wire = Wire({"EDGE": TRUTH, "I:VIX": WITHOUT_VOLUME})
-        with serving(massive(wire)) as http:
-            patience = Patience(str(http.base_url), "MASSIVE_API_KEY", CLOCK, pause=waits.append)
-            yield Asked(MassiveSource(base_url=str(http.base_url), api_key=key, patience=patience), wire, waits)
-    elif name == "yahoo":
-        from ingestion_service.store.yahoo import YahooSource
-
-        wire = Wire({"EDGE": TRUTH, "^VIX": WITHOUT_VOLUME})
-        with serving(yahoo(wire, CLOCK.now)) as http:
-            patience = Patience(str(http.base_url), "the connection", CLOCK, pause=waits.append)
-            source = YahooSource(base_url=str(http.base_url), cache=folder / "cache", clock=CLOCK, patience=patience)
-            yield Asked(source, wire, waits)
-    else:
-        wire = Wire({"EDGE/USD": TRUTH})
-        with serving(alpaca_crypto(wire)) as http:
-            yield Asked(alpaca(str(http.base_url), key="", pause=waits.append, clock=CLOCK), wire, waits, "EDGEUSD")
 
 
 @pytest.fixture(scope="module")
@@ -292,77 +230,3 @@ def test_a_page_that_fails_is_asked_again_and_not_the_pages_before_it():
         asked = http.get("/healthz").json()["requests"]
     pages, failures = -(-TRUTH.height // 300), asked // 3 + asked // 4
     assert asked <= pages + failures
-
-
-# AAPL's own: 7 for 1 in June 2014, 4 for 1 in August 2020. Yahoo gives dividends as if all splits had always been.
-PAID = [
-    ("dividend", date(2014, 5, 8), 3.29),
-    ("split", date(2014, 6, 9), 7.0),
-    ("dividend", date(2014, 8, 7), 0.47),
-    ("split", date(2020, 8, 31), 4.0),
-]
-
-
-def at_open(day: date) -> int:
-    return int(datetime(day.year, day.month, day.day, 13, 30, tzinfo=UTC).timestamp())
-
-
-def alpaca_actions() -> list[tuple[str, dict[str, object]]]:
-    common = {"symbol": "AAPL", "cusip": "037833100"}
-    rows: list[tuple[str, dict[str, object]]] = []
-    for kind, day, value in PAID:
-        dated = {**common, "ex_date": day.isoformat(), "process_date": day.isoformat()}
-        if kind == "split":
-            rows.append(("forward_split", {**dated, "new_rate": value, "old_rate": 1}))
-        else:
-            rows.append(("cash_dividend", {**dated, "rate": value, "special": False, "foreign": False}))
-    renamed = {"old_symbol": "APPL", "new_symbol": "AAPL", "process_date": "2013-01-02"}
-    return [*rows, ("name_change", renamed), ("spin_off", {"process_date": "2013-01-02"})]
-
-
-def yahoo_actions() -> dict[str, dict[str, dict[str, object]]]:
-    dividends = {str(at_open(PAID[0][1])): 3.29 / 28, str(at_open(PAID[2][1])): 0.47 / 4}
-    return {
-        "dividends": {at: {"amount": round(paid, 6), "date": int(at)} for at, paid in dividends.items()},
-        "splits": {
-            str(at_open(day)): {
-                "date": at_open(day),
-                "numerator": ratio,
-                "denominator": 1.0,
-                "splitRatio": f"{ratio}:1",
-            }
-            for kind, day, ratio in PAID
-            if kind == "split"
-        },
-    }
-
-
-@pytest.mark.parametrize("name", ["alpaca", "yahoo"])
-def test_actions_come_as_they_were_paid_and_split(name, tmp_path):
-    days = pl.DataFrame(
-        {
-            "ts": [datetime.fromtimestamp(at_open(day), UTC) for _, day, _ in PAID],
-            **dict.fromkeys(("open", "high", "low", "close", "volume"), 100.0),
-        },
-        schema_overrides=RAW_SCHEMA,
-    )
-    start, end = date(2014, 1, 1), date(2015, 1, 1)
-    if name == "alpaca":
-        wire = Wire({}, actions={"AAPL": alpaca_actions()})
-        with serving(alpaca_crypto(wire)) as http:
-            source = alpaca(str(http.base_url))
-            found, renamed = source.actions("AAPL", start, end), source.actions("AAPL", date(2013, 1, 1), start)
-        assert renamed.select("kind", "former").rows() == [("rename", "APPL")]
-    else:
-        from ingestion_service.store.yahoo import YahooSource
-
-        wire = Wire({"AAPL": pl.concat([days[row] for row in range(4)])}, actions={"AAPL": yahoo_actions()})
-        with serving(yahoo(wire, CLOCK.now)) as http:
-            patience = Patience(str(http.base_url), "the connection", CLOCK)
-            source = YahooSource(base_url=str(http.base_url), cache=tmp_path, clock=CLOCK, patience=patience)
-            found = source.actions("AAPL", start, end)
-    assert found.schema == CORPORATE_ACTIONS.schema
-    assert found.select("kind", "ex_date").rows() == [(kind, day) for kind, day, _ in PAID[:3]]
-    assert found["value"].to_list() == pytest.approx([value for _, _, value in PAID[:3]], abs=2e-5)
-    assert set(found["source"]) == {source.name}
-    assert source.drift() == []
