@@ -88,7 +88,14 @@ def ingest(database, store, source, clock) -> Callable[..., dict]:
 def minute_bars(start: datetime, count: int, price: float = 10.0) -> pl.DataFrame:
     stamps = [start + timedelta(minutes=i) for i in range(count)]
     return pl.DataFrame(
-        {"ts": stamps, "open": price, "high": price, "low": price, "close": price, "volume": [1.0 + i for i in range(count)]},
+        {
+            "ts": stamps,
+            "open": price,
+            "high": price,
+            "low": price,
+            "close": price,
+            "volume": [1.0 + i for i in range(count)],
+        },
         schema_overrides=RAW_SCHEMA,
     )
 

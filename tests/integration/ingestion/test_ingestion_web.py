@@ -109,7 +109,7 @@ def test_pages_show_what_there_is(house):
     assert ">ABC<" not in house.http.get("/", params={"search": "XYZ"}, headers=HTML).text
     symbol = house.http.get("/symbols/ABC", headers=HTML)
     assert symbol.status_code == 200
-    for text in ('data-url="/bars/ABC/lod"', 'data-chart="candles"', "2024-05", "3,900"):
+    for text in ('data-url="/symbols/ABC/chart"', 'data-chart="candles"', "2024-05", "3,900"):
         assert text in symbol.text
     assert house.http.get("/symbols/NOPE", headers=HTML).status_code == 404
 
