@@ -29,7 +29,7 @@ Floats = npt.NDArray[np.float64]
 CODE_VERSION = "simulation-2"
 
 #: settings between two progress reports
-_CHUNK = 64
+_CHUNK = 128
 #: of the largest sum of money in the account: what rounding may leave between two sets of books
 _ROUNDING = 1e-9
 
@@ -105,16 +105,20 @@ def sweep(
             plan.liquidity, cash, out.tallies, out.day_equity, out.held,
             (*plan.space(), np.empty(SLOTS + 1), np.empty(3)),
         )  # fmt: skip
-        # here and not for all at once at the end: the threads share this part too
-        exposed = mean_positions(out.held[chunk], market) if baseline is None else baseline[chunk]
-        out.static[chunk] = static_portfolio(market, exposed)
+        # not for all at once at the end: while one thread makes figures of its chunk, the others walk
+        out.account_for(chunk, market, terms, baseline)
         return len(chunk)
 
     with ThreadPoolExecutor(threads) as pool:
         for finished in pool.map(run, chunks):
             done += finished
             watch.advanced(done / len(settings), f"{done} of {len(settings)} settings")
-    return _result(market, terms, out)
+    return SweepResult(
+        metrics=tuple(out.metrics[index] for index in range(len(settings))),
+        daily_returns=out.returns,
+        timing_alpha=out.alpha,
+        mean_position=out.position,
+    )
 
 
 def detail(market: Market, setting: Setting, terms: Terms, *, baseline: Floats | None = None) -> Detail:
@@ -133,8 +137,7 @@ def detail(market: Market, setting: Setting, terms: Terms, *, baseline: Floats |
         float(terms.starting_cash), out.tallies[0], out.day_equity[0], out.held[0], trades, account,
         (*plan.space(), np.zeros(step.BOOK)),
     )  # fmt: skip
-    out.static[:] = static_portfolio(market, mean_positions(out.held, market) if baseline is None else baseline)
-    result = _result(market, terms, out)
+    out.account_for(np.zeros(1, dtype=np.int64), market, terms, baseline)
     cash, shares, position, error = np.ascontiguousarray(account.T)
     equity = cash + shares * market.close
     scale = max(terms.starting_cash, float(np.abs(cash).max()), float(np.abs(equity).max()))
@@ -150,31 +153,31 @@ def detail(market: Market, setting: Setting, terms: Terms, *, baseline: Floats |
         shares=shares,
         position=position,
         equity=equity,
-        metrics=result.metrics[0],
-        timing_alpha=result.timing_alpha[0],
+        metrics=out.metrics[0],
+        timing_alpha=out.alpha[0],
     )
 
 
 class _Out:
-    """What the walks write."""
+    """What the walks write, and what follows from it."""
 
     def __init__(self, settings: int, sessions: int) -> None:
         self.tallies = np.zeros((settings, c.TALLY))
         self.day_equity = np.zeros((settings, sessions))
         self.held = np.zeros((settings, SLOTS))
-        #: what the static portfolio earned
-        self.static = np.empty((settings, sessions))
+        self.returns = np.empty((settings, sessions))
+        self.alpha = np.empty((settings, sessions))
+        self.position = np.empty((settings, SLOTS))
+        self.metrics: dict[int, Metrics] = {}
 
-
-def _result(market: Market, terms: Terms, out: _Out) -> SweepResult:
-    returns = daily_returns(out.day_equity, terms.starting_cash)
-    alpha = returns - out.static
-    return SweepResult(
-        metrics=metrics_of(out.tallies, returns, alpha, account_of(market, terms)),
-        daily_returns=returns,
-        timing_alpha=alpha,
-        mean_position=mean_positions(out.held, market),
-    )
+    def account_for(self, rows: npt.NDArray[np.int64], market: Market, terms: Terms, baseline: Floats | None) -> None:
+        """Work out returns, alpha and figures of the settings in `rows`, each by itself."""
+        returns = daily_returns(self.day_equity[rows], terms.starting_cash)
+        position = mean_positions(self.held[rows], market)
+        alpha = returns - static_portfolio(market, position if baseline is None else baseline[rows])
+        figures = metrics_of(self.tallies[rows], returns, alpha, account_of(market, terms))
+        self.returns[rows], self.alpha[rows], self.position[rows] = returns, alpha, position
+        self.metrics.update(zip(rows.tolist(), figures, strict=True))
 
 
 def account_of(market: Market, terms: Terms) -> Account:

@@ -149,13 +149,11 @@ def _sortino(returns: Floats) -> Floats:
 
 def _drawdown_days(returns: Floats) -> npt.NDArray[np.int64]:
     """Return the longest run of sessions that end below the highest end before, the start included."""
-    equity = np.ones(len(returns))
-    peak, run, longest = equity.copy(), np.zeros(len(returns), dtype=np.int64), np.zeros(len(returns), dtype=np.int64)
-    for day in returns.T:
-        equity = equity * (1.0 + day)
-        run = np.where(equity < peak, run + 1, 0)
-        peak, longest = np.maximum(peak, equity), np.maximum(longest, run)
-    return longest
+    equity: npt.NDArray[Any] = np.cumprod(1.0 + returns, axis=1)
+    peak: npt.NDArray[Any] = np.maximum.accumulate(np.maximum(equity, 1.0), axis=1)
+    place = np.arange(1, int(equity.shape[1]) + 1)
+    highs: npt.NDArray[Any] = np.maximum.accumulate(np.where(equity >= peak, place, 0), axis=1)
+    return np.max(place - highs, axis=1, initial=0)
 
 
 def _ratio(mean: Floats, m2: Floats, count: Floats) -> Floats:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any, TypeVar
 
@@ -11,7 +12,7 @@ import numpy.typing as npt
 from shared.contracts.backtests import Costs, Fill, Setting, Signal
 from shared.errors import InvalidInput
 from simulation_service.domain import columns as c
-from simulation_service.domain.market import Bools, Floats, Market
+from simulation_service.domain.market import Bools, Floats, Ints, Market
 from simulation_service.domain.series import scores, true_range_before, volatility_ratio, z_scores
 
 Words = npt.NDArray[np.uint64]
@@ -49,21 +50,22 @@ class Plan:
             true_range_before(market) if costs.slippage_atr > 0 else np.empty(0),
             np.empty(0) if market.volume is None else market.volume,
         )
-        self.choices = np.zeros((len(settings), c.CHOICES), dtype=np.int64)
-        self.numbers = np.zeros((len(settings), c.NUMBERS))
-        self.signals = self._signals(settings)
+        self.signals, self.choices, self.numbers = self._settings(settings)
         keys = [*self.numbers[:, : c.BOT_ABOVE + 1].T, *self.choices[:, : c.DELAY + 1].T]
         self.order = np.lexsort(keys).astype(np.int64)
 
-    def _signals(self, settings: Sequence[Setting]) -> tuple[Any, ...]:
+    def _settings(self, settings: Sequence[Setting]) -> tuple[tuple[Any, ...], Ints, Floats]:
+        """Return (signals, choices, numbers); a series that several settings read is made once."""
         market, words = self._market, (self._market.bars >> 6) + 1
         scored = _Rows(lambda key: _score(market, *key), (market.bars,), np.float64)
         unusual = _Rows(lambda key: np.abs(z_scores(scores(market, key[0]), key[1])), (market.bars,), np.float64)
         allowed = _Rows(lambda key: packed(np.isin(market.regimes[key[0]], key[1])), (words,), np.uint64)
         timing = _Rows(self._timing, (2, words), np.uint64)
-        for setting, chosen, numbers in zip(settings, self.choices, self.numbers, strict=True):
-            scaled = setting.volatility_bars if setting.volatility_scaled else 0
-            chosen[c.SCORE] = scored.row((setting.signal, scaled))
+        choices: list[list[int]] = []
+        numbers: list[tuple[float, ...]] = []
+        for setting in settings:
+            chosen = [0] * c.CHOICES
+            chosen[c.SCORE] = scored.row((setting.signal, setting.volatility_bars if setting.volatility_scaled else 0))
             chosen[c.LONG], chosen[c.SHORT] = setting.side != "short_flat", setting.side != "long_flat"
             chosen[c.Z] = -1 if setting.z_limit is None else unusual.row((setting.signal, setting.z_bars))
             states = tuple(sorted(set(setting.regime_states)))
@@ -77,18 +79,22 @@ class Plan:
             chosen[c.MIN_HOLD] = setting.hold_bars or setting.min_hold_bars
             chosen[c.MAX_HOLD] = setting.hold_bars or setting.time_stop_bars
             chosen[c.SIZING] = _SIZING[setting.sizing]
+            choices.append(chosen)
             below = 1.0 - setting.threshold if setting.signal is Signal.PROBABILITY else -setting.threshold
-            limit = 0.0 if setting.z_limit is None else np.nextafter(setting.z_limit, np.inf)
-            numbers[:] = (
-                setting.threshold, below, limit, setting.bot_threshold or 0.0,
-                setting.stop_loss or 0.0, setting.take_profit or 0.0, setting.size,
+            limit = 0.0 if setting.z_limit is None else math.nextafter(setting.z_limit, math.inf)
+            numbers.append(
+                (
+                    setting.threshold, below, limit, setting.bot_threshold or 0.0,
+                    setting.stop_loss or 0.0, setting.take_profit or 0.0, setting.size,
+                )
             )  # fmt: skip
         bot = np.empty(0) if market.bot_probability is None else market.bot_probability
         gates = timing.stacked()
-        return (
+        signals = (
             scored.stacked(), unusual.stacked(), bot, allowed.stacked(),
             np.ascontiguousarray(gates[:, 0]), np.ascontiguousarray(gates[:, 1]),
         )  # fmt: skip
+        return signals, np.array(choices, dtype=np.int64), np.array(numbers, dtype=np.float64)
 
     def space(self) -> tuple[Words, Words]:
         """Return room for one thread's masks and their making; compiled code allocates nothing."""
