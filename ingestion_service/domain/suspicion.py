@@ -17,8 +17,8 @@ fewer than three bars on either side is not judged until they come.
 
 A **stale** bar repeats open, high, low, close and volume of the minute before: a feed that stands still. Two equal bars
 in a row happen; the run is stale from the second repeat when the price moves inside the bar, from the fourth when it
-does not, and from the thirtieth when there is no volume to compare either (an index may stand still). The first bar of
-the run is kept.
+does not, and from the thirtieth when there is no volume to compare either: none, or always 0 (a quiet index repeats
+itself, and a cheap one has few prices to choose from). The first bar of the run is kept.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _DENSE_LIMIT, _SPARSE_LIMIT, _OFF_HOURS_LIMIT, _ANYWHERE = (0.01, 30.0), (0.01, 
 _ALONE = (0.02, 8.0, 6.0)
 #: the least a bar is taken to span: a hundredth of a percent
 _LEAST_SPAN = 1e-4
-#: repeats from which a run is stale: bars that move, bars that do not, bars without volume that do not
+#: repeats from which a run is stale: bars that move, bars that do not, bars without volume
 _STALE_MOVING, _STALE_FLAT, _STALE_SILENT = 2, 4, 30
 _DAY_US = 86_400_000_000
 
@@ -91,11 +91,11 @@ def stale(bars: pl.DataFrame) -> Bools:
         *(pl.col(name).eq_missing(pl.col(name).shift(1)) for name in values),
     ).fill_null(value=False)
     limit = (
-        pl.when(pl.col("high") > pl.col("low"))
+        pl.when(pl.col("volume").fill_null(0) == 0)
+        .then(_STALE_SILENT)
+        .when(pl.col("high") > pl.col("low"))
         .then(_STALE_MOVING)
-        .when(pl.col("volume").is_not_null())
-        .then(_STALE_FLAT)
-        .otherwise(_STALE_SILENT)
+        .otherwise(_STALE_FLAT)
     )
     judged = bars.lazy().with_columns(repeats=repeats).with_columns(run=pl.col("repeats").rle_id(), limit=limit)
     return judged.select(pl.col("repeats") & (pl.len().over("run") >= pl.col("limit"))).collect().to_series().to_numpy()

@@ -72,6 +72,7 @@ def test_a_feed_that_stands_still_is_stale_and_the_first_bar_is_kept():
     assert not stale(repeated(50, 3, **flat)).any()
     assert stale(repeated(50, 4, **flat)).sum() == 4
     assert not stale(repeated(50, 29, **flat, volume=None)).any()  # an index may stand still
+    assert not stale(repeated(50, 6, volume=0.0)).any()  # some sources say 0 where there is no volume
     assert not stale(BARS.with_columns(pl.lit(1.0).alias("volume"))).any()
 
 
