@@ -92,7 +92,9 @@ class CatchingUp:
             since = self.due.pop(symbol)
             self._polled[symbol] = self.machine.monotonic()
             if since < until:
-                self._asked[symbol] = self._pool.submit(self._fetch, symbol, since, until)
+                # of this window also what was answered before: an answer that came too early holds no bar of it
+                again = since >= self.window.begins
+                self._asked[symbol] = self._pool.submit(self._fetch, symbol, since, until, refresh=again)
 
     def ask_for_all(self, symbols: list[str], until: datetime) -> None:
         """Take over the window as the provider tells it now that it is over. Raises LeaseLost."""

@@ -95,7 +95,8 @@ class Listening:
                 self.catching_up.lagging(
                     symbol, now, self.clock.speed or 1.0, streamed=self.connected and _streamed(symbol)
                 )
-            self.catching_up.ask(now)
+            # read anew: a minute may have ended before the stream was subscribed and after the loop began
+            self.catching_up.ask(self.clock.now())
             self._mind_the_silence()
         self._store()
         return True
