@@ -1,7 +1,7 @@
 """How the walks are compiled, and the two instructions that plain numba does not offer."""
 
 # numba reads types off the arguments at the first call, and has no useful types of its own
-# ruff: noqa: ANN001, ANN201, ANN202, ARG001
+# ruff: noqa: ANN001, ANN202, ARG001
 # pyright: basic
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def compiled(function: Any, **options: Any) -> Any:  # noqa: ANN401 - numba's di
     """
     options = {"nogil": True, "error_model": "numpy", "_nrt": False, **options}
     try:
-        dispatcher = njit(cache=True, **options)(function)
+        dispatcher: Any = njit(cache=True, **options)(function)
     except RuntimeError:  # "cannot cache function: no locator available": a read-only installation
         return njit(**options)(function)
     # numba asks only whether the function's own file changed, and would run old code of a helper in another
@@ -41,11 +41,13 @@ def inlined(function: Any) -> Any:  # noqa: ANN401
     return compiled(function, forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 
 
-@intrinsic
-def lowest_bit(_context, word):  # pragma: no cover - compiled
+def _lowest_bit(_context, word):  # pragma: no cover - compiled
     """Return the place of the lowest set bit of a uint64 that is not 0."""
 
     def build(_target, builder, _signature, arguments):
         return builder.cttz(arguments[0], ir.Constant(ir.IntType(1), 1))
 
     return types.int64(types.uint64), build
+
+
+lowest_bit: Any = intrinsic(_lowest_bit)
