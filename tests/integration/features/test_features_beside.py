@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+from features_support import END, START, build, rows
 from pydantic import SecretStr
 
 from feature_service.app import create_app
@@ -16,15 +17,10 @@ from feature_service.domain.bars import bars_of
 from feature_service.domain.catalogue import feature_set
 from feature_service.settings import Settings
 from feature_service.wiring import assemble
-from feature_service.worker import handlers
-from shared.contracts.datasets import BARS_1M, FEATURES
-from shared.contracts.messages import BuildFeatures, Window
-from shared.jobs.model import JobState
-from shared.testing.jobs import run_pending
+from shared.contracts.datasets import BARS_1M
 from shared.testing.markets import reverting_bars
 from shared.testing.servers import serving
 
-START, END = datetime(2024, 1, 1, tzinfo=UTC), datetime(2024, 3, 1, tzinfo=UTC)
 FEBRUARY = datetime(2024, 2, 1, tzinfo=UTC)
 REAL = Path(__file__).parents[4] / "shared/data/bars_1m/A/us2019feb"
 SEEDS = {"SPY": 1, "OTHER": 2, "QMKT": 3, "VOLX": 4}
@@ -41,22 +37,6 @@ def service(settings):
         for symbol, seed in SEEDS.items():
             wired.resources.lake.upsert(BARS_1M, reverting_bars(symbol, START, END, seed=seed))
         yield wired
-
-
-def build(service, settings, symbol, name="context", start=START, end=END):
-    request = BuildFeatures(symbol=symbol, window=Window(start=start, end=end), feature_set=name)
-    (job,) = service.builds.submit([request])
-    with handlers(settings) as handling:
-        run_pending(service.resources.queue, handling)
-    done = service.resources.queue.job(job)
-    assert done.state is JobState.COMPLETED, done.error
-    return done.result
-
-
-def rows(service, symbol, name="context"):
-    lake = service.resources.lake
-    known = feature_set(name)
-    return lake.read(lake.snapshot(FEATURES, feature_set=known.id, symbol=symbol), ["ts", *known.columns])
 
 
 def test_a_block_hangs_on_exactly_the_context_it_read(service, settings):
