@@ -174,4 +174,15 @@ BOTS = Dataset(
     schema=pl.Schema({"bot": pl.String, "ts": TS, "probability": pl.Float64}),  # null: too little to learn from
 )
 
-ALL_DATASETS = (BARS_1M, BARS_FILLED, QUARANTINE, CORPORATE_ACTIONS, FEATURES, PREDICTIONS, TRIALS, EXPOSURES, SIGNALS, BOTS)
+ALL_DATASETS = (
+    BARS_1M,
+    BARS_FILLED,
+    QUARANTINE,
+    CORPORATE_ACTIONS,
+    FEATURES,
+    PREDICTIONS,
+    TRIALS,
+    EXPOSURES,
+    SIGNALS,
+    BOTS,
+)

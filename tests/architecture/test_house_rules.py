@@ -22,7 +22,9 @@ MAX_LINES = 300
 #: longer than MAX_LINES because they are tables of data, each with the reason
 LONG_DATA_TABLES: dict[str, str] = {}
 #: pages without the frame, each with the reason
-LOOSE_SHEETS = {"simulation_service/templates/tearsheet.html": "saved and sent: it must refer to nothing outside itself"}
+LOOSE_SHEETS = {
+    "simulation_service/templates/tearsheet.html": "saved and sent: it must refer to nothing outside itself"
+}
 CODE = {".py", ".sql", ".html", ".css", ".mjs", ".js"}
 TEXT = CODE | {".md", ".toml", ".yml", ".yaml", ".txt", ".example", ".base", ".svg", ""}
 
