@@ -19,7 +19,7 @@ def simulate() -> None:
     """Simulate a model or a series of your own, list the runs, stress one, save its tear sheet.
 
     \b
-    Examples:
+    Example:
       barsmith simulate run MODEL EDGE --start 2024-01-01 --end 2024-07-01 --threshold 0.0002
       barsmith simulate run mine.csv SPY --start 2024-01-01 --end 2024-07-01
       barsmith simulate sweep MODEL EDGE --start 2024-01-01 --end 2024-07-01 --threshold 0 --threshold 0.0002
@@ -76,7 +76,7 @@ def run(  # noqa: PLR0913, PLR0917 - one option each
     of the bar, with a time zone) and prediction or position (-1, 0, 1).
 
     \b
-    Examples:
+    Example:
       barsmith simulate run MODEL EDGE --start 2024-01-01 --end 2024-07-01 --threshold 0.0002 \\
           --set hold_bars=15 --set z_limit=3 --set regime=regime_vix --set regime_states=[0,1] --cost half_spread_bps=1
       printf 'ts,position\\n2024-03-04T15:00:00Z,1\\n2024-03-04T19:00:00Z,0\\n' > mine.csv
@@ -132,7 +132,7 @@ def sweep(  # noqa: PLR0913, PLR0917 - one option each
     """Simulate MODEL (its fingerprint, or how it begins; "all" for every model of SYMBOL) for each threshold.
 
     \b
-    Examples:
+    Example:
       barsmith simulate sweep MODEL EDGE --start 2024-01-01 --end 2024-07-01 --threshold 0 --threshold 0.0002
       barsmith simulate sweep all EDGE --start 2024-01-01 --end 2024-07-01 --set bot_threshold=0.55
     """
