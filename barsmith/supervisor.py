@@ -117,6 +117,7 @@ class Supervisor:
                 # also when it went by itself: nothing of its session may stay
                 children.end(child.process, signal.SIGKILL)
                 child.process.wait()
+                self._relay(child)  # its last words
                 self._forget_pipe(child)
         self._children.clear()
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from shared.logs import configure_logging
+from shared.testing.waiting import eventually
 
 HTML = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
 
@@ -78,8 +79,13 @@ def test_sane_request_id_is_kept_and_others_are_replaced(http):
 
 def test_access_log_is_one_json_line_with_action_and_route(http, log_lines):
     http.get("/raise/missing", headers={"X-Request-ID": "find-me-again"})
-    lines = [json.loads(line) for line in log_lines.getvalue().splitlines()]
-    [line] = [line for line in lines if line.get("action") == "request"]
+
+    def requests():
+        lines = [json.loads(line) for line in log_lines.getvalue().splitlines()]
+        return [line for line in lines if line.get("action") == "request"]
+
+    # it is written once the answer has left
+    [line] = eventually(requests, what="the request's line")
     assert line["message"] == "request answered"
     assert (line["route"], line["path"], line["status"]) == ("/raise/{name}", "/raise/missing", 404)
     assert line["request_id"] == "find-me-again"
