@@ -45,6 +45,13 @@ class Costs(Message):
     participation: float | None = Field(default=None, gt=0, le=1)
     borrow_rate: float = Field(default=0.0, ge=0)  # a year, on a short's value, each calendar night / 360
 
+    @model_validator(mode="after")
+    def _below_the_price(self) -> Self:
+        taken = self.half_spread_bps + self.slippage_bps + self.fee_bps
+        if not taken < 10_000:
+            raise ValueError(f"{taken:g} basis points are the whole price of a fill or more: use less than 10000")
+        return self
+
 
 class Setting(Message):
     """One cell of a sweep's grid: when to be in the market, and how orders fill.

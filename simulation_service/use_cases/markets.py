@@ -113,7 +113,9 @@ class Markets:
         predicted = self._series.predictions(sweep.model, sweep.symbol, sweep.window)
         evidence = evidence_of(sweep, predicted)
         joined = bars.join(predicted.frame, on="ts", how="left", maintain_order="left")
-        return joined["prediction"].fill_null(np.nan).to_numpy(), evidence
+        said = joined["prediction"].fill_null(np.nan).to_numpy()
+        _check_units(sweep, said, bars)
+        return said, evidence
 
     # series of users ----------------------------------------------------------------------------------------------
 
@@ -131,6 +133,7 @@ class Markets:
                 f"{own.last_ts:%Y-%m-%d %H:%M} UTC) is the start of a bar of {own.symbol} from {sweep.window.start} "
                 f"to {sweep.window.end}: ts must be the start of a bar, in UTC"
             )
+        _check_units(sweep, on_bars, bars)
         return on_bars, "own"
 
     def _laid(self, own: SignalsRecord, bars: pl.DataFrame) -> Floats:
@@ -235,6 +238,11 @@ def _judged(settings: tuple[Setting, ...]) -> Signal | None:
 
 def _us(stamps: pl.Series) -> np.ndarray:
     return stamps.dt.epoch("us").to_numpy()
+
+
+def _check_units(sweep: Sweep, prediction: Floats, bars: pl.DataFrame) -> None:
+    for signal in sorted({setting.signal for setting in sweep.settings}):
+        check_unit(signal, prediction, bars["close"].to_numpy())
 
 
 def _check_symbol(own: SignalsRecord, symbol: str) -> None:
