@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from shared.contracts.backtests import Signal
 from shared.contracts.datasets import TS
 from shared.contracts.identifiers import fingerprint
 from shared.errors import InvalidInput
@@ -30,6 +31,8 @@ MAX_ROWS = 3_000_000
 _PARQUET = b"PAR1"
 _POSITIONS = (-1.0, 0.0, 1.0)
 _SHOWN = 80
+#: predicted prices that are as a rule further from the close, as a fraction of it, are not prices
+_FAR_FROM_PRICE = 0.5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,6 +146,30 @@ def laid_over(
     else:
         stands = (row >= 0) & (said_us[np.maximum(row, 0)] == bars_us)
     return np.where(stands, known, np.nan)
+
+
+def check_unit(signal: Signal, said: Floats, close: Floats) -> None:
+    """Raise InvalidInput when the series `said` (bars,; NaN: no signal) cannot be in the unit that `signal` names.
+
+    Only what no model could mean is refused: a threshold in another unit would be passed always or never, in silence.
+    Percent cannot be told from a log return. `close` (bars,) is in the prices' currency.
+    """
+    known = np.isfinite(said)
+    if not known.any():
+        return
+    values = said[known]
+    middle = float(np.median(np.abs(values)))
+    if signal is Signal.PROBABILITY and not ((values >= 0) & (values <= 1)).all():
+        why = f"probabilities are 0 to 1, these go from {values.min():g} to {values.max():g}"
+    elif signal is Signal.POSITION and not np.isin(values, _POSITIONS).all():
+        why = f"positions are -1, 0 or 1, these go from {values.min():g} to {values.max():g}"
+    elif signal is Signal.LOG_RETURN and middle > 1:
+        why = f"half of them are beyond +-{middle:g}: a log return of 1 is a rise of 172 %"
+    elif signal is Signal.PRICE and float(np.median(np.abs(values / close[known] - 1))) > _FAR_FROM_PRICE:
+        why = f"they are {np.median(values):g} in the middle, the closes {np.median(close[known]):g}"
+    else:
+        return
+    raise InvalidInput(f"the predictions are not read as {signal}: {why}. Name the unit they are in")
 
 
 def _readable(text: str) -> str:

@@ -19,7 +19,7 @@ from shared.storage.postgres import Connection
 from simulation_service.domain.bot import BotSpec, Said
 from simulation_service.domain.market import LAST_STATE, Floats, Market, States, market_of
 from simulation_service.domain.records import Evidence, SignalsRecord
-from simulation_service.domain.signals import laid_over
+from simulation_service.domain.signals import check_unit, laid_over
 from simulation_service.store import Predicted, Registry, Series, no_predictions
 from simulation_service.use_cases.bots import Bots, said_of
 

@@ -37,7 +37,7 @@ WIDE = (
     Setting(threshold=0, regime="calm", regime_states=(0, 2), side="long_short"),
     Setting(threshold=0, bot_threshold=0.5),
     Setting(threshold=1e-4, signal="percent"),
-    Setting(threshold=0.02, signal="price", side="short_flat", time_stop_bars=50),
+    Setting(threshold=1e-4, signal="percent", side="short_flat", time_stop_bars=50),
     Setting(threshold=0.9),
 )
 COSTS = Costs(fee_per_share=0.005, fee_minimum=1.0, slippage_atr=0.05, participation=0.5, borrow_rate=0.03)

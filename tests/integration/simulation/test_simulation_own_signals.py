@@ -57,6 +57,27 @@ def test_ones_own_predictions_earn_what_the_models_earn(settings):
 
 
 @pytest.mark.usefixtures("service")
+def test_predicted_prices_trade_as_prices_and_are_refused_as_anything_else(settings):
+    bars, predictions = bars_and_predictions()
+    said = bars.with_columns(prediction=pl.col("close") * predictions["prediction"].exp()).filter(
+        pl.col("ts") >= MIDDLE
+    )
+    content = io.BytesIO()
+    said.select("ts", "prediction").write_parquet(content)
+    with serving(create_app(settings)) as http:
+        mine = http.post("/signals", params={"symbol": "SPY"}, content=content.getvalue(), headers=CSV).json()
+        body = {"model": mine["fingerprint"], "symbol": "SPY", "window": WINDOW}
+        setting = {"threshold": 0.02, "signal": "price", "side": "short_flat", "time_stop_bars": 50}
+        run = http.post("/simulate", json={**body, "setting": setting}).json()
+        trades = pl.read_csv(http.get(f"/runs/{run['id']}/trades", params={"format": "csv"}).content)
+        assert trades.height == run["metrics"]["trades"] > 0
+        for signal, threshold in (("log_return", 0.02), ("probability", 0.55)):
+            asked = {"threshold": threshold, "signal": signal}
+            answer = http.post("/simulate", json={**body, "setting": asked})
+            assert (answer.status_code, f"not read as {signal}" in answer.json()["detail"]) == (400, True)
+
+
+@pytest.mark.usefixtures("service")
 def test_positions_are_simulated_as_they_are_said(settings):
     with serving(create_app(settings)) as http:
         frame = pl.read_csv(own_file("position")).with_columns(pl.col("ts").str.to_datetime(time_zone="UTC"))

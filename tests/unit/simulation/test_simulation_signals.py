@@ -12,9 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from shared.contracts.backtests import Signal
 from shared.errors import InvalidInput
 from simulation_service.domain import signals
-from simulation_service.domain.signals import laid_over, read_signals
+from simulation_service.domain.signals import check_unit, laid_over, read_signals
 
 GOOD = b"ts,prediction\n2024-03-04T14:30:00Z,0.001\n2024-03-04T14:31:00Z,\n2024-03-04T15:32:00+01:00,-0.002\n"
 
@@ -100,3 +101,35 @@ def test_positions_stand_until_the_next_row_and_predictions_do_not(minutes, seed
             before = [m for m in said if m <= minute]
             stands = bool(before) and minute <= max(said) if kind == "position" else minute in said
             assert laid[minute] == said[max(before)] if stands else np.isnan(laid[minute])
+
+
+CLOSE = np.array([100.0, 101.0, 102.0, 103.0])
+SERIES = {
+    Signal.LOG_RETURN: np.array([0.001, -0.002, np.nan, 0.003]),
+    Signal.PERCENT: np.array([0.1, -0.2, np.nan, 0.3]),
+    Signal.PRICE: np.array([100.5, np.nan, 101.0, 104.0]),
+    Signal.PROBABILITY: np.array([0.0, 0.4, np.nan, 1.0]),
+    Signal.POSITION: np.array([1.0, -1.0, np.nan, 0.0]),
+}
+
+
+@pytest.mark.parametrize(("signal", "said"), SERIES.items())
+def test_a_series_in_the_unit_it_is_read_in_passes(signal, said):
+    check_unit(signal, said, CLOSE)
+    check_unit(signal, np.full(4, np.nan), CLOSE)
+
+
+@pytest.mark.parametrize(
+    ("read_as", "meant"),
+    [
+        (Signal.LOG_RETURN, Signal.PRICE),
+        (Signal.PROBABILITY, Signal.PRICE),
+        (Signal.PROBABILITY, Signal.LOG_RETURN),
+        (Signal.POSITION, Signal.LOG_RETURN),
+        (Signal.PRICE, Signal.LOG_RETURN),
+        (Signal.PRICE, Signal.PROBABILITY),
+    ],
+)
+def test_a_series_in_another_unit_is_refused_rather_than_traded_always_or_never(read_as, meant):
+    with pytest.raises(InvalidInput, match=f"not read as {read_as}"):
+        check_unit(read_as, SERIES[meant], CLOSE)
