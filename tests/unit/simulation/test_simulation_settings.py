@@ -41,6 +41,12 @@ def test_senseless_combinations_are_refused_in_words(chosen, said):
         Setting(**{"threshold": 0.0, **chosen})
 
 
+@pytest.mark.parametrize("asked", [{"half_spread_bps": 10_000}, {"fee_bps": 6_000, "slippage_bps": 4_000}])
+def test_costs_of_the_whole_price_are_refused(asked):
+    with pytest.raises(ValidationError, match="less than 10000"):
+        Costs(**asked)
+
+
 def test_filling_at_the_signal_bar_is_labelled_optimistic():
     assert Setting(threshold=0, delay_bars=0, fill=Fill.CLOSE).optimistic
     assert not Setting(threshold=0).optimistic
