@@ -161,7 +161,8 @@ def _check_settings(space: Space) -> None:
         except ValidationError as error:
             at = dict(zip(space.names[1:], space.coordinates([point])[0][1:].tolist(), strict=True))
             tried = ", ".join(f"{axis.name} = {axis.values[at[axis.name]]!r}" for axis in space.axes)
-            raise InvalidInput(f"axes: {tried}: {next(iter(error.errors()))['msg'].removeprefix('Value error, ')}") from error
+            why = next(iter(error.errors()))["msg"].removeprefix("Value error, ")
+            raise InvalidInput(f"axes: {tried}: {why}") from error
 
 
 #: what a guided search may make large

@@ -100,8 +100,14 @@ class Trial:
 
     @property
     def flag(self) -> str:
-        """What its number of trades says."""
-        return flag_of(self.metrics["trades"], self.metrics["hit_rate"])
+        """What its number of trades says, and what makes its figures better than they could have been."""
+        trades = self.metrics["trades"]
+        said = [flag_of(trades, self.metrics["hit_rate"])]
+        if trades and self.metrics["costs_paid"] == 0:
+            said.append("no costs")
+        if self.setting["delay_bars"] == 0:
+            said.append("optimistic")
+        return ", ".join(filter(None, said))
 
     def flat(self) -> dict[str, Any]:
         """Return the row with every parameter and figure in its own column; None what an older row does not have."""

@@ -39,7 +39,8 @@ _TITLES = {
     "timing_alpha_t": "t-statistic of the daily timing alpha",
     "plateau": "median Sharpe of its neighbours in the grid over its own: 100 % on a plateau, 0 % on a lone peak",
     "neighbours": "trials one step away along one parameter of numbers",
-    "flag": "lucky?: fewer than 10 trades; typical: 20 to 50; churns: more, and wrong on half of the bars or more",
+    "flag": "lucky?: fewer than 10 trades; typical: 20 to 50; churns: more, and wrong on half of the bars or more; "
+    "no costs: nothing was paid; optimistic: filled at the signal bar's own close",
     "hold_bars": "bars; 0: while the signal lasts",
     "delay_bars": "bars between signal and fill",
 }

@@ -11,7 +11,7 @@ import pytest
 from optimization_service.domain.batch import Pair, batch_of
 from optimization_service.domain.halves import halves_of, probabilistic_sharpe
 from optimization_service.domain.luck import expected_maximum, flag_of, luck_of
-from optimization_service.domain.records import BatchRecord, BatchState, Step, standing_of
+from optimization_service.domain.records import BatchRecord, BatchState, Step, Trial, standing_of
 from optimization_service.domain.search import Search
 from shared.contracts.messages import Costs, Window
 from shared.errors import InvalidInput
@@ -57,6 +57,18 @@ def test_luck_of_one_trial_or_none():
 )  # fmt: skip
 def test_what_a_number_of_trades_says(trades, hit_rate, flag):
     assert flag_of(trades, hit_rate) == flag
+
+
+@pytest.mark.parametrize(
+    ("costs_paid", "delay_bars", "flag"),
+    [(5.0, 1, "few"), (0.0, 1, "few, no costs"), (5.0, 0, "few, optimistic"), (0.0, 0, "few, no costs, optimistic")],
+)
+def test_what_makes_a_trial_look_better_than_it_could_be_is_flagged(costs_paid, delay_bars, flag):
+    trial = Trial(
+        run="a-0", sweep="a", index=0, model="m", symbol="SPY", setting={"delay_bars": delay_bars},
+        metrics={"trades": 12, "hit_rate": 0.6, "costs_paid": costs_paid}, number=None, plateau=None, neighbours=None,
+    )  # fmt: skip
+    assert trial.flag == flag
 
 
 def test_the_order_of_models_and_repeated_values_do_not_name_another_batch():
