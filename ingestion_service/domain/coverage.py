@@ -22,6 +22,8 @@ class Completeness:
     sessions_expected : regular sessions of the span
     missing_minutes   : minutes of those sessions without a bar. A minute without a trade has no bar either.
     off_hours         : bars outside regular hours
+
+    Coins trade around the clock: their sessions are days in UTC, and no bar is off hours.
     """
 
     sessions: int
@@ -30,9 +32,16 @@ class Completeness:
     off_hours: int
 
 
-def completeness(ts_us: Int64Array) -> Completeness:
+def completeness(symbol: str, ts_us: Int64Array) -> Completeness:
     """Return the completeness of bars at `ts_us` (int64 microseconds, ascending, unique; shape (n,), n >= 1)."""
     first, last = int(ts_us[0]), int(ts_us[-1])
+    if crypto_pair(symbol):
+        return Completeness(
+            sessions=len(np.unique(ts_us // _DAY_US)),
+            sessions_expected=last // _DAY_US - first // _DAY_US + 1,
+            missing_minutes=(last - first) // MINUTE_US + 1 - len(ts_us),
+            off_hours=0,
+        )
     # the session of the first bar opened before it, and is expected whole
     sessions = sessions_between(first - _DAY_US, last + MINUTE_US)
     sessions = sessions.between(int(sessions.open_us[sessions.close_us > first].min(initial=last + 1)), last + 1)

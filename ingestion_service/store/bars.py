@@ -123,7 +123,7 @@ class BarStore:
             minutes = self._minutes_of(symbol, snapshot, answered)
             facts = Facts(
                 sources=tuple(self._lake.read(snapshot, ["source"])["source"].drop_nulls().unique().sort()),
-                completeness=completeness(minutes.ts_us),
+                completeness=completeness(symbol, minutes.ts_us),
                 missing=minutes.missing.counts(),
                 recent=tuple(minutes.sessions(symbol)[-RECENT_SESSIONS:]),
             )

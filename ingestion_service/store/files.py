@@ -33,10 +33,15 @@ def find_files(path: str, glob: str | None = None) -> list[Path]:
         return [_readable(root)]
     if not is_folder:
         raise InvalidInput(f"{path}: no such file or folder on this machine" if not exists else _odd(path))
-    found = sorted(file for file in root.glob(_safe(glob or "*")) if file.is_file())
+    try:
+        found = sorted(file for file in root.glob(_safe(glob or "*")) if file.is_file())
+    except (ValueError, NotImplementedError) as error:
+        raise InvalidInput(f"glob {glob!r} cannot be used: {error}; write e.g. **/*.parquet") from error
     files = [_readable(file) for file in found] if glob else [file for file in found if _suffix(file)]
     if not files:
-        raise InvalidInput(f"{path}: no file matches {glob or ', '.join('*' + suffix for suffix in SUFFIXES)}")
+        deeper = "" if glob else "; for those of folders in it use a glob, e.g. **/*.parquet"
+        wanted = glob or ", ".join("*" + suffix for suffix in SUFFIXES)
+        raise InvalidInput(f"{path}: no file matches {wanted}{deeper}")
     return files
 
 

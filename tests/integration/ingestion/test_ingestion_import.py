@@ -144,7 +144,9 @@ def test_one_bad_file_of_a_folder_stops_the_import_before_anything_is_stored(ope
         ({"path": "/nowhere/at/all"}, "no such file or folder"),
         ({"path": "/dev/null"}, "neither a file nor a folder"),
         ({"path": "{tmp}"}, "no file matches"),
+        ({"path": "{tmp}"}, r"use a glob, e.g. **/*.parquet"),
         ({"path": "{tmp}", "glob": "../*"}, "leaves the folder"),
+        ({"path": "{tmp}", "glob": "**a"}, "cannot be used"),
         ({"path": "{tmp}/notes.txt"}, "bars are imported from .csv"),
     ],
 )
