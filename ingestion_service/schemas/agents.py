@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, Field, StringConstraints, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
 from ingestion_service.domain.agents import RetentionRules
 from ingestion_service.schemas.intake import AcceptedIngest
@@ -24,6 +24,8 @@ class StartAgent(BaseModel):
 
 class Watch(BaseModel):
     """What to watch from now on: symbols, or those of a universe. Bars are wanted from `since`, by default a year."""
+
+    model_config = ConfigDict(extra="forbid")
 
     symbols: Annotated[list[Symbol], Listed] = Field(default_factory=list, max_length=1_000)
     universe: UniverseName | None = None

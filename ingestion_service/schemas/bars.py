@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from enum import StrEnum
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from ingestion_service.domain.actions import Adjustment
 from ingestion_service.domain.timeframes import Timeframe
@@ -22,7 +22,12 @@ class Format(StrEnum):
 
 
 class BarsQuery(BaseModel):
-    """Which bars of a symbol, and in what form. A bar belongs to the span in which it begins."""
+    """Which bars of a symbol, and in what form. A bar belongs to the span in which it begins.
+
+    A misspelt parameter is refused: bars of another kind than the one asked for look like an answer.
+    """
+
+    model_config = ConfigDict(extra="forbid")
 
     start: Moment | None = None
     end: Moment | None = None

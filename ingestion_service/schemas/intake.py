@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated
 
-from pydantic import BaseModel, BeforeValidator, Field, ValidationInfo, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
 
 from ingestion_service.domain.requests import ImportFiles, IngestBars, IngestMany, Timezone
 from ingestion_service.domain.symbols import our_symbol
@@ -23,6 +23,8 @@ Ticker = Annotated[Symbol, BeforeValidator(_spelled)]
 
 class IngestSpan(BaseModel):
     """What to fetch: [start, end); a bare date is its midnight in UTC."""
+
+    model_config = ConfigDict(extra="forbid")
 
     start: Moment
     end: Moment

@@ -193,6 +193,9 @@ WRONG = [
     ("POST", "/actions/import", {"path": "/nowhere"}, 400, "no such file"),
     ("GET", "/as-of/NOPE", None, 404, "no bars of NOPE"),
     ("GET", "/bars/SPY?timeframe=7m", None, 422, "timeframe"),
+    ("GET", "/bars/SPY?timefrme=1h", None, 422, "timefrme"),
+    ("POST", "/ingest/SPY", {"start": "2024-01-01", "end": "2024-02-01", "providr": "yahoo"}, 422, "providr"),
+    ("POST", "/watchlist", {"symbols": ["SPY"], "start": "2024-01-01"}, 422, "start"),
 ]
 
 
