@@ -11,7 +11,7 @@ import click
 from barsmith.options import home_option, json_option, window_options
 
 _SIDES = ["long_flat", "long_short", "short_flat"]
-_SHOWN = ("total_return", "sharpe", "sqn", "trades")
+_SHOWN = ("total_return", "sharpe", "sqn", "trades", "costs_paid")
 
 
 @click.group()
