@@ -7,7 +7,7 @@ import re
 import pytest
 from simulation_support import END, GRID, MIDDLE, MODEL, PAGE, complete, simulate, sweep_of
 
-from shared.contracts.messages import Setting
+from shared.contracts.messages import Costs, Setting
 from shared.testing.servers import serving
 from simulation_service.app import create_app
 
@@ -55,6 +55,20 @@ def test_the_tear_sheet_refers_to_nothing_outside_itself_and_says_the_stored_fig
         assert "50 draws (seed 3)" in sheet
         assert not re.search(r"\bnan\b|None|undefined", sheet)
         assert http.get(f"/runs/{MODEL}-0/tearsheet").status_code == 404
+
+
+def test_runs_that_paid_nothing_say_so_on_every_page_and_those_that_paid_do_not(service, settings):
+    traded = (Setting(threshold=0),)
+    free = simulate(service, settings, sweep_of(settings=traded, costs=Costs(fee_per_fill=0, half_spread_bps=0)))
+    paid = simulate(service, settings, sweep_of(settings=traded))
+    with serving(create_app(settings)) as http:
+        listed = http.get("/runs", headers=PAGE).text
+        assert listed.count(">no costs<") == 1
+        assert listed.count(f"{MIDDLE.date()} to {END.date()}") == 2
+        for found, labelled in ((free, True), (paid, False)):
+            run = f"/runs/{found['fingerprint']}-0"
+            assert (">no costs<" in http.get(run, headers=PAGE).text) is labelled
+            assert ("No costs: nothing was paid" in http.get(f"{run}/tearsheet").text) is labelled
 
 
 def test_runs_are_compared(service, settings):
