@@ -5,13 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import Field
 
 from shared.contracts.kinds import JobKind
 from shared.contracts.messages import Message
 from shared.errors import NotFound
+
+#: Longer waits leave what dates can say.
+LONGEST_DAYS = 36_500
+LONGEST_MINUTES = LONGEST_DAYS * 1440
 
 
 class Wanted(StrEnum):
@@ -56,17 +60,17 @@ class LiveOptions(Message):
 class BackfillOptions(Message):
     """How far back the backfill may go, whatever the watchlist says."""
 
-    every_minutes: float = Field(default=360, ge=1)
+    every_minutes: float = Field(default=360, ge=1, le=LONGEST_MINUTES)
 
 
 class ScanOptions(Message):
-    every_minutes: float = Field(default=1440, ge=1)
+    every_minutes: float = Field(default=1440, ge=1, le=LONGEST_MINUTES)
 
 
 class FillOptions(Message):
     """Gaps are always asked for again; `fill` also puts means of neighbours into what stays missing."""
 
-    every_minutes: float = Field(default=1440, ge=1)
+    every_minutes: float = Field(default=1440, ge=1, le=LONGEST_MINUTES)
     fill: bool = False
     max_iterations: int = Field(default=9, ge=1, le=9)
 
@@ -74,13 +78,13 @@ class FillOptions(Message):
 class RetentionRules(Message):
     """What may be removed. None: nothing of that kind, ever."""
 
-    every_minutes: float = Field(default=1440, ge=1)
+    every_minutes: float = Field(default=1440, ge=1, le=LONGEST_MINUTES)
     #: files of the lake that newer ones replaced: with them goes what `as_of` can show
-    superseded_days: float | None = Field(default=7, ge=0.05)
+    superseded_days: float | None = Field(default=7, ge=0.05, le=LONGEST_DAYS)
     #: ended jobs, and the history of their attempts
-    jobs_days: float | None = Field(default=None, ge=1)
-    #: dataset -> days of rows to keep, for the datasets of this service
-    datasets: dict[str, float] = Field(default_factory=dict)
+    jobs_days: float | None = Field(default=None, ge=1, le=LONGEST_DAYS)
+    #: dataset -> days of rows to keep, for the datasets of this service; fewer than one would empty it
+    datasets: dict[str, Annotated[float, Field(ge=1, le=LONGEST_DAYS)]] = Field(default_factory=dict)
 
 
 AGENTS: dict[str, AgentKind] = {

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
-from ingestion_service.domain.agents import RetentionRules
+from ingestion_service.domain.agents import LONGEST_DAYS, RetentionRules
 from ingestion_service.schemas.intake import AcceptedIngest
 from ingestion_service.use_cases.retention import Going
 from shared.contracts.messages import Day, Symbol
@@ -59,9 +59,9 @@ class UniverseForm(BaseModel):
 class RetentionForm(BaseModel):
     """The rules as a form has them: what is empty is never removed; `datasets` as "name = days", by commas or lines."""
 
-    superseded_days: float | None = Field(default=None, ge=0.05)
-    jobs_days: float | None = Field(default=None, ge=1)
-    datasets: dict[str, float] = Field(default_factory=dict)
+    superseded_days: float | None = Field(default=None, ge=0.05, le=LONGEST_DAYS)
+    jobs_days: float | None = Field(default=None, ge=1, le=LONGEST_DAYS)
+    datasets: dict[str, Annotated[float, Field(ge=1, le=LONGEST_DAYS)]] = Field(default_factory=dict)
 
     @field_validator("datasets", mode="before")
     @classmethod

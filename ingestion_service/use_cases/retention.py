@@ -42,14 +42,13 @@ class Retention:
 
     def set_rules(self, rules: RetentionRules) -> None:
         """Keep the rules for the agent's next run. Raises InvalidInput for a dataset they may not name."""
-        for name in rules.datasets:
-            if name not in OWN:
-                raise InvalidInput(f"there is no rule for dataset {name!r}: use {', '.join(sorted(OWN))}")
+        _check_names(rules)
         self._store.set_options("retention", rules.model_dump())
 
     def preview(self, rules: RetentionRules | None = None) -> list[Going]:
-        """Return what a run would remove now: a dry run. Removes nothing."""
+        """Return what a run would remove now: a dry run. Removes nothing. Raises InvalidInput as `set_rules` does."""
         rules = rules or self.rules()
+        _check_names(rules)
         going: list[Going] = []
         for name, days in rules.datasets.items():
             old = self._old(OWN[name], days)
@@ -106,3 +105,9 @@ class Retention:
 
     def _before(self, days: float) -> datetime:
         return self._clock.now() - timedelta(days=days)
+
+
+def _check_names(rules: RetentionRules) -> None:
+    for name in rules.datasets:
+        if name not in OWN:
+            raise InvalidInput(f"there is no rule for dataset {name!r}: use {', '.join(sorted(OWN))}")
