@@ -44,9 +44,9 @@ def fresh_folder(home: Path) -> None:
         raise Conflict(f"{home} cannot be emptied ({error}): remove it by hand, or name another --home") from error
 
 
-def free_offset() -> int:
-    """Return the first port offset at which no port is taken, so that a demo runs beside anything."""
-    for offset in range(0, 50_000, 1_000):
+def free_offset(first: int = 0) -> int:
+    """Return the first port offset, from `first` on, at which no port is taken, so that a demo runs beside anything."""
+    for offset in range(first, 50_000, 1_000):
         try:
             stack.check_ports(offset, environ={})
         except Conflict:

@@ -8,9 +8,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
+from house_ports import house_offset
 
 from barsmith import folder
-from barsmith.demo.background import background, free_offset
+from barsmith.demo.background import background
 from shared.testing.waiting import eventually
 
 
@@ -65,6 +66,6 @@ def processes_of(home):
 
 @contextmanager
 def running_house(home, workers=2):
-    with background(home, workers=workers, port_offset=free_offset()) as pid:
+    with background(home, workers=workers, port_offset=house_offset()) as pid:
         yield House(home, pid)
     eventually(lambda: not processes_of(home), what=f"nothing of {home} runs any more")

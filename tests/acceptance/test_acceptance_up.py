@@ -7,9 +7,10 @@ import sys
 
 import httpx
 import pytest
+from house_ports import house_offset
 from running_house import House, processes_of, running_house
 
-from barsmith.demo.background import background, free_offset
+from barsmith.demo.background import background
 from shared.testing.waiting import eventually
 
 
@@ -96,7 +97,7 @@ def is_victim(house, pid, command, victim):
 
 def test_a_killed_supervisor_takes_everything_along_and_the_next_up_recovers(tmp_path, kill):
     home = tmp_path / "home"
-    with background(home, workers=1, port_offset=free_offset()) as pid:
+    with background(home, workers=1, port_offset=house_offset()) as pid:
         first = House(home, pid)
         assert len(first.processes()) >= 9
         kill(pid)

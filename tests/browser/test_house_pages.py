@@ -10,9 +10,10 @@ import sys
 
 import httpx
 import pytest
+from house_ports import house_offset
 
 from barsmith import folder
-from barsmith.demo.background import background, free_offset
+from barsmith.demo.background import background
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
@@ -77,7 +78,7 @@ class House:
 @pytest.fixture(scope="module")
 def house(tmp_path_factory):
     home = tmp_path_factory.mktemp("house")
-    with background(home, workers=2, port_offset=free_offset()):
+    with background(home, workers=2, port_offset=house_offset()):
         house = House(home)
         house.told("ingest", "bars", "EDGE", "QMKT", "VOLX", *SPAN)
         house.told("features", "build", "EDGE", *SPAN)
