@@ -55,7 +55,9 @@ def test_missing_minutes_sessions_and_off_hours_are_counted():
 
 def test_bars_of_a_weekend_are_off_hours():
     weekend = int(at(2024, 11, 23).timestamp()) * 1_000_000 + np.arange(600) * MINUTE_US
-    assert completeness("FLAT", weekend) == Completeness(sessions=0, sessions_expected=0, missing_minutes=0, off_hours=600)
+    assert completeness("FLAT", weekend) == Completeness(
+        sessions=0, sessions_expected=0, missing_minutes=0, off_hours=600
+    )
 
 
 def test_coins_have_days_for_sessions_and_no_closing_time():
