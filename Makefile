@@ -61,7 +61,7 @@ check: setup  ## style, types, rooms, house rules, unit tests
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
 	$(BIN)/lint-imports --no-cache
-	$(BIN)/python -m pytest -q tests/architecture tests/unit
+	$(BIN)/python -m pytest -q -m "not slow" -n $(TEST_PROCESSES) --dist loadfile tests/architecture tests/unit
 
 fmt: setup  ## put the code in order
 	$(BIN)/ruff check --fix .

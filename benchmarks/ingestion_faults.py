@@ -132,8 +132,8 @@ class _Year:
         ]
         if made_up:
             bars = screen(pl.concat([self.clean, *made_up]), "SPY", "test").bars
-            before = completeness(self.ts_us).off_hours
-            found = completeness(bars["ts"].to_physical().to_numpy()).off_hours - before
+            before = completeness("SPY", self.ts_us).off_hours
+            found = completeness("SPY", bars["ts"].to_physical().to_numpy()).off_hours - before
             yield Line("afternoons of half days, minutes", sum(part.height for part in made_up), found, before)
 
     def second_provider(self, rng: np.random.Generator) -> Iterator[Line]:
@@ -160,7 +160,7 @@ class _Year:
     def clean_twin(self) -> Line:
         found = screen(self.clean, "SPY", "test")
         alarms = sum(found.rejected.values()) + len(self._suspected(self.clean))
-        return Line("the clean year", 0, 0, alarms + len(self.already) + completeness(self.ts_us).off_hours)
+        return Line("the clean year", 0, 0, alarms + len(self.already) + completeness("SPY", self.ts_us).off_hours)
 
     def _spread(self, rng: np.random.Generator, count: int) -> np.ndarray:
         """Return rows at least 40 apart."""
