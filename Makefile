@@ -10,6 +10,7 @@ TESTS ?= tests
 # each has a Postgres of its own
 TEST_PROCESSES ?= 2
 TEST_ARGS ?=
+BENCHMARKS ?= lake queue ingestion ingestion_faults features regimes simulation optimization
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-locked setup-runtime up demo test test-slow check fmt lock bench docker-check clean
@@ -74,7 +75,7 @@ lock:  ## write the lock files anew (needs uv)
 	sed -n 's/^requires = \["\(.*\)"\]/\1/p' pyproject.toml | $(COMPILE) --no-annotate - -o requirements-build.txt
 
 bench: $(VENV)/.bench  ## print every benchmark beside its named peers
-	for benchmark in benchmarks/*.py; do $(BIN)/python $$benchmark || exit 1; done
+	for name in $(BENCHMARKS); do $(BIN)/python benchmarks/$$name.py || exit 1; done
 
 docker-check: setup  ## what can be checked of the container files without a container engine
 	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
