@@ -46,7 +46,7 @@ class Reason(StrEnum):
     #: low <= open, close <= high does not hold
     DISORDER = "open or close outside low..high"
     BAD_VOLUME = "volume is negative or infinite"
-    #: the same minute comes again further down; the last one is stored
+    #: the same minute comes again further down; the last one that is sound is stored
     DUPLICATE = "same minute again later (the last one is stored)"
     SPIKE = "spike: far off the bars before and after it"
     STALE = "stale: repeats the minute before again and again"
@@ -93,18 +93,19 @@ def screen(raw: pl.DataFrame, symbol: str, source: str, around: pl.DataFrame | N
     judged = raw.select(*RAW_SCHEMA, said).with_columns(
         row=pl.int_range(1, pl.len() + 1), volume=pl.col("volume").fill_nan(None)
     )
-    judged = judged.with_columns(reason=_first_reason())
-    sound = pl.col("reason").is_null()
-    judged = judged.with_columns(
-        reason=pl.when(sound & pl.col("row").ne(pl.col("row").max().over("ts", "reason")))
-        .then(pl.lit(Reason.DUPLICATE.value))
-        .otherwise(pl.col("reason"))
-    )
-    new = _as_bars(judged.filter(pl.col("reason").is_null()), symbol, source)
-    suspects = _suspects(new, around if around is not None else new.clear(), always_open=bool(crypto_pair(symbol)))
-    judged = judged.join(suspects.filter("new").select("ts", "suspicion"), on="ts", how="left").with_columns(
-        reason=pl.coalesce("reason", "suspicion")
-    )
+    judged = _last_of_each_minute(judged.with_columns(reason=_first_reason()))
+    around = _as_bars(judged.clear(), symbol, source) if around is None else around
+    while True:
+        new = _as_bars(judged.filter(pl.col("reason").is_null()), symbol, source)
+        suspects = _suspects(new, around, always_open=bool(crypto_pair(symbol)))
+        found = suspects.filter("new").select("ts", "suspicion")
+        again = judged.filter(pl.col("reason") == Reason.DUPLICATE.value).join(found, on="ts", how="semi")
+        judged = judged.join(found, on="ts", how="left").with_columns(reason=pl.coalesce("reason", "suspicion"))
+        if again.is_empty():
+            break
+        # the last row of these minutes is refused: the one before it is judged in its place
+        stands_in = pl.col("row").is_in(again.group_by("ts").agg(pl.col("row").max())["row"].to_list())
+        judged = judged.drop("suspicion").with_columns(reason=pl.when(~stands_in).then("reason"))
     refused = judged.filter(pl.col("reason").is_not_null()).sort("row")
     counts = refused.group_by("reason", maintain_order=True).len()
     bars = new.join(suspects.filter("new"), on="ts", how="anti") if suspects.height else new
@@ -132,6 +133,16 @@ def for_quarantine(refused: pl.DataFrame, received: datetime) -> pl.DataFrame:
     return refused.with_columns(
         id=pl.Series(ids, dtype=pl.String), received=pl.lit(received, QUARANTINE.schema["received"])
     ).select(QUARANTINE.schema.names())
+
+
+def _last_of_each_minute(judged: pl.DataFrame) -> pl.DataFrame:
+    """Refuse the rows without a reason whose minute has another such row further down."""
+    sound = pl.col("reason").is_null()
+    return judged.with_columns(
+        reason=pl.when(sound & pl.col("row").ne(pl.col("row").max().over("ts", "reason")))
+        .then(pl.lit(Reason.DUPLICATE.value))
+        .otherwise(pl.col("reason"))
+    )
 
 
 _REFUSED = ("symbol", *RAW_SCHEMA, "said")

@@ -121,3 +121,13 @@ def test_quarantined_rows_keep_their_name_when_they_come_again():
     assert other.schema == QUARANTINE.schema
     assert not set(other["id"]) & set(ids[0])
     assert BARS_1M.schema.names() == screen(rows, "SPY", "feed").bars.columns
+
+
+def test_of_a_minute_given_twice_the_earlier_row_is_stored_when_the_last_is_a_spike():
+    spike = pl.col("open", "high", "low", "close") * 3
+    sound = BARS.select(list(RAW_SCHEMA))
+    raw = pl.concat([sound, sound[[200]].with_columns(spike), sound[[200]].with_columns(spike * 2)])
+    found = screen(raw, "SPY", "feed")
+    assert found.bars["close"].to_list() == BARS["close"].to_list()
+    assert found.rejected == {Reason.SPIKE: 2}
+    assert found.refused["close"].to_list() == [BARS["close"][200] * 3, BARS["close"][200] * 6]
