@@ -14,6 +14,8 @@ from ingestion_service.domain.actions import Kind
 _RATIOS = (1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 10.0, 12.0, 15.0, 20.0, 25.0, 30.0, 40.0, 50.0, 100.0)
 #: How far the step may be off the ratio, in log: what the market moves overnight.
 _TOLERANCE = 0.06
+#: Days without a bar after which a step says nothing: the market may have gone there by itself. Holidays are shorter.
+_LONGEST_PAUSE_DAYS = 8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +31,8 @@ class SuspectedSplit:
 def suspected_splits(daily: pl.DataFrame, days: pl.Series, actions: pl.DataFrame) -> list[SuspectedSplit]:
     """Return the steps of daily bars (open, close; ascending) that are no known split but as large as one.
 
+    A step over an outage of more than a few sessions is not looked at.
+
     days    : the trading day of each bar
     actions : schema CORPORATE_ACTIONS
     """
@@ -40,7 +44,8 @@ def suspected_splits(daily: pl.DataFrame, days: pl.Series, actions: pl.DataFrame
     ratios = np.array([*_RATIOS, *(1 / ratio for ratio in _RATIOS)])
     distance = np.abs(step[:, None] - np.log(ratios)[None, :])
     nearest = distance.argmin(axis=1)
-    split = (distance.min(axis=1) < _TOLERANCE) & (np.abs(kept - np.log(ratios[nearest])) < 2 * _TOLERANCE)
+    near = np.diff(days.to_physical().to_numpy()) <= _LONGEST_PAUSE_DAYS
+    split = near & (distance.min(axis=1) < _TOLERANCE) & (np.abs(kept - np.log(ratios[nearest])) < 2 * _TOLERANCE)
     return [
         SuspectedSplit(
             ex_date=days[row + 1], ratio=float(ratios[nearest[row]]), close_before=closes[row], open=opens[row + 1]

@@ -19,6 +19,8 @@ UniverseName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9
 class StartAgent(BaseModel):
     """Options of None stay as they are."""
 
+    model_config = ConfigDict(extra="forbid")
+
     options: dict[str, Any] | None = None
 
 
@@ -46,6 +48,8 @@ class WatchAccepted(BaseModel):
 
 
 class UniverseSymbols(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
     symbols: Annotated[list[Symbol], Listed] = Field(min_length=1, max_length=5_000)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from enum import StrEnum
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from ingestion_service.domain.actions import Adjustment
 from ingestion_service.domain.timeframes import Timeframe
@@ -39,6 +39,12 @@ class BarsQuery(BaseModel):
     as_of: Moment | None = None
     limit: int = Field(default=10_000, ge=1, le=5_000_000)
     format: Format = Format.JSON
+
+    @model_validator(mode="after")
+    def _ordered(self) -> BarsQuery:
+        if self.start is not None and self.end is not None and self.start > self.end:
+            raise ValueError(f"end {self.end:%Y-%m-%d %H:%M} must not be before start, {self.start:%Y-%m-%d %H:%M}")
+        return self
 
     def wanted(self, symbol: str) -> Wanted:
         return Wanted(symbol=symbol, **self.model_dump(exclude={"limit", "format"}))

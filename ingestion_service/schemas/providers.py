@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 
 from ingestion_service.domain.requests import FetchActions
 from ingestion_service.domain.spans import Answered, FailedAsk
@@ -19,6 +19,8 @@ class AsksAnswer(BaseModel):
 
 class AskForActions(BaseModel):
     """The days whose corporate actions are wanted, [start, end)."""
+
+    model_config = ConfigDict(extra="forbid")
 
     start: Day
     end: Day

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from ingestion_service.domain.actions import Kind
 from ingestion_service.domain.requests import CompareBars, FillGaps
@@ -16,6 +16,8 @@ from shared.contracts.messages import Day, Symbol
 class BackfillQuery(BaseModel):
     """How gaps are to be filled; see domain/filling.py and domain/gaps.py."""
 
+    model_config = ConfigDict(extra="forbid")
+
     max_iterations: int = Field(default=9, ge=1, le=9)
     no_trade: bool = False
     provider: str | None = None
@@ -25,6 +27,8 @@ class BackfillQuery(BaseModel):
 
 
 class CompareBody(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
     start: Moment
     end: Moment
     provider: str
@@ -56,6 +60,8 @@ class QuarantinedRow(BaseModel):
 
 
 class NewAction(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
     kind: Kind
     ex_date: Day
     value: float | None = None
@@ -67,5 +73,7 @@ class NewAction(BaseModel):
 
 
 class ImportFactors(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
     path: str = Field(min_length=1)
     glob: str | None = None
