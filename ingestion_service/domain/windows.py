@@ -50,8 +50,13 @@ def last_closed_minute(now: datetime) -> datetime | None:
     return min(minute, _moment(sessions.close_us[len(begun) - 1]) - timedelta(minutes=1))
 
 
-def minutes_behind(last: datetime, now: datetime) -> int:
-    """Return how many regular minutes have ended since the bar at `last`, up to `now`."""
+def minutes_behind(last: datetime, now: datetime, *, always_open: bool = False) -> int:
+    """Return how many regular minutes have ended since the bar at `last`, up to `now`.
+
+    always_open : the market has no sessions (crypto), so every minute counts
+    """
+    if always_open:
+        return max((_us(now) - _us(last)) // 60_000_000 - 1, 0)
     sessions = sessions_between(_us(last) - 86_400_000_000, _us(now) + 1)
     expected = sessions.expected_minutes()
     return int(np.count_nonzero((expected > _us(last)) & (expected + 60_000_000 <= _us(now))))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from ingestion_service.domain.symbols import crypto_pair
 from ingestion_service.domain.windows import minutes_behind
 from ingestion_service.store.agents import AgentStore, Trouble
 from ingestion_service.store.bars import BarStore
@@ -19,7 +20,7 @@ from shared.storage.lake import Lake, Usage
 
 @dataclass(frozen=True, kw_only=True)
 class Staleness:
-    """How old a symbol's newest bar is; `minutes_behind` counts regular minutes that ended since.
+    """How old a symbol's newest bar is; `minutes_behind` counts regular minutes that ended since, of a coin all.
 
     All three are None for a watched symbol that has no bar at all.
     """
@@ -71,16 +72,17 @@ class Monitoring:
         """Return every stored or watched symbol: first the watched ones, of each kind the one that lags most first."""
         now = self._clock.now()
         watched = {one.symbol for one in self._store.watched()}
-        behind: dict[datetime, int] = {}
+        behind: dict[tuple[datetime, bool], int] = {}
         for stock in (stocks := self._bars.stocks()):
-            if stock.last not in behind:
-                behind[stock.last] = minutes_behind(stock.last, now)
+            key = (stock.last, bool(crypto_pair(stock.symbol)))
+            if key not in behind:
+                behind[key] = minutes_behind(stock.last, now, always_open=key[1])
         rows = [
             Staleness(
                 symbol=stock.symbol,
                 last=stock.last,
-                age_s=(now - stock.last).total_seconds(),
-                minutes_behind=behind[stock.last],
+                age_s=max((now - stock.last).total_seconds(), 0.0),
+                minutes_behind=behind[stock.last, bool(crypto_pair(stock.symbol))],
                 watched=stock.symbol in watched,
             )
             for stock in stocks

@@ -62,6 +62,11 @@ def test_minutes_behind_counts_regular_minutes_only():
     assert minutes_behind(at("2024-07-03 16:58"), at("2024-07-05 13:32")) == 3
 
 
+def test_of_a_coin_every_minute_counts():
+    assert minutes_behind(at("2024-07-06 11:00"), at("2024-07-06 11:05:30"), always_open=True) == 4
+    assert minutes_behind(at("2024-07-06 11:06"), at("2024-07-06 11:05:30"), always_open=True) == 0
+
+
 @pytest.mark.parametrize(
     ("wanted", "job", "age", "alert", "due", "taken", "tried", "word"),
     [
