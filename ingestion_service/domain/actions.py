@@ -21,16 +21,14 @@ from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 
 from shared.contracts.datasets import CORPORATE_ACTIONS
 from shared.contracts.sessions import all_sessions
+from shared.contracts.splits import EXCHANGE_ZONE, PRICES, product_after
 
-EXCHANGE_ZONE = "America/New_York"
 #: Factors this close to one are rounding, not an action.
 _ROUNDING = 1e-6
-_PRICES = ("open", "high", "low", "close")
 
 
 class Kind(StrEnum):
@@ -48,11 +46,6 @@ class Adjustment(StrEnum):
     ALL = "all"
 
 
-def trading_days(ts: pl.Series) -> pl.Series:
-    """Return the exchange's calendar day of each instant."""
-    return ts.dt.convert_time_zone(EXCHANGE_ZONE).dt.date()
-
-
 def adjusted(bars: pl.DataFrame, days: pl.Series, actions: pl.DataFrame, how: Adjustment) -> pl.DataFrame:
     """Return bars (open, high, low, close, volume) as if every action of `actions` had always been.
 
@@ -65,19 +58,13 @@ def adjusted(bars: pl.DataFrame, days: pl.Series, actions: pl.DataFrame, how: Ad
     to_prices, shares = np.ones(bars.height), np.ones(bars.height)
     for kind, multiplier in kinds.items():
         found = actions.filter(pl.col("kind") == kind.value).sort("ex_date")
-        product = _after(days, found["ex_date"], found.select(multiplier).to_series())
+        product = product_after(days, found["ex_date"], found.select(multiplier).to_series())
         to_prices *= product
         if kind is Kind.SPLIT:
             shares /= product
     return bars.with_columns(
-        *(pl.col(name) * pl.Series(to_prices) for name in _PRICES), volume=pl.col("volume") * pl.Series(shares)
+        *(pl.col(name) * pl.Series(to_prices) for name in PRICES), volume=pl.col("volume") * pl.Series(shares)
     )
-
-
-def _after(days: pl.Series, ex_dates: pl.Series, multipliers: pl.Series) -> npt.NDArray[np.float64]:
-    """Return for each day the product of the multipliers whose ex-date is later; `ex_dates` ascend."""
-    products = np.append(np.cumprod(multipliers.to_numpy()[::-1])[::-1], 1.0)
-    return products[np.searchsorted(ex_dates.to_physical().to_numpy(), days.to_physical().to_numpy(), side="right")]
 
 
 @dataclass(frozen=True)

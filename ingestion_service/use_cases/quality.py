@@ -8,7 +8,6 @@ from datetime import datetime
 import numpy as np
 import polars as pl
 
-from ingestion_service.domain.actions import trading_days
 from ingestion_service.domain.coverage import SessionCoverage
 from ingestion_service.domain.gaps import Gap, Missing, Why, gaps
 from ingestion_service.domain.spans import FailedAsk
@@ -18,6 +17,7 @@ from ingestion_service.store.bars import BarStore
 from ingestion_service.use_cases.bars import Bars, SymbolCoverage
 from ingestion_service.use_cases.series import Reader, Wanted
 from shared.contracts.sessions import Int64Array
+from shared.contracts.splits import trading_days
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,13 +9,11 @@ from zoneinfo import ZoneInfo
 import polars as pl
 
 from ingestion_service.domain.actions import (
-    EXCHANGE_ZONE,
     Adjustment,
     Chapter,
     Kind,
     adjusted,
     chapters,
-    trading_days,
     with_factors,
 )
 from ingestion_service.domain.timeframes import Timeframe, resampled
@@ -23,6 +21,7 @@ from ingestion_service.store.bars import BarStore
 from shared.contracts.datasets import BARS_1M
 from shared.contracts.identifiers import fingerprint
 from shared.contracts.sessions import MINUTE_US, sessions_between
+from shared.contracts.splits import EXCHANGE_ZONE, trading_days
 from shared.storage.lake import Snapshot
 
 #: The close before an ex-date is looked for this far back.

@@ -8,8 +8,18 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from shared.contracts.datasets import BARS_1M, BOTS, EXPOSURES, FEATURES, PREDICTIONS, SIGNALS, TRIALS
+from shared.contracts.datasets import (
+    BARS_1M,
+    BOTS,
+    CORPORATE_ACTIONS,
+    EXPOSURES,
+    FEATURES,
+    PREDICTIONS,
+    SIGNALS,
+    TRIALS,
+)
 from shared.contracts.messages import Window
+from shared.contracts.splits import PRICES, split_multipliers, trading_days
 from shared.errors import NotFound
 from shared.storage.lake import Lake
 from shared.storage.postgres import Connection
@@ -36,11 +46,21 @@ class Series:
         self._lake = lake
 
     def bars(self, symbol: str, window: Window) -> pl.DataFrame:
-        """Return the bars of a window, ascending. Raises NotFound when there are none."""
+        """Return the bars of a window, ascending, all in shares of its last day. Raises NotFound when there are none.
+
+        The lake has them as they were traded. Before a split inside the window prices are multiplied by `basis`, and
+        volume is divided by it; elsewhere it is 1. So shares, and fees a share, are counted in those of the last day.
+        Dividends are not put in.
+        """
         bars = self._lake.read(self._lake.snapshot(BARS_1M, symbol=symbol, start=window.start_utc, end=window.end_utc))
         if bars.is_empty():
             raise NotFound(f"there are no bars of {symbol} from {window.start} to {window.end}: ingest them first")
-        return bars
+        actions = self._lake.read(self._lake.snapshot(CORPORATE_ACTIONS, symbol=symbol))
+        basis = split_multipliers(trading_days(bars["ts"]), actions)
+        bars = bars.with_columns(basis=pl.Series(basis))
+        if (basis == 1).all():
+            return bars
+        return bars.with_columns(pl.col(*PRICES) * pl.col("basis"), pl.col("volume") / pl.col("basis"))
 
     def count_bars(self, symbol: str, window: Window) -> int:
         """Return how many bars the files of a window hold, at least those in it; opens no file."""

@@ -114,6 +114,7 @@ class Markets:
         evidence = evidence_of(sweep, predicted)
         joined = bars.join(predicted.frame, on="ts", how="left", maintain_order="left")
         said = joined["prediction"].fill_null(np.nan).to_numpy()
+        said = _on_basis(said, bars, {setting.signal for setting in sweep.settings})
         _check_units(sweep, said, bars)
         return said, evidence
 
@@ -133,6 +134,7 @@ class Markets:
                 f"{own.last_ts:%Y-%m-%d %H:%M} UTC) is the start of a bar of {own.symbol} from {sweep.window.start} "
                 f"to {sweep.window.end}: ts must be the start of a bar, in UTC"
             )
+        on_bars = _on_basis(on_bars, bars, {setting.signal for setting in sweep.settings})
         _check_units(sweep, on_bars, bars)
         return on_bars, "own"
 
@@ -188,7 +190,7 @@ class Markets:
         if own is not None:
             bars = self._series.bars(sweep.symbol, Window(start=own.first_ts, end=sweep.window.end))
             months = (bars["ts"].dt.year().cast(pl.Int64) * 12 + bars["ts"].dt.month()).to_numpy()
-            return said_of(bars, self._laid(own, bars), months, signal), None
+            return said_of(bars, _on_basis(self._laid(own, bars), bars, {signal}), months, signal), None
         until = Window(start=_EARLIEST, end=sweep.window.end)
         said = self._predicted_by(sweep.model, sweep.symbol, until, signal)
         if len(np.unique(said.block[said.block >= 0])) > 1:
@@ -205,7 +207,8 @@ class Markets:
         fold = joined["fold"].fill_null(_FROZEN).to_numpy().astype(np.int64)
         # the frozen model's predictions come after every fold's
         block = np.where(fold == _FROZEN, fold.max() + 1, fold)
-        return said_of(bars, joined["prediction"].fill_null(np.nan).to_numpy(), block, signal)
+        prediction = _on_basis(joined["prediction"].fill_null(np.nan).to_numpy(), bars, {signal})
+        return said_of(bars, prediction, block, signal)
 
 
 def evidence_of(sweep: Sweep, predicted: Predicted) -> Evidence:
@@ -238,6 +241,11 @@ def _judged(settings: tuple[Setting, ...]) -> Signal | None:
 
 def _us(stamps: pl.Series) -> np.ndarray:
     return stamps.dt.epoch("us").to_numpy()
+
+
+def _on_basis(said: Floats, bars: pl.DataFrame, signals: set[Signal]) -> Floats:
+    """Return predictions in shares of the bars' last day: prices before a split were said in those of then."""
+    return said * bars["basis"].to_numpy() if Signal.PRICE in signals else said
 
 
 def _check_units(sweep: Sweep, prediction: Floats, bars: pl.DataFrame) -> None:

@@ -17,13 +17,13 @@ from ingestion_service.domain.actions import (
     adjusted,
     chapters,
     from_factors,
-    trading_days,
     with_factors,
 )
 from ingestion_service.domain.comparing import compare
 from ingestion_service.domain.splits import suspected_splits
 from ingestion_service.domain.timeframes import Timeframe, resampled
 from shared.contracts.datasets import CORPORATE_ACTIONS
+from shared.contracts.splits import trading_days
 from shared.testing.markets import reverting_bars
 
 REAL = Path(__file__).parents[4] / "shared" / "data"
