@@ -27,7 +27,7 @@ child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
 print("child", child.pid, flush=True)
 time.sleep(60)
 """
-ORDERLY = """
+ORDERLY = r"""
 import os, signal, sys, time
 def leave(*_):
     os.write(1, b"leaving\n")  # not print: the signal may come inside one
