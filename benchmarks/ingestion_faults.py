@@ -24,7 +24,6 @@ from itertools import chain
 import numpy as np
 import polars as pl
 
-from ingestion_service.domain.actions import trading_days
 from ingestion_service.domain.comparing import compare
 from ingestion_service.domain.coverage import completeness
 from ingestion_service.domain.gaps import missing
@@ -34,6 +33,7 @@ from ingestion_service.domain.timeframes import Timeframe, resampled
 from ingestion_service.domain.validation import screen
 from shared.contracts.datasets import CORPORATE_ACTIONS
 from shared.contracts.sessions import all_sessions
+from shared.contracts.splits import trading_days
 from simulated_exchange.market import Market
 
 PRICES = ("open", "high", "low", "close")
