@@ -153,10 +153,11 @@ def test_a_cut_stream_and_a_killed_worker_leave_the_truth(open_house, kill):
 
 
 def test_silence_in_session_is_an_alert_and_stopping_ends_the_run(open_house):
-    with played(speed=600, stream_cut_seconds=1) as exchange:
+    # slow enough that the half day does not end by itself before it is told to stop
+    with played(speed=120, stream_cut_seconds=1) as exchange:
         house = open_house(exchange.url)
         listen(house, exchange, ("NOPE",), alert_minutes=1)
-        state = eventually(lambda: (found := agent(house))["state"] == "alert" and found, timeout=20, what="an alert")
+        state = eventually(lambda: (found := agent(house))["state"] == "alert" and found, timeout=40, what="an alert")
         assert "no bar since 2024-07-03 13:30 UTC" in state["alert"]
         house.post("/agents/live/stop")
         state = agent(house)
