@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_vali
 
 from ingestion_service.domain.agents import LONGEST_DAYS, RetentionRules
 from ingestion_service.schemas.intake import AcceptedIngest
+from ingestion_service.schemas.pairs import named_pairs
 from ingestion_service.use_cases.retention import Going
 from shared.contracts.messages import Day, Symbol
 from shared.web.forms import Listed
@@ -70,12 +71,9 @@ class RetentionForm(BaseModel):
     @field_validator("datasets", mode="before")
     @classmethod
     def _pairs(cls, value: object) -> object:
-        if not isinstance(value, str):
-            return value
-        pairs = [pair.partition("=") for pair in value.replace("\n", ",").split(",") if pair.strip()]
-        if not all(sign for _, sign, _ in pairs):
-            raise ValueError("write rules as name = days, e.g. bars_1m = 3650")
-        return {name.strip(): days.strip() for name, _, days in pairs}
+        return (
+            named_pairs(value, "write rules as name = days, e.g. bars_1m = 3650") if isinstance(value, str) else value
+        )
 
     def rules(self) -> RetentionRules:
         return RetentionRules(**self.model_dump())

@@ -9,6 +9,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationIn
 
 from ingestion_service.domain.requests import ImportFiles, IngestBars, IngestMany, Timezone
 from ingestion_service.domain.symbols import our_symbol
+from ingestion_service.schemas.pairs import named_pairs
 from ingestion_service.schemas.times import Moment
 from shared.contracts.messages import Symbol
 
@@ -88,12 +89,11 @@ class ImportForm(BaseModel):
     @field_validator("columns", mode="before")
     @classmethod
     def _pairs(cls, value: object) -> object:
-        if not isinstance(value, str):
-            return value
-        pairs = [pair.partition("=") for pair in value.replace("\n", ",").split(",") if pair.strip()]
-        if not all(sign for _, sign, _ in pairs):
-            raise ValueError('write columns as "their name = ours", e.g. Last = close')
-        return {theirs.strip(): ours.strip() for theirs, _, ours in pairs}
+        return (
+            named_pairs(value, 'write columns as "their name = ours", e.g. Last = close')
+            if isinstance(value, str)
+            else value
+        )
 
     def request(self) -> ImportFiles:
         return ImportFiles(**self.model_dump())
