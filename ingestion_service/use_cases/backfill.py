@@ -5,17 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ingestion_service.domain.requests import IngestBars
-from ingestion_service.domain.sources import Refused
 from ingestion_service.domain.spans import Span, by_month
 from ingestion_service.store.bars import BarStore
 from ingestion_service.use_cases.agents import Ended, Run
 from ingestion_service.use_cases.intake import Intake
+from ingestion_service.use_cases.tries import Tries
 from shared.clock import Clock
 from shared.contracts.messages import midnight
-from shared.errors import InvalidInput, NotFound, Unavailable
-
-#: So many chunks in a row that got no answer end the run: its next try comes after a pause.
-_PATIENCE = 3
 
 
 @dataclass(frozen=True)
@@ -32,22 +28,13 @@ class Backfill:
         Raises Refused when the credentials are, Unavailable when providers do not answer at all.
         """
         chunks = self._chunks(run)
-        new_rows, failed, in_a_row = 0, dict[str, str](), 0
+        new_rows, tries = 0, Tries(run)
         for done, (symbol, month) in enumerate(chunks):
             if not run.goes_on(done / len(chunks), f"{symbol} {month.month}: chunk {done + 1:,} of {len(chunks):,}"):
-                return self._ended(done, len(chunks), new_rows, failed)
-            try:
+                return self._ended(done, len(chunks), new_rows, tries.failed)
+            with tries.of(symbol):
                 new_rows += self._take(symbol, month, run)
-                in_a_row = 0
-            except Refused:
-                raise
-            except (InvalidInput, NotFound, Unavailable) as error:
-                run.met(error)
-                failed[symbol] = str(error)[:200]
-                in_a_row = in_a_row + 1 if isinstance(error, Unavailable) else 0
-                if in_a_row >= _PATIENCE:
-                    raise
-        return self._ended(len(chunks), len(chunks), new_rows, failed)
+        return self._ended(len(chunks), len(chunks), new_rows, tries.failed)
 
     def _chunks(self, run: Run) -> list[tuple[str, Span]]:
         now = self.clock.now().replace(second=0, microsecond=0)

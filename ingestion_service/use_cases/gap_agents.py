@@ -7,17 +7,14 @@ from datetime import timedelta
 
 from ingestion_service.domain.agents import FillOptions
 from ingestion_service.domain.requests import FillGaps
-from ingestion_service.domain.sources import Refused
 from ingestion_service.store.bars import BarStore
 from ingestion_service.use_cases.agents import Ended, Run, options_of
 from ingestion_service.use_cases.filler import Filler
+from ingestion_service.use_cases.tries import Tries
 from shared.clock import Clock
-from shared.errors import InvalidInput, NotFound, Unavailable
 
 #: Symbols named in a run's result; the counts are of all.
 _NAMED = 100
-#: So many symbols in a row that got no answer end the run: its next try comes after a pause.
-_PATIENCE = 3
 #: For so long an index's silent minutes may still come; older ones are not asked for in every run.
 _YOUNG = timedelta(days=30)
 
@@ -64,28 +61,19 @@ class GapFiller:
         """Close what can be closed. Raises Refused when credentials are, Unavailable when nobody answers at all."""
         options = FillOptions.model_validate(options_of(run).model_dump())
         stocks = [stock.symbol for stock in self.scanner.store.stocks()]
-        new_rows, filled, failed, in_a_row = 0, 0, dict[str, str](), 0
+        new_rows, filled, tries = 0, 0, Tries(run)
         for done, symbol in enumerate(stocks):
             if not run.goes_on(done / len(stocks), f"{symbol}: {done + 1:,} of {len(stocks):,} symbols"):
                 break
             if not self.scanner.gap_minutes(symbol):
                 continue
             request = FillGaps(symbol=symbol, max_iterations=options.max_iterations)
-            try:
+            with tries.of(symbol):
                 answers = self.filler.ask_again(request, run.quietly(), self.clock.now() - _YOUNG)
                 new_rows += _count(answers["new_rows"])
                 if options.fill:
                     filled += self.filler.fill(request, run.ctx.still_mine)
-                in_a_row = 0
-            except Refused:
-                raise
-            except (InvalidInput, NotFound, Unavailable) as error:
-                run.met(error)
-                failed[symbol] = str(error)[:200]
-                in_a_row = in_a_row + 1 if isinstance(error, Unavailable) else 0
-                if in_a_row >= _PATIENCE:
-                    raise
-        return Ended({"symbols": len(stocks), "new_rows": new_rows, "filled": filled, "failed": failed})
+        return Ended({"symbols": len(stocks), "new_rows": new_rows, "filled": filled, "failed": tries.failed})
 
 
 def _count(value: object) -> int:
