@@ -5,11 +5,10 @@ from __future__ import annotations
 import io
 from typing import Annotated
 
-import numpy as np
 from fastapi import APIRouter, Depends, Query, Response
 
 from ingestion_service.domain.actions import Adjustment
-from ingestion_service.schemas.bars import BarsQuery, CandlesAnswer, Format, SymbolSummary
+from ingestion_service.schemas.bars import BarsQuery, CandlesAnswer, Format, SymbolSummary, candle_columns
 from ingestion_service.schemas.times import Moment
 from ingestion_service.use_cases import Bars, SymbolCoverage
 from ingestion_service.use_cases.bars import Excerpt, Past
@@ -60,16 +59,7 @@ def show_candles(
     wanted = Wanted(
         symbol=check_symbol(symbol), start=start, end=end, adjustment=adjustment, filled=filled, as_of=as_of
     )
-    found = bars.candles(wanted, limit)
-    return CandlesAnswer(
-        symbol=wanted.symbol,
-        time=(found.ts_us // 1_000_000).tolist(),
-        open=found.open.tolist(),
-        high=found.high.tolist(),
-        low=found.low.tolist(),
-        close=found.close.tolist(),
-        volume=[None if np.isnan(volume) else volume for volume in found.volume.tolist()],
-    )
+    return CandlesAnswer(symbol=wanted.symbol, **candle_columns(bars.candles(wanted, limit)))
 
 
 @router.get("/bars/{symbol}")

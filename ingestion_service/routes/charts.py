@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated
 
-import numpy as np
 from fastapi import APIRouter, Depends, Query
 
-from ingestion_service.schemas.bars import ChartAnswer
+from ingestion_service.schemas.bars import ChartAnswer, candle_columns
 from ingestion_service.schemas.times import Moment
 from ingestion_service.use_cases import Bars, Quality
 from ingestion_service.use_cases.series import Wanted
@@ -33,16 +32,8 @@ def show_chart(
     """Candles as `/bars/{symbol}/lod` has them, each with the gap minutes in it or next to it."""
     wanted = Wanted(symbol=check_symbol(symbol), start=start, end=end)
     found = bars.candles(wanted, limit)
-    return ChartAnswer(
-        symbol=wanted.symbol,
-        time=(found.ts_us // 1_000_000).tolist(),
-        open=found.open.tolist(),
-        high=found.high.tolist(),
-        low=found.low.tolist(),
-        close=found.close.tolist(),
-        volume=[None if np.isnan(volume) else volume for volume in found.volume.tolist()],
-        shade=quality.gap_minutes_by_candle(wanted.symbol, found.ts_us).tolist(),
-    )
+    shade = quality.gap_minutes_by_candle(wanted.symbol, found.ts_us).tolist()
+    return ChartAnswer(symbol=wanted.symbol, shade=shade, **candle_columns(found))
 
 
 @router.get("/quality")

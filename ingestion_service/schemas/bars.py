@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from ingestion_service.domain.actions import Adjustment
 from ingestion_service.domain.timeframes import Timeframe
 from ingestion_service.schemas.times import Moment
 from ingestion_service.use_cases.series import Wanted
+from shared.contracts.candles import Candles
 
 
 class Format(StrEnum):
@@ -78,3 +81,15 @@ class ChartAnswer(CandlesAnswer):
     """Candles with the number of gap minutes in each, up to the next one: the chart shades those that have any."""
 
     shade: list[int]
+
+
+def candle_columns(candles: Candles) -> dict[str, Any]:
+    """Return the columns of a `CandlesAnswer`."""
+    return {
+        "time": (candles.ts_us // 1_000_000).tolist(),
+        "open": candles.open.tolist(),
+        "high": candles.high.tolist(),
+        "low": candles.low.tolist(),
+        "close": candles.close.tolist(),
+        "volume": [None if np.isnan(volume) else volume for volume in candles.volume.tolist()],
+    }
