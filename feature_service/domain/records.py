@@ -65,7 +65,10 @@ class Coverage:
 
 @dataclass(frozen=True, kw_only=True)
 class BuildEntry:
-    """A finished build: of `months` asked for, `hits` were there already and `misses` were made."""
+    """A finished build: of `months` asked for, `hits` were there already and `misses` were made.
+
+    seconds : from a worker's claim of the job to its end; None for builds of the time before it was kept
+    """
 
     job_id: int
     feature_set: str
@@ -74,7 +77,9 @@ class BuildEntry:
     hits: int
     misses: int
     fits_made: int
+    fits_reused: int
     rows: int
+    seconds: float | None
     created_at: datetime
 
 
@@ -86,7 +91,9 @@ class BuildCounts:
     hits: int
     misses: int
     fits_made: int
+    fits_reused: int
     rows_made: int
+    seconds: float
     blocks_made_twice: int
 
     @property

@@ -11,7 +11,7 @@ from feature_service.domain.records import BuildCounts, BuildEntry, Definition
 
 
 class BuildOut(BaseModel):
-    """A finished build: of `months` asked for, `hits` were there already and `misses` were made."""
+    """A finished build: of `months` asked for, `hits` were there already and `misses` were made, in `seconds`."""
 
     job_id: int
     feature_set: str
@@ -20,7 +20,9 @@ class BuildOut(BaseModel):
     hits: int
     misses: int
     fits_made: int
+    fits_reused: int
     rows: int
+    seconds: float | None
     created_at: datetime
 
     @classmethod
@@ -36,7 +38,9 @@ class CountsOut(BaseModel):
     misses: int
     hit_share: float | None
     fits_made: int
+    fits_reused: int
     rows_made: int
+    seconds: float
     blocks_made_twice: int
 
     @classmethod

@@ -44,7 +44,7 @@ where fingerprint = %(fingerprint)s
 
 -- name: builds
 -- Finished builds, the newest first.
-select job_id, feature_set, symbol, months, hits, misses, fits_made, rows, created_at
+select job_id, feature_set, symbol, months, hits, misses, fits_made, fits_reused, rows, seconds, created_at
 from features.build_log
 where %(symbol)s::text is null or symbol = %(symbol)s
 order by job_id desc
@@ -61,7 +61,9 @@ select
     coalesce(sum(hits), 0)::bigint as hits,
     coalesce(sum(misses), 0)::bigint as misses,
     coalesce(sum(fits_made), 0)::bigint as fits_made,
+    coalesce(sum(fits_reused), 0)::bigint as fits_reused,
     coalesce(sum(rows), 0)::bigint as rows_made,
+    coalesce(sum(seconds), 0)::double precision as seconds,
     (select count(*) from features.made where times > 1)::bigint as blocks_made_twice
 from features.build_log
 where %(since)s::timestamptz is null or created_at >= %(since)s

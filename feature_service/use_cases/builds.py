@@ -81,6 +81,7 @@ class Builds:
             "built": [_as_row(block) for block in making.built],
             "confirmed": [_as_row(block) for block in making.confirmed],
             "fits": [asdict(fit) for fit in making.fits],
+            "fits_reused": making.fits_reused,
             "definitions": [_definition(one) for one in features.features],
         }
 
@@ -173,6 +174,8 @@ class Builds:
             making.fits.append(row)
         return None if row.numbers is None else _numbers(row)
 
+        else:
+            making.fits_reused += 1
 
 @dataclass(frozen=True)
 class Replay:
@@ -196,6 +199,7 @@ class _Making:
     fits: list[FitRow] = field(default_factory=list[FitRow])
 
     def version(self, reads: Sequence[Read], month: Month) -> str:
+    fits_reused: int = 0
         """Return what names the files of `reads`, and who may play the roles that the set reads."""
         files = self.bars.pinned.version(reads, month)
         players = {role: list(self.bars.roles[role]) for role in self.features.roles}
