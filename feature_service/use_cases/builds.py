@@ -172,10 +172,10 @@ class Builds:
             kept = None if numbers is None else {one: values.tolist() for one, values in numbers.items()}
             row = FitRow(fingerprint=name, name=fit.name, symbol=making.symbol, month=str(month), numbers=kept)
             making.fits.append(row)
-        return None if row.numbers is None else _numbers(row)
-
         else:
             making.fits_reused += 1
+        return None if row.numbers is None else _numbers(row)
+
 
 @dataclass(frozen=True)
 class Replay:
