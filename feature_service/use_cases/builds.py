@@ -197,9 +197,9 @@ class _Making:
     built: list[Block] = field(default_factory=list[Block])
     confirmed: list[Block] = field(default_factory=list[Block])
     fits: list[FitRow] = field(default_factory=list[FitRow])
+    fits_reused: int = 0
 
     def version(self, reads: Sequence[Read], month: Month) -> str:
-    fits_reused: int = 0
         """Return what names the files of `reads`, and who may play the roles that the set reads."""
         files = self.bars.pinned.version(reads, month)
         players = {role: list(self.bars.roles[role]) for role in self.features.roles}
