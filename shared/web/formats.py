@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from fastapi import Request
+from markupsafe import Markup
 
 from shared.clock import Clock
 
@@ -67,6 +68,11 @@ def utc(at: datetime | None, seconds: bool = False) -> str:  # noqa: FBT001, FBT
     return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S" if seconds else "%Y-%m-%d %H:%M")
 
 
+def day(at: datetime | None) -> str:
+    """`2024-02-01` in UTC."""
+    return MISSING if at is None else at.astimezone(UTC).strftime("%Y-%m-%d")
+
+
 def duration(span: timedelta | float | None) -> str:
     """Write a length of time in its two largest units: `3 m 12 s`, `14 m`, `2 d 4 h`."""
     if span is None:
@@ -102,11 +108,34 @@ def size(octets: float | None) -> str:
     return f"{octets:.0f}{THIN}B"
 
 
-def direction(value: float | None) -> str:
-    """CSS class of a signed value: `up`, `down` or nothing; the class adds a glyph, so colour is never alone."""
-    if value is None or math.isnan(value) or value == 0:
-        return ""
-    return "up" if value > 0 else "down"
+def toned(text: str) -> str:
+    """Mark a signed number up or down, by its text: what reads as zero is neither.
+
+    The class adds a glyph, so that colour is never alone: `{{ fold.ic | signed(4) | toned }}`.
+    """
+    tone = {"+": "up", MINUS: "down"}.get(text[:1])
+    return Markup('<span class="{}">{}</span>').format(tone, text) if tone else text
+
+
+_COSTS = {
+    "fee_per_fill": "{:g} a fill",
+    "fee_per_share": "{:g} a share",
+    "fee_bps": "{:g} bp fee",
+    "fee_minimum": "{:g} a fill at least",
+    "half_spread_bps": "{:g} bp half spread",
+    "slippage_bps": "{:g} bp slippage",
+    "slippage_atr": "{:g} of the true range as slippage",
+    "volume_impact": "volume impact {:g}",
+    "participation": "at most {:g} of a bar's volume",
+    "borrow_rate": "{:g} a year for shorts",
+}
+
+
+def costs(terms: Mapping[str, float | None] | None) -> str:
+    """`{"fee_per_fill": 0.02, "half_spread_bps": 0.5}` -> `0.02 a fill, 0.5 bp half spread`; what is 0 is left out."""
+    if terms is None:
+        return MISSING
+    return ", ".join(text.format(terms[name]) for name, text in _COSTS.items() if terms.get(name)) or "none"
 
 
 def short(fingerprint: str | None) -> str:
@@ -146,10 +175,12 @@ def filters(clock: Clock) -> Mapping[str, Callable[..., Any]]:
         signed_percent,
         count,
         utc,
+        day,
         duration,
         seen,
         size,
-        direction,
+        toned,
+        costs,
         short,
         slug,
         last_line,
