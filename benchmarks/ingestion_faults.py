@@ -88,8 +88,10 @@ class _Year:
             if name.startswith("close"):
                 factor[chosen] *= (self.clean["high"] / self.clean["close"]).to_numpy()[chosen]
             yield self._refused(name, self.clean.with_columns(pl.col(prices) * pl.Series(factor)), chosen)
-        chosen = np.concatenate([row + np.arange(3) for row in self._spread(rng, 80)])
-        yield self._refused("three bad bars in a row: 25 %", self._scaled(chosen, 1.25), chosen)
+        for factor in (1.25, 1.05):
+            chosen = np.concatenate([row + np.arange(3) for row in self._spread(rng, 80)])
+            name = f"three bad bars in a row: {factor - 1:.0%}".replace("%", " %")
+            yield self._refused(name, self._scaled(chosen, factor), chosen)
         chosen = self._spread(rng, 240)
         seconds = np.zeros(self.clean.height, dtype=np.int64)
         seconds[chosen] = rng.integers(1, 60, len(chosen))

@@ -1,8 +1,9 @@
 """Stored bars against another provider's of the same minutes.
 
 Two providers never agree to the cent: feeds see different trades. A stored bar is **contradicted** when its high or low
-is more than 1 % and ten ordinary bars beyond the other provider's, and the other provider's bar lies within the levels
-around the minute, give or take as much. Then the other provider is believed. Where both are far off their surroundings,
+is more than 1 % and ten ordinary bars beyond the other provider's, or when all of it is more than 1 % and three
+ordinary bars away from all of theirs; and the other provider's bar lies within the levels around the minute, give or
+take 1 % and ten ordinary bars. Then the other provider is believed. Where both are far off their surroundings,
 or neither, nobody can say who is wrong, and the bar stays.
 """
 
@@ -15,7 +16,7 @@ import polars as pl
 
 from ingestion_service.domain.suspicion import LEVEL, ORDINARY
 
-_LEAST, _ORDINARY_BARS = 0.01, 10.0
+_LEAST, _ORDINARY_BARS, _ORDINARY_BARS_APART = 0.01, 10.0, 3.0
 #: closes within this share of each other agree
 _AGREED = 0.001
 
@@ -44,10 +45,16 @@ def compare(ours: pl.DataFrame, theirs: pl.DataFrame) -> Comparison:
     beyond = pl.max_horizontal(
         (pl.col("high") / pl.col("high_other")).log(), (pl.col("low_other") / pl.col("low")).log()
     )
+    apart_by = pl.max_horizontal(
+        (pl.col("low") / pl.col("high_other")).log(), (pl.col("low_other") / pl.col("high")).log()
+    )
     off_level = pl.max_horizontal((pl.col("high_other") / level).log(), (level / pl.col("low_other")).log())
-    limit = pl.max_horizontal(pl.lit(_LEAST), _ORDINARY_BARS * ordinary)
+    limit, limit_apart = (
+        pl.max_horizontal(pl.lit(_LEAST), times * ordinary) for times in (_ORDINARY_BARS, _ORDINARY_BARS_APART)
+    )
+    refuted = (beyond > limit) | (apart_by > limit_apart)
     apart = (pl.col("close") / pl.col("close_other") - 1).abs()
-    judged = both.select("ts", apart=apart, wrong=((beyond > limit) & (off_level < limit)).fill_null(value=False))
+    judged = both.select("ts", apart=apart, wrong=(refuted & (off_level < limit)).fill_null(value=False))
     apart_values = judged["apart"].to_numpy()
     return Comparison(
         minutes=judged.height,

@@ -12,8 +12,6 @@ import pytest
 
 ROOT = Path(__file__).parents[3]
 SPY = ROOT.parent / "shared" / "data" / "bars_1m" / "A" / "us2024" / "SPY.parquet"
-#: In the wildest simulated minutes an ordinary bar is 0.6 %: there 5 % is no clear fault, with or without a witness.
-NOT_ALL = {"bad ticks, whole bar: 5 %", "wrong level of 20 minutes, 5 %, against a second provider"}
 
 
 @pytest.fixture(scope="module")
@@ -35,10 +33,9 @@ def faults() -> ModuleType:
 
 def test_every_fault_in_a_simulated_year_is_found_and_no_honest_bar_is_refused(faults):
     lines = faults.table(faults.simulated_year())
-    assert len(lines) == 21
-    assert [line.fault for line in lines if line.false_alarms] == []
-    assert {line.fault for line in lines if line.detected != line.injected} <= NOT_ALL
-    assert all(line.detected >= 0.95 * line.injected for line in lines)
+    assert len(lines) == 22
+    for line in lines:
+        assert (line.detected, line.false_alarms) == (line.injected, 0), line
 
 
 @pytest.mark.skipif(not SPY.is_file(), reason="the real bars at ../shared/data are not here")

@@ -43,6 +43,37 @@ def test_three_bad_bars_in_a_row_do_not_hide_each_other():
     assert np.flatnonzero(spikes(changed([500, 501, 502], **prices))).tolist() == [500, 501, 502]
 
 
+def wild(length: int) -> pl.DataFrame:
+    """Return minutes that move 0.6 % each, joined end to end as a market's are."""
+    steps = 0.006 * np.sign(np.random.default_rng(3).normal(size=length))
+    close = 100 * np.exp(np.cumsum(steps))
+    opened = np.append(100.0, close[:-1])
+    prices = {"open": opened, "high": np.maximum(opened, close), "low": np.minimum(opened, close), "close": close}
+    return BARS.head(length).with_columns(**{name: pl.Series(values) for name, values in prices.items()})
+
+
+@pytest.mark.parametrize("run", [[200], [200, 201], [200, 201, 202]])
+def test_in_wild_minutes_bars_that_leap_away_and_back_are_spikes_and_those_between_are_not(run):
+    bars = wild(390)
+    assert not spikes(bars).any()
+    off = pl.int_range(pl.len()).is_in([*run, run[-1] + 2])  # and one more, beyond a sound bar
+    away = bars.with_columns(
+        pl.when(off).then(pl.col(name) * 1.05).otherwise(pl.col(name)) for name in ("open", "high", "low", "close")
+    )
+    assert np.flatnonzero(spikes(away)).tolist() == [*run, run[-1] + 2]
+
+
+def test_a_bar_that_opens_at_the_close_before_is_no_leap_however_wild():
+    bars = wild(390)
+    there, back = (pl.int_range(pl.len()) == row for row in (200, 201))
+    peak = bars.with_columns(
+        high=pl.when(there | back).then(pl.col("high") * 1.05).otherwise("high"),
+        close=pl.when(there).then(pl.col("high") * 1.05).otherwise("close"),
+        open=pl.when(back).then(bars["high"][200] * 1.05).otherwise("open"),
+    )
+    assert not spikes(peak).any()
+
+
 def test_a_move_that_stays_is_no_spike_however_large():
     moved = pl.int_range(pl.len()) >= 500
     stepped = BARS.with_columns(
@@ -74,6 +105,9 @@ def test_a_feed_that_stands_still_is_stale_and_the_first_bar_is_kept():
     assert not stale(repeated(50, 29, **flat, volume=None)).any()  # an index may stand still
     assert not stale(repeated(50, 6, volume=0.0)).any()  # some sources say 0 where there is no volume
     assert not stale(BARS.with_columns(pl.lit(1.0).alias("volume"))).any()
+    seldom = repeated(50, 6).filter(pl.int_range(pl.len()) % 2 == 0)
+    assert stale(seldom).sum() == 3  # of a symbol that prints every other minute, too
+    assert not stale(repeated(50, 12, **flat).filter(pl.int_range(pl.len()) % 2 == 0)).any()
 
 
 @pytest.mark.skipif(not REAL.is_dir(), reason="the real bars at ../shared/data are not here")
@@ -82,9 +116,8 @@ def test_no_real_minute_is_suspected(kind):
     files = sorted((REAL / kind / "A").glob("*/*.parquet"))
     assert files
     for file in files:
-        bars = pl.read_parquet(file).sort("ts")
-        crypto = file.stem == "BTCUSD"
-        assert spikes(bars, always_open=crypto).sum() + stale(bars).sum() == 0, file
+        bars = pl.read_parquet(file).with_columns(symbol=pl.lit(file.stem)).sort("ts")
+        assert spikes(bars).sum() + stale(bars).sum() == 0, file
 
 
 def raw(bars: pl.DataFrame) -> pl.DataFrame:
