@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from barsmith.remote import House, Progress
+import click
+
+from barsmith.remote import House, Progress, table
 
 #: columns of the leaderboard that fit a terminal
 LEADERBOARD = [
@@ -20,8 +22,28 @@ LEADERBOARD = [
     "max_drawdown",
     "trades",
     "flag",
+    "terms",
 ]
 _GOING = {"PENDING", "RUNNING"}
+
+
+def show_leaderboard(answer: Mapping[str, Any]) -> None:
+    """Print rows of the leaderboard, and under which terms each was tried; a warning where these differ."""
+    rows = answer["items"]
+    click.echo(table(rows, LEADERBOARD))
+    shown = {row["terms"] for row in rows}
+    for group in answer["groups"]:
+        if group["terms"] in shown:
+            click.echo(f"terms {group['terms']}: {_terms(group)}")
+    if len(shown) > 1:
+        click.echo("! different windows and costs are ranked together: --where terms=KEY shows one of them", err=True)
+
+
+def _terms(group: Mapping[str, Any]) -> str:
+    if group["costs"] is None:
+        return "window and costs were not kept"
+    paid = ", ".join(f"{name} {value:g}" for name, value in group["costs"].items()) or "none"
+    return f"{group['first_day']} to {group['last_day']}, cash {group['starting_cash']:g}, costs: {paid}"
 
 
 def run_batch(house: House, body: Mapping[str, Any], progress: Progress) -> dict[str, Any]:

@@ -17,8 +17,8 @@ from optimization_service.schemas import (
     BatchRequest,
     HalvesOut,
     HeatmapOut,
+    LeaderboardOut,
     LeaderboardQuery,
-    Row,
     StudyOut,
     leaderboard_asked,
     row_of,
@@ -97,10 +97,14 @@ def show_halves(fingerprint: str, batches: BatchesDep, studies: StudiesDep) -> H
 
 
 @router.get("/leaderboard")
-def show_leaderboard(leaderboard: LeaderboardDep, asked: LeaderboardAsked, paging: PageQuery) -> Page[Row]:
-    """List trials of a batch, or of all of them, each simulated setting once."""
+def show_leaderboard(leaderboard: LeaderboardDep, asked: LeaderboardAsked, paging: PageQuery) -> LeaderboardOut:
+    """List trials of a batch, or of all of them, each simulated setting once.
+
+    `terms` keeps those of the same days, costs and cash; `groups` says which there are.
+    """
     found, total = leaderboard.page(asked.filter(paging.per_page, paging.offset))
-    return paging.of([row_of(trial) for trial in found], total)
+    page = paging.of([row_of(trial) for trial in found], total)
+    return LeaderboardOut(**dict(page), groups=leaderboard.terms(asked.batch))
 
 
 @router.get("/leaderboard.csv", response_class=Response)

@@ -60,7 +60,7 @@ def batch(  # noqa: PLR0913, PLR0917 - one option each
       barsmith optimize batch --top 5 --axis stop_loss=null,0.005,0.01 --axis side=long_flat,long_short
       barsmith optimize batch --top 20 --method guided --trials 400 --axis hold_bars=0,5,15,30,60
     """
-    from barsmith.batches import LEADERBOARD, run_batch
+    from barsmith.batches import run_batch, show_leaderboard
     from barsmith.remote import House, Progress, tell
 
     house = House(home)
@@ -73,7 +73,7 @@ def batch(  # noqa: PLR0913, PLR0917 - one option each
     if as_json:
         tell(found, as_json=True)
     else:
-        tell(house.get("optimization", "/leaderboard", batch=found["fingerprint"]), as_json=False, columns=LEADERBOARD)
+        show_leaderboard(house.get("optimization", "/leaderboard", batch=found["fingerprint"]))
     if found["state"] != "COMPLETED":
         why = [
             f"\n  {one['model'][:12]} on {one['symbol']}: {one['error']}" for one in found["members"] if one["error"]
@@ -111,9 +111,12 @@ def leaderboard(sort: str, batch_name: str | None, where: tuple[str, ...], home:
     Example:
       barsmith optimize leaderboard --sort -sqn100 --where min_trades=20 --where min_plateau=0.5
     """
-    from barsmith.batches import LEADERBOARD
+    from barsmith.batches import show_leaderboard
     from barsmith.remote import House, tell
 
     filters = {name: value for name, _, value in (text.partition("=") for text in where)}
     rows = House(home).get("optimization", "/leaderboard", **filters, sort=sort, batch=batch_name)
-    tell(rows, as_json=as_json, columns=LEADERBOARD)
+    if as_json:
+        tell(rows, as_json=True)
+    else:
+        show_leaderboard(rows)

@@ -12,13 +12,13 @@ from typing import Any
 
 import click
 
-from barsmith.batches import LEADERBOARD
+from barsmith.batches import show_leaderboard
 from barsmith.demo.background import background, free_offset, fresh_folder
 from barsmith.demo.memory import PeakMemory
 from barsmith.demo.story import Story, tell_story
 from barsmith.environment import addresses
 from barsmith.folder import DEFAULT_HOME
-from barsmith.remote import House, table
+from barsmith.remote import House
 
 _ROWS = 10
 
@@ -79,8 +79,7 @@ def _show_leaderboard(house: House, story: Story) -> None:
     if not story.batch:
         click.echo("(none)")
         return
-    rows = house.get("optimization", "/leaderboard", batch=story.batch["fingerprint"], per_page=_ROWS)["items"]
-    click.echo(table(rows, LEADERBOARD))
+    show_leaderboard(house.get("optimization", "/leaderboard", batch=story.batch["fingerprint"], per_page=_ROWS))
     luck = story.batch["luck"]
     if luck["sharpe_by_luck"] is not None:
         best, by_luck = luck["best_sharpe"], luck["sharpe_by_luck"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
@@ -97,6 +97,14 @@ class Trial:
     number: int | None
     plateau: float | None
     neighbours: int | None
+    #: window and terms: None where the trial is older than their being kept
+    start: datetime | None
+    end: datetime | None
+    #: what was paid: terms of Costs, without those of nothing
+    costs: dict[str, float] | None
+    starting_cash: float | None
+    #: key of the trials that can be compared with it
+    terms: str
 
     @property
     def flag(self) -> str:
@@ -114,6 +122,21 @@ class Trial:
         own = {name: getattr(self, name) for name in OWN_COLUMNS}
         documents = {**self.setting, **self.metrics, **own}
         return {"run": self.run} | {name: documents.get(name) for name in COLUMNS}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Terms:
+    """Trials that can be compared: of the same days, costs and starting cash; and how many they are.
+
+    All but `terms`, their key, and `trials` are None for trials that are older than their being kept.
+    """
+
+    terms: str
+    first_day: date | None
+    last_day: date | None
+    costs: dict[str, float] | None
+    starting_cash: float | None
+    trials: int
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from fastapi import Depends, Request, Response
 
 from optimization_service.domain.figures import MAX_HEATMAP
 from optimization_service.domain.luck import Luck
+from optimization_service.domain.records import Terms
 from optimization_service.domain.space import Space
 from optimization_service.pages.board import all_columns, board_columns
 from optimization_service.schemas import (
+    ALL_TERMS,
     BatchDetailOut,
     BatchForm,
     HalvesOut,
@@ -20,7 +23,7 @@ from optimization_service.schemas import (
     leaderboard_asked,
     row_of,
 )
-from optimization_service.use_cases import Batches, BatchView, Leaderboard, Studies
+from optimization_service.use_cases import Batches, Leaderboard, Studies
 from shared.errors import BarsmithError
 from shared.jobs.queue import Queue
 from shared.web import charts
@@ -96,7 +99,13 @@ def batch_page(
         titles=[[f"{count} trials" for count in row] for row in (study.heatmap.trials if study.heatmap else [])],
         how=heat.heat,
         parameters=_parameters(view.batch.space),
-        **_board(leaderboard, asked.model_copy(update={"batch": fingerprint}), paging, view),
+        **_board(
+            leaderboard,
+            asked.model_copy(update={"batch": fingerprint}),
+            paging,
+            view.batch.space,
+            leaderboard.terms(fingerprint),
+        ),
     )
 
 
@@ -104,11 +113,15 @@ def batch_page(
 def leaderboard_page(
     request: Request, leaderboard: LeaderboardDep, asked: LeaderboardAsked, paging: PageQuery
 ) -> Response:
+    groups = leaderboard.terms(asked.batch)
+    if asked.terms is None and asked.batch is None and groups:
+        # figures of other days or costs are not ranked against each other unless somebody asks for that
+        asked = asked.model_copy(update={"terms": groups[0].terms})
     return render(
         request,
         "leaderboard.html",
         luck=luck_line(leaderboard.luck(asked.batch)),
-        **_board(leaderboard, asked, paging, None),
+        **_board(leaderboard, asked, paging, None, groups),
     )
 
 
@@ -126,16 +139,22 @@ def luck_line(luck: Luck) -> str:
 
 
 def _board(
-    leaderboard: Leaderboard, asked: LeaderboardQuery, paging: PageNumbers, view: BatchView | None
+    leaderboard: Leaderboard,
+    asked: LeaderboardQuery,
+    paging: PageNumbers,
+    space: Space | None,
+    groups: Sequence[Terms],
 ) -> dict[str, Any]:
     found, total = leaderboard.page(asked.filter(paging.per_page, paging.offset))
-    columns = board_columns(asked, None if view is None else view.batch.space)
+    columns = board_columns(asked, space)
     return {
         "page": paging.of([row_of(trial) for trial in found], total),
         "columns": columns,
         "heads": [column.head for column in columns],
         "every_column": all_columns(),
         "shown": {column.name for column in columns},
+        "groups": groups,
+        "terms": ALL_TERMS if asked.terms is None else asked.terms,
         "csv": f"/leaderboard.csv?{asked.address()}",
     }
 

@@ -16,6 +16,12 @@ _SIGNED_FRACTIONS = {"total_return", "buy_hold_return", "annual_return", "excess
 _SIGNED = {"sharpe", "sortino", "calmar", "sqn", "sqn100", "timing_alpha_t", "average_trade"}
 _COUNTS = {"number", "trades", "neighbours", "drawdown_days", "longest_losing_run"}
 
+_FORMS = {
+    **dict.fromkeys(("symbol", "model", "flag", "terms"), "text"),
+    **dict.fromkeys(("start", "end"), "day"),
+    "costs": "costs",
+}
+
 _LABELS = {
     "number": "trial",
     "sharpe": "Sharpe",
@@ -30,6 +36,8 @@ _LABELS = {
     "win_rate": "won",
     "hit_rate": "hit-rate",
     "timing_alpha_t": "alpha t",
+    "start": "from",
+    "end": "to",
 }
 _TITLES = {
     "number": "in which order it was chosen",
@@ -41,6 +49,10 @@ _TITLES = {
     "neighbours": "trials one step away along one parameter of numbers",
     "flag": "lucky?: fewer than 10 trades; typical: 20 to 50; churns: more, and wrong on half of the bars or more; "
     "no costs: nothing was paid; optimistic: filled at the signal bar's own close",
+    "start": "begin of the window that was traded",
+    "end": "end of the window that was traded",
+    "costs": "what every fill paid",
+    "terms": "the same key: the same days, costs and starting cash, so figures that can be compared",
     "hold_bars": "bars; 0: while the signal lasts",
     "delay_bars": "bars between signal and fill",
 }
@@ -48,7 +60,7 @@ _TITLES = {
 _FIRST = ("symbol", "model")
 _LAST = (
     "sharpe", "plateau", "total_return", "buy_hold_return", "max_drawdown", "sqn", "profit_factor", "trades",
-    "win_rate", "hit_rate", "timing_alpha_t", "flag",
+    "win_rate", "hit_rate", "timing_alpha_t", "flag", "start", "end", "costs",
 )  # fmt: skip
 _USUAL_SETTINGS = ("threshold", "side", "hold_bars", "delay_bars")
 
@@ -66,7 +78,7 @@ class BoardColumn:
         """What the shared table takes."""
         return {
             "label": self.label,
-            "text": self.form == "text",
+            "text": self.form in {"text", "day", "costs"},
             "key": self.name if self.name in SOURCES else None,
             "title": _TITLES.get(self.name, ""),
         }
@@ -104,4 +116,4 @@ def _form(name: str) -> str:
         return "count"
     if name in SETTING_COLUMNS:
         return "parameter"
-    return "text" if name in ("symbol", "model", "flag") else "number"
+    return _FORMS.get(name, "number")

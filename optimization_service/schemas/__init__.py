@@ -10,9 +10,18 @@ from optimization_service.schemas.batches import (
     StudyOut,
 )
 from optimization_service.schemas.forms import BatchForm
-from optimization_service.schemas.leaderboard import HeatQuery, LeaderboardQuery, Row, leaderboard_asked, row_of
+from optimization_service.schemas.leaderboard import (
+    ALL_TERMS,
+    HeatQuery,
+    LeaderboardOut,
+    LeaderboardQuery,
+    Row,
+    leaderboard_asked,
+    row_of,
+)
 
 __all__ = [
+    "ALL_TERMS",
     "BatchAccepted",
     "BatchDetailOut",
     "BatchForm",
@@ -21,6 +30,7 @@ __all__ = [
     "HalvesOut",
     "HeatQuery",
     "HeatmapOut",
+    "LeaderboardOut",
     "LeaderboardQuery",
     "Row",
     "StudyOut",

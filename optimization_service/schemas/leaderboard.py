@@ -12,17 +12,30 @@ from fastapi import Request
 from pydantic import BaseModel, ValidationError
 
 from optimization_service.domain.columns import COLUMNS, METRIC_COLUMNS, SOURCES
-from optimization_service.domain.records import Trial
+from optimization_service.domain.records import Terms, Trial
 from optimization_service.store import TrialFilter
 from shared.contracts.messages import Setting
 from shared.errors import InvalidInput
-from shared.web.pagination import sort_of
+from shared.web.pagination import Page, sort_of
 
+#: what an address says in place of the key of some terms: all together
+ALL_TERMS = "all"
+#: filters and order that are one text each
+_PLAIN = ("batch", "symbol", "model", "terms", "sort")
 #: figures that can have bounds
 _BOUNDED = (*METRIC_COLUMNS, "plateau", "neighbours")
 
 #: a leaderboard row: the run's id in the simulation service, its sweep, and every column of `domain.columns`
 Row = dict[str, Any]
+
+
+class LeaderboardOut(Page[Row]):
+    """A page of rows; `groups` are the trials that can be compared, by days, costs and cash, the largest first.
+
+    With more than one group and no `terms` asked for, the rows rank trials together that were not tried alike.
+    """
+
+    groups: list[Terms]
 
 
 class HeatQuery(BaseModel):
@@ -43,6 +56,8 @@ class LeaderboardQuery(BaseModel):
     batch: str | None = None
     symbol: str | None = None
     model: str | None = None
+    #: key of the trials that can be compared; None, or "all", ranks different windows and costs together
+    terms: str | None = None
     sort: str = "-sharpe"
     show: tuple[str, ...] = ()
     wanted: dict[str, Any] = {}
@@ -54,6 +69,7 @@ class LeaderboardQuery(BaseModel):
             batch=self.batch,
             symbol=self.symbol,
             model=self.model,
+            terms=None if self.terms == ALL_TERMS else self.terms,
             wanted=self.wanted,
             bounds=self.bounds,
             sort=column,
@@ -64,9 +80,7 @@ class LeaderboardQuery(BaseModel):
 
     def address(self) -> str:
         """Return the same as an address' query, for the CSV of what a page shows."""
-        said: list[tuple[str, str]] = [
-            (name, value) for name in ("batch", "symbol", "model", "sort") if (value := getattr(self, name))
-        ]
+        said: list[tuple[str, str]] = [(name, value) for name in _PLAIN if (value := getattr(self, name))]
         said += [("show", name) for name in self.show]
         said += [(name, _text(value)) for name, value in self.wanted.items()]
         for name, (low, high) in self.bounds.items():
@@ -81,7 +95,7 @@ _OTHERS = {"page", "per_page", *HeatQuery.model_fields}
 def leaderboard_asked(request: Request) -> LeaderboardQuery:
     """Read the query. Raises InvalidInput for a name that is no column, or a bound that is no number."""
     params = request.query_params
-    plain = {name: params[name].strip() for name in ("batch", "symbol", "model", "sort") if params.get(name)}
+    plain = {name: params[name].strip() for name in _PLAIN if params.get(name)}
     if "symbol" in plain:
         plain["symbol"] = plain["symbol"].upper()
     show = [name for value in params.getlist("show") for name in value.replace(",", " ").split()]
@@ -91,7 +105,7 @@ def leaderboard_asked(request: Request) -> LeaderboardQuery:
     wanted: dict[str, Any] = {}
     bounds: dict[str, tuple[float | None, float | None]] = {}
     for name, value in params.items():
-        if name in {"batch", "symbol", "model", "sort", "show"} | _OTHERS or not value.strip():
+        if name in {*_PLAIN, "show"} | _OTHERS or not value.strip():
             continue
         if name in Setting.model_fields:
             wanted[name] = _value(name, value)

@@ -163,6 +163,7 @@ with listed as (
         (%(batch)s::text is null or place.batch is not null)
         and (%(symbol)s::text is null or trial.symbol = %(symbol)s)
         and (%(model)s::text is null or starts_with(trial.model, %(model)s))
+        and (%(terms)s::text is null or trial.terms_key = %(terms)s)
         and not exists (
             select from jsonb_to_recordset(%(wanted)s::jsonb) as asked (name text, value jsonb)
             where
@@ -197,6 +198,11 @@ select
     number,
     plateau,
     neighbours,
+    window_start as start,
+    window_end as "end",
+    terms -> 'costs' as costs,
+    (terms ->> 'starting_cash')::double precision as starting_cash,
+    terms_key as terms,
     (count(*) over ())::integer as total
 from listed
 order by
@@ -204,6 +210,25 @@ order by
     case when not %(descending)s then nullif(sorted, 'null'::jsonb) end asc nulls last,
     symbol, model, sweep, index
 limit %(limit)s offset %(offset)s
+
+-- name: terms
+-- Which trials can be compared with each other, those of most trials first; of a batch, or of all of them.
+select
+    terms_key as terms,
+    (terms ->> 'first_day')::date as first_day,
+    (terms ->> 'last_day')::date as last_day,
+    terms -> 'costs' as costs,
+    (terms ->> 'starting_cash')::double precision as starting_cash,
+    count(*)::integer as trials
+from optimization.trial
+where
+    %(batch)s::text is null
+    or exists (
+        select from optimization.entry
+        where entry.batch = %(batch)s and entry.sweep = trial.sweep and entry.index = trial.index
+    )
+group by trial.terms_key, trial.terms
+order by trials desc, last_day desc nulls last, terms_key
 
 -- name: spread
 -- How many trials were made, the best Sharpe and their spread. No other filter: whoever looks at part of a search

@@ -11,7 +11,7 @@ from psycopg.types.json import Jsonb
 
 from optimization_service.domain.batch import Batch
 from optimization_service.domain.columns import SOURCES
-from optimization_service.domain.records import BatchRecord, Member, Score, Spread, Step, Trial
+from optimization_service.domain.records import BatchRecord, Member, Score, Spread, Step, Terms, Trial
 from shared.errors import NotFound
 from shared.storage.postgres import Connection, Database
 from shared.storage.queries import Queries
@@ -28,6 +28,7 @@ class TrialFilter:
     batch: str | None = None
     symbol: str | None = None
     model: str | None = None
+    terms: str | None = None
     wanted: Mapping[str, Any] = field(default_factory=dict[str, Any])
     bounds: Mapping[str, tuple[float | None, float | None]] = field(
         default_factory=dict[str, tuple[float | None, float | None]]
@@ -136,6 +137,7 @@ class Registry:
                 batch=wanted.batch,
                 symbol=wanted.symbol,
                 model=wanted.model,
+                terms=wanted.terms,
                 wanted=Jsonb(exact),
                 bounds=Jsonb(bounds),
                 source=SOURCES[wanted.sort],
@@ -144,6 +146,11 @@ class Registry:
                 limit=limit,
                 offset=offset,
             )
+
+    def terms(self, batch: str | None) -> list[Terms]:
+        """Return the groups of trials that can be compared, the largest first."""
+        with self._database.transaction() as conn:
+            return self._queries.rows(conn, "terms", Terms, batch=batch)
 
     def spread(self, batch: str | None) -> Spread:
         with self._database.transaction() as conn:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from optimization_service.domain.luck import Luck, luck_of
-from optimization_service.domain.records import Trial
+from optimization_service.domain.records import Terms, Trial
 from optimization_service.store import Registry, TrialFilter
 
 
@@ -16,6 +16,10 @@ class Leaderboard:
     def page(self, wanted: TrialFilter) -> tuple[list[Trial], int]:
         """Return a page of trials and how many the filters leave."""
         return self._registry.trials(wanted)
+
+    def terms(self, batch: str | None) -> list[Terms]:
+        """Return the groups of trials that can be compared with each other, the largest first."""
+        return self._registry.terms(batch)
 
     def luck(self, batch: str | None) -> Luck:
         """Return how many trials were made, the best of them, and what luck alone would have shown."""

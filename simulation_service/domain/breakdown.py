@@ -12,6 +12,7 @@ from collections.abc import Mapping
 import numpy as np
 import polars as pl
 
+from shared.contracts.regimes import state_name
 from simulation_service.domain.market import Market, States
 
 UNKNOWN = -1
@@ -29,7 +30,10 @@ def by_month(equity: pl.DataFrame, trades: pl.DataFrame, starting_cash: float) -
 def by_regime(
     market: Market, regimes: Mapping[str, States], equity: pl.DataFrame, trades: pl.DataFrame, starting_cash: float
 ) -> pl.DataFrame:
-    """Return one row a regime column and state (-1: unknown): the columns of `by_month`, and share of the bars."""
+    """Return one row a regime column and state (-1: unknown): the columns of `by_month`, and share of the bars.
+
+    state_name : what the state is called; "" in a column whose states have no names
+    """
     tables: list[pl.DataFrame] = []
     for name, states in sorted(regimes.items()):
         before = np.concatenate([[UNKNOWN], states[:-1]]).astype(np.int8)
@@ -37,7 +41,9 @@ def by_regime(
         bars = _bars(equity, starting_cash).with_columns(pl.Series("state", before))
         found = _summed(bars, trades.with_columns(pl.Series("state", entered, dtype=pl.Int8)), "state")
         share = (pl.col("bars") / market.bars).alias("share")
-        tables.append(found.select(pl.lit(name).alias("regime"), "state", share, pl.exclude("state", "bars"), "bars"))
+        called = pl.Series("state_name", [state_name(name, state) for state in found["state"]], dtype=pl.String)
+        table = found.select(pl.lit(name).alias("regime"), "state", called, share, pl.exclude("state", "bars"), "bars")
+        tables.append(table)
     return pl.concat(tables) if tables else pl.DataFrame()
 
 

@@ -87,6 +87,8 @@ class Run(Record):
     created_at: datetime
     setting: Setting
     metrics: Metrics
+    costs: Costs
+    starting_cash: float
 
 
 class SignalsRecord(Record):

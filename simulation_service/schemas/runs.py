@@ -64,6 +64,8 @@ class RunOut(BaseModel):
     evidence: Evidence
     setting: Setting
     metrics: Metrics
+    costs: Costs
+    starting_cash: float
     #: filled at a price that was gone when it was seen: no such fill can be had
     optimistic: bool
     created_at: datetime
@@ -77,8 +79,6 @@ class RunOut(BaseModel):
 class RunDetailOut(RunOut):
     """A run with what its sweep fixed for all settings."""
 
-    costs: Costs
-    starting_cash: float
     data_version: str
     code_version: str
 
@@ -86,8 +86,6 @@ class RunDetailOut(RunOut):
     def with_sweep(cls, run: Run, sweep: SweepRecord) -> Self:
         return cls.of(
             run,
-            costs=sweep.costs,
-            starting_cash=sweep.starting_cash,
             data_version=sweep.data_version,
             code_version=sweep.code_version,
         )

@@ -20,7 +20,8 @@ def runs_frame(runs: Sequence[Run]) -> pl.DataFrame:
     """Return runs as a table, each parameter and figure in a column of its own; lists as text."""
     rows = [
         {
-            **run.model_dump(exclude={"setting", "metrics"}),
+            **run.model_dump(exclude={"setting", "metrics", "costs"}),
+            **run.costs.model_dump(),
             **run.setting.model_dump(mode="json"),
             **run.metrics.model_dump(mode="json"),
         }

@@ -76,51 +76,6 @@ def answer_of(name, shown):
     return {"batch": name, "job_id": shown["job_id"], "link": f"/batches/{name}"}
 
 
-def test_filters_order_and_columns_are_the_servers_and_unknown_ones_are_refused(service, settings):
-    with serving(create_app(settings)) as http:
-        axes = {"threshold": [0.0001, 0.0004, 0.0012], "z_limit": [None, 2.0], "side": ["long_flat", "long_short"]}
-        name = http.post("/batches", json={"models": [GOOD], "axes": axes}).json()["batch"]
-        work(service, settings)
-
-        def rows(**params):
-            answer = http.get("/leaderboard", params={"batch": name, **params})
-            assert answer.status_code == 200, answer.text
-            assert answer.json()["total"] == len(answer.json()["items"])
-            return answer.json()["items"]
-
-        every = rows()
-        assert len(every) == 12
-        assert {row["z_limit"] for row in rows(z_limit="null")} == {None}
-        assert len(rows(z_limit="2")) == len(rows(side="long_short")) == 6
-        assert len(rows(side="long_short", z_limit="2", threshold="1e-4")) == 1
-        most = sorted(row["trades"] for row in every)[6]
-        assert all(row["trades"] >= most for row in rows(min_trades=most))
-        assert len(rows(min_trades=most, max_trades=most)) == sum(row["trades"] == most for row in every)
-        assert [row["side"] for row in rows(sort="side")] == ["long_flat"] * 6 + ["long_short"] * 6
-        undefined = [row["sortino"] for row in rows(sort="-sortino")]
-        assert undefined == sorted((v for v in undefined if v is not None), reverse=True) + [None] * undefined.count(
-            None
-        )
-        chosen = http.get(
-            "/leaderboard.csv", params={"batch": name, "show": "threshold,sharpe", "min_trades": most}
-        ).text
-        assert chosen.splitlines()[0] == "run,threshold,sharpe"
-        assert len(chosen.splitlines()) == 1 + len(rows(min_trades=most))
-        for params, words in (
-            ({"beauty": "1"}, "no filter 'beauty'"),
-            ({"sort": "beauty"}, "cannot sort by 'beauty'"),
-            ({"show": "beauty"}, "no column 'beauty'"),
-            ({"min_trades": "many"}, "give a number"),
-            ({"min_sharpe": "inf"}, "finite"),
-            ({"min_side": "1"}, "no filter"),
-            ({"side": "sideways"}, "side is 'sideways'"),
-        ):
-            answer = http.get("/leaderboard", params=params)
-            assert answer.status_code == 400, params
-            assert words in answer.json()["detail"], answer.text
-        assert http.get("/leaderboard", params={"batch": name, "page": 9}).json()["total"] == 12
-
-
 def test_a_failed_member_is_shown_the_rest_ranks_and_starting_again_mends_it(service, settings):
     lake = service.resources.lake
     with serving(create_app(settings)) as http:
@@ -228,18 +183,6 @@ def test_without_axes_the_usual_ones_are_tried_where_the_features_have_them(serv
     lake.upsert(PREDICTIONS, folds(lake, GOOD, "SPY"))
     assert axes(GOOD) == bare | {"regime": 3, "bot_threshold": 2}
     assert axes(GOOD, WEAK) == bare | {"regime": 3}, "WEAK has no folds that a bot could learn from"
-
-
-def test_trades_are_flagged_and_filtered(service, settings):
-    with serving(create_app(settings)) as http:
-        axes = {"threshold": [0.0001, 0.0009, 0.0012]}
-        name = http.post("/batches", json={"models": [GOOD], "axes": axes}).json()["batch"]
-        work(service, settings)
-        rows = http.get("/leaderboard", params={"batch": name}).json()["items"]
-        assert "lucky?" in {row["flag"] for row in rows}
-        assert all((row["flag"] == "lucky?") == (row["trades"] < 10) for row in rows)
-        left = http.get("/leaderboard", params={"batch": name, "min_trades": 10}).json()
-        assert left["total"] == sum(row["trades"] >= 10 for row in rows)
 
 
 def test_predictions_that_cover_only_part_of_the_window_are_missing(service):

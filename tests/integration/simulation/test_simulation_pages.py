@@ -65,6 +65,13 @@ def test_runs_that_paid_nothing_say_so_on_every_page_and_those_that_paid_do_not(
         listed = http.get("/runs", headers=PAGE).text
         assert listed.count(">no costs<") == 1
         assert listed.count(f"{MIDDLE.date()} to {END.date()}") == 2
+        assert listed.count('<td class="t">0.02 a fill, 0.5 bp half spread</td>') == 1
+        assert "ranked together" not in listed, "by age nothing is ranked"
+        assert "2 different windows and costs are ranked together" in http.get("/runs?sort=-sharpe", headers=PAGE).text
+        alike = http.get("/runs", params={"sort": "-sharpe", "sweep": free["fingerprint"]}, headers=PAGE).text
+        assert "ranked together" not in alike
+        assert [run["costs"]["half_spread_bps"] for run in http.get("/runs").json()["items"]] == [0.5, 0.0]
+        assert "half_spread_bps" in http.get("/runs.csv").text.splitlines()[0]
         for found, labelled in ((free, True), (paid, False)):
             run = f"/runs/{found['fingerprint']}-0"
             assert (">no costs<" in http.get(run, headers=PAGE).text) is labelled

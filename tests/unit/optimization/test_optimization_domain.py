@@ -67,6 +67,7 @@ def test_what_makes_a_trial_look_better_than_it_could_be_is_flagged(costs_paid, 
     trial = Trial(
         run="a-0", sweep="a", index=0, model="m", symbol="SPY", setting={"delay_bars": delay_bars},
         metrics={"trades": 12, "hit_rate": 0.6, "costs_paid": costs_paid}, number=None, plateau=None, neighbours=None,
+        start=None, end=None, costs=None, starting_cash=None, terms="unknown",
     )  # fmt: skip
     assert trial.flag == flag
 
