@@ -36,6 +36,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from ingestion_service.domain.symbols import crypto_pair
 from shared.contracts.sessions import MINUTE_US, Int64Array, sessions_between
 
 #: bars of a level, of the ordinary bar, and fewest on either side to judge by
@@ -59,22 +60,24 @@ _DAY_US = 86_400_000_000
 Bools = npt.NDArray[np.bool_]
 
 
-def spikes(bars: pl.DataFrame, *, always_open: bool = False) -> Bools:
-    """Return which of `bars` (ts, open, high, low, close; sound, ascending) are spikes; shape (n,).
+def spikes(bars: pl.DataFrame) -> Bools:
+    """Return which of `bars` (symbol, ts, open, high, low, close; sound, sorted by symbol and time) are spikes.
 
-    always_open : the market has no sessions (crypto), so all hours are regular
+    Shape (n,). A symbol is judged by its own bars alone. A coin's market has no sessions: its hours are all regular.
     """
     ts_us = bars["ts"].to_physical().to_numpy()
-    regular = pl.lit(value=True) if always_open else pl.lit(pl.Series(_regular(ts_us), dtype=pl.Boolean))
+    coins = [symbol for symbol in bars["symbol"].unique() if crypto_pair(symbol)]
     close = pl.col("close").log()
-    move = pl.max_horizontal((pl.col("high") / pl.col("low")).log(), close.diff().abs())
+    move = pl.max_horizontal((pl.col("high") / pl.col("low")).log(), close.diff().over("symbol").abs())
     logs = bars.lazy().select(
+        "symbol",
         open=pl.col("open").log(),
         close=close,
         high=pl.col("high").log(),
         low=pl.col("low").log(),
         move=move,
-        at=pl.lit(pl.Series(ts_us)),
+        at=pl.col("ts").to_physical(),
+        regular=pl.col("symbol").is_in(coins) | pl.lit(pl.Series(_regular(ts_us), dtype=pl.Boolean)),
     )
     levels, ordinary = _both_sides("close", "median", LEVEL, FEWEST), _both_sides("move", "median", ORDINARY, 1)
     ranges = [
@@ -84,25 +87,26 @@ def spikes(bars: pl.DataFrame, *, always_open: bool = False) -> Bools:
         )
     ]
     # one side will do: at the open and the close the other one lies a night away
-    waits = (pl.col("at") - pl.col("at").shift(LEVEL), pl.col("at").shift(-LEVEL) - pl.col("at"))
+    waits = ((pl.col("at") - pl.col("at").shift(LEVEL)), (pl.col("at").shift(-LEVEL) - pl.col("at")))
     judged = logs.select(
+        "symbol",
+        "regular",
         known=pl.all_horizontal(level.is_not_null() for level in levels),
         deviation=pl.max_horizontal(
             pl.col("high") - pl.max_horizontal(levels), pl.min_horizontal(levels) - pl.col("low")
         ),
         ordinary=pl.max_horizontal(pl.lit(_LEAST_SPAN), *ordinary),
         range=pl.max_horizontal(pl.lit(_LEAST_SPAN), *ranges),
-        dense=pl.min_horizontal(waits) <= _DENSE * LEVEL * MINUTE_US,
-        regular=regular,
-        **{f"leap_{bars}": _leap(bars) for bars in _LEAPS},
+        dense=pl.min_horizontal(wait.over("symbol") for wait in waits) <= _DENSE * LEVEL * MINUTE_US,
+        **{f"leap_{bars}": _leap(bars).over("symbol") for bars in _LEAPS},
     )
     found = judged.select(pl.col("known") & (_too_far() | _apart())).collect().to_series()
     return found.fill_null(value=False).to_numpy()
 
 
 def stale(bars: pl.DataFrame) -> Bools:
-    """Return which of `bars` (ts, open, high, low, close, volume; ascending) repeat the bar before; shape (n,)."""
-    values = ("open", "high", "low", "close", "volume")
+    """Return which of `bars` (as in `spikes`, and volume) repeat the bar before; shape (n,)."""
+    values = ("symbol", "open", "high", "low", "close", "volume")
     moving = (pl.col("high") > pl.col("low")) & (pl.col("volume") > 0)
     repeats = pl.all_horizontal(
         (pl.col("ts").diff().dt.total_microseconds() == MINUTE_US) | moving,
@@ -120,12 +124,13 @@ def stale(bars: pl.DataFrame) -> Bools:
 
 
 def _both_sides(column: str, what: str, length: int, fewest: int) -> list[pl.Expr]:
-    """Return a rolling figure of the `length` bars before each bar, and of those after it; null below `fewest` bars."""
+    """Return a rolling figure of the `length` bars of a symbol before each bar, and after it; null below `fewest`."""
 
     def rolling(values: pl.Expr) -> pl.Expr:
         return getattr(values, f"rolling_{what}")(length, min_samples=fewest)
 
-    return [rolling(pl.col(column)).shift(1), rolling(pl.col(column).reverse()).reverse().shift(-1)]
+    sides = (rolling(pl.col(column)).shift(1), rolling(pl.col(column).reverse()).reverse().shift(-1))
+    return [side.over("symbol") for side in sides]
 
 
 def _leap(bars: int) -> pl.Expr:
@@ -161,11 +166,11 @@ def _apart() -> pl.Expr:
     for bars in _LEAPS:
         dense, sparse = (_beyond(f"leap_{bars}", limit) for limit in (_DENSE_LEAP, _SPARSE_LEAP))
         begins = (pl.col("regular") & pl.when("dense").then(dense).otherwise(sparse)).fill_null(value=False)
-        among += [begins.shift(later, fill_value=False) for later in range(bars)]
+        among += [begins.shift(later, fill_value=False).over("symbol") for later in range(bars)]
     return pl.any_horizontal(among) & (pl.col("deviation") > _DENSE_LEAP[0])
 
 
 def _regular(ts_us: Int64Array) -> Bools:
     if not len(ts_us):
         return np.zeros(0, dtype=np.bool_)
-    return sessions_between(int(ts_us[0]) - _DAY_US, int(ts_us[-1]) + MINUTE_US).index_of(ts_us) >= 0
+    return sessions_between(int(ts_us.min()) - _DAY_US, int(ts_us.max()) + MINUTE_US).index_of(ts_us) >= 0
