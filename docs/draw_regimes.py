@@ -14,9 +14,10 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from feature_service.domain.bars import Bars, bars_of, usable
 from feature_service.domain.blocks import months_between
-from feature_service.domain.regimes import FEATURES, MARKET_MIXTURE, REGIMES
+from feature_service.domain.regimes import FEATURES, MARKET_MIXTURE
 from feature_service.domain.regimes.timeline import spans
 from shared.contracts.datasets import TS
+from shared.contracts.regimes import REGIMES
 from simulated_exchange.market import Market
 
 START, HISTORY = datetime(2023, 3, 1, tzinfo=UTC), datetime(2022, 9, 1, tzinfo=UTC)

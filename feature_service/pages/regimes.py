@@ -6,8 +6,8 @@ from typing import Annotated
 
 from fastapi import Depends, Request, Response
 
-from feature_service.domain.regimes import REGIMES
 from feature_service.use_cases import Features, Together
+from shared.contracts.regimes import REGIMES
 from shared.web.pages import page_router, render
 from shared.web.service import provided
 

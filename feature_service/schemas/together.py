@@ -8,9 +8,9 @@ from typing import Self
 from pydantic import BaseModel
 
 from feature_service.domain.episodes import TIMEFRAMES, Option
-from feature_service.domain.regimes import REGIMES
 from feature_service.domain.regimes.timeline import Span
 from shared.contracts.folds import Fold
+from shared.contracts.regimes import REGIMES
 
 
 class OptionOut(BaseModel):

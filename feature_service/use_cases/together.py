@@ -11,13 +11,13 @@ import polars as pl
 from feature_service.domain.alignment import as_of_join, inner_join
 from feature_service.domain.catalogue import SETS, feature_set
 from feature_service.domain.episodes import OPTIONS, Option, episodes, option, rows_of, session_count
-from feature_service.domain.regimes import REGIMES
 from feature_service.domain.regimes.timeline import Span, spans
 from feature_service.store import Store
 from feature_service.use_cases.features import Features
 from shared.contracts.folds import Fold
 from shared.contracts.identifiers import check_symbol
 from shared.contracts.messages import Folds
+from shared.contracts.regimes import REGIMES
 from shared.errors import InvalidInput, NotFound
 
 Join = Literal["inner", "asof"]

@@ -1,5 +1,5 @@
 """Regimes: in which of a few weathers a bar stands. `docs/regimes.md` shows each."""
 
-from feature_service.domain.regimes.declared import FEATURES, MARKET_MIXTURE, REGIMES
+from feature_service.domain.regimes.declared import FEATURES, MARKET_MIXTURE
 
-__all__ = ["FEATURES", "MARKET_MIXTURE", "REGIMES"]
+__all__ = ["FEATURES", "MARKET_MIXTURE"]

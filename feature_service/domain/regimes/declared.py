@@ -16,13 +16,6 @@ COMPONENTS = 3
 #: five sessions
 _WEEK = 5 * DAY
 
-#: what each label of each regime means, for pages
-REGIMES = {
-    "regime_vix": ("bear volatile", "bear quiet", "bull volatile", "bull quiet"),
-    "regime_gmm": ("calm", "usual", "stormy"),
-    "regime_sma": ("below SMA 200", "above SMA 200"),
-}
-
 MARKET_MIXTURE = Fit(
     name="market_mixture",
     of=MARKET,

@@ -55,7 +55,7 @@ def test_a_run_without_trades_has_no_placebo(service, settings):
     assert service.stress.report(f"{name}-0").report.placebo is None
 
 
-def regimes(service, *, value=None):
+def regimes(service, *, value=None, column="calm"):
     """Features of the symbol with a state by the hour: 0, 1, 2 in turn, unknown in the last."""
     lake = service.resources.lake
     bars = lake.read(lake.snapshot(BARS_1M, symbol="SPY"), ["ts"])
@@ -64,7 +64,7 @@ def regimes(service, *, value=None):
     frame = bars.with_columns(
         pl.lit("states-0a1b2c3d").alias("feature_set"),
         pl.lit("SPY").alias("symbol"),
-        state.cast(pl.Float32).alias("calm"),
+        state.cast(pl.Float32).alias(column),
     )
     lake.replace(FEATURES, frame)
 
@@ -84,6 +84,17 @@ def test_a_regime_gates_entries_and_a_run_of_a_mixed_sweep_is_opened_exactly(ser
     qualified = gated.model_copy(update={"regime": "states-0a1b2c3d:calm"})
     again = simulate(service, settings, sweep_of(settings=(qualified,)))
     assert again["runs"][0]["metrics"] == result["runs"][1]["metrics"]
+
+
+def test_a_run_by_regime_has_each_state_s_number_and_name(service, settings):
+    regimes(service, column="regime_vix")
+    name = simulate(service, settings, sweep_of(settings=(Setting(threshold=0.0),)))["fingerprint"]
+    with serving(create_app(settings)) as http:
+        rows = http.get(f"/runs/{name}-0/regimes").json()
+        called = {row["state"]: row["state_name"] for row in rows if row["regime"] == "regime_vix"}
+        assert called == {-1: "unknown", 0: "bear volatile", 1: "bear quiet", 2: "bull volatile"}
+        assert ",2,bull volatile," in http.get(f"/runs/{name}-0/regimes", params={"format": "csv"}).text
+        assert "2 bull volatile" in http.get(f"/runs/{name}-0", headers={"Accept": "text/html"}).text
 
 
 def test_a_regime_that_is_not_there_or_holds_no_states_is_told(service, settings):
