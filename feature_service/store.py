@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
+from functools import cached_property
 
 import polars as pl
 
 from feature_service.domain.bars import usable
 from feature_service.domain.blocks import Month
 from feature_service.domain.records import Block, BuildCounts, BuildEntry, BuiltSet, Coverage, Definition, FitRow, Read
-from shared.contracts.datasets import BARS_1M, FEATURES
+from shared.contracts.datasets import BARS_1M, CORPORATE_ACTIONS, FEATURES
+from shared.contracts.identifiers import fingerprint
 from shared.storage.lake import Lake, PartitionInfo, Snapshot
 from shared.storage.postgres import Connection, Database
 from shared.storage.queries import Queries
@@ -22,10 +24,12 @@ Precondition = Callable[[Connection], None]
 
 
 class PinnedBars:
-    """Some symbols' bars at one moment, so that what is read and what names it cannot drift apart."""
+    """Some symbols' bars at one moment, so that what is read and what names it cannot drift apart; so their splits."""
 
-    def __init__(self, lake: Lake, snapshot: Snapshot) -> None:
+    def __init__(self, lake: Lake, symbols: Sequence[str]) -> None:
         self._lake = lake
+        self._symbols = symbols
+        snapshot = lake.snapshot(BARS_1M, symbol=symbols)
         self._files: dict[tuple[str, Month], PartitionInfo] = {
             (file.partition_values["symbol"], _month_of(file)): file for file in snapshot.files
         }
@@ -35,13 +39,32 @@ class PinnedBars:
         return sorted(month for one, month in self._files if one == symbol)
 
     def version(self, reads: Sequence[Read], last: Month) -> str:
-        """Return what names the files of the bars in `reads`, each from its month to `last`, both included."""
+        """Return what names the files of the bars in `reads`, each from its month to `last`, both included.
+
+        And the splits within these spans, where there are any.
+        """
         spans = [(read["symbol"], Month.parse(read["since"])) for read in reads]
-        return self._part(
-            file
-            for (symbol, month), file in sorted(self._files.items())
-            if month <= last and any(symbol == one and since <= month for one, since in spans)
-        ).version
+
+        def taking_part(symbol: str, month: Month) -> bool:
+            return month <= last and any(symbol == one and since <= month for one, since in spans)
+
+        files = self._part(file for name, file in sorted(self._files.items()) if taking_part(*name)).version
+        splits = [
+            [symbol, day.isoformat(), value]
+            for symbol, day, value in self._splits.select("symbol", "ex_date", "value").rows()
+            if taking_part(symbol, Month.of(day))
+        ]
+        return fingerprint("bars_and_splits", files=files, splits=splits) if splits else files
+
+    def splits(self, symbol: str) -> pl.DataFrame:
+        """Return the symbol's splits, schema CORPORATE_ACTIONS, by ex-date."""
+        return self._splits.filter(pl.col("symbol") == symbol)
+
+    @cached_property
+    def _splits(self) -> pl.DataFrame:
+        """The splits of all symbols, as they are told when first asked for."""
+        actions = self._lake.read(self._lake.snapshot(CORPORATE_ACTIONS, symbol=self._symbols))
+        return actions.filter(pl.col("kind") == "split").sort("symbol", "ex_date")
 
     def usable(self, symbol: str, month: Month) -> pl.DataFrame:
         """Return the month's bars that features may see, ascending; none where there is no such month."""
@@ -63,7 +86,7 @@ class Store:
 
     def bars(self, *symbols: str) -> PinnedBars:
         """Return the bars of `symbols` as they are now; later writes do not change them."""
-        return PinnedBars(self._lake, self._lake.snapshot(BARS_1M, symbol=sorted(set(symbols))))
+        return PinnedBars(self._lake, sorted(set(symbols)))
 
     def bars_between(self, symbol: str, first: datetime, last: datetime) -> pl.DataFrame:
         """Return the bars from `first` to `last`, both included, ascending, filled ones too."""

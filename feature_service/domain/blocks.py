@@ -7,6 +7,10 @@ block's own, and as many before it. What is estimated (`Fit`) saw bars before th
 and cumulative features begin at the first of the bars before, so a full build, one more day and a longer range agree
 bit for bit, and months can be built in any order. 5,000 bars are enough for every recursive average of the sets to
 forget its seed: the slowest, an EMA of 26 bars, keeps (25/27)^5000 of it, which is 0 in float64.
+
+Bars are stored as they were traded, and a row sees those before it in the shares of its own day. So where a series that
+is read was split, the month is computed in parts, each on all the bars up to its end in the shares of that end: rows
+before a split do not know of it, and those from its day on meet no jump. A month without splits is one part.
 """
 
 from __future__ import annotations
@@ -14,15 +18,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from itertools import pairwise
 
+import numpy as np
 import polars as pl
 
 from feature_service.domain.bars import Fitted, bars_of
 from feature_service.domain.catalogue import CODE_VERSION, FeatureSet
 from feature_service.domain.feature import Fit
 from shared.contracts.identifiers import fingerprint
+from shared.contracts.splits import in_last_shares, trading_days
 
 WARM_UP_BARS = 5_000
+#: where a mapping has context by role, the key of the block's own symbol
+OWN = ""
+#: by role or `OWN`, splits among the bars that are read: schema CORPORATE_ACTIONS; a series without any is absent
+Splits = Mapping[str, pl.DataFrame]
 
 
 @dataclass(frozen=True, order=True)
@@ -108,8 +119,11 @@ def compute_block(
     bars: pl.DataFrame,
     context: Mapping[str, pl.DataFrame] | None = None,
     fits: Mapping[str, Fitted] | None = None,
+    splits: Splits | None = None,
 ) -> pl.DataFrame:
     """Return the month's rows: feature_set, symbol, ts and the set's columns, one row per usable bar.
+
+    Columns that are prices or shares are in those of each row's own day.
 
     before : usable bars before the month, ascending; the last `WARM_UP_BARS` are taken
     bars : usable bars of the month, ascending
@@ -118,13 +132,30 @@ def compute_block(
     fits : by name, what was estimated on bars before the month
     """
     warm_up = before.tail(WARM_UP_BARS)
-    others = {role: bars_of(frame) for role, frame in (context or {}).items()}
-    own = bars_of(pl.concat([warm_up, bars])).beside(others, fits or {})
-    return (
-        features.compute(own)
-        .slice(len(warm_up))
-        .select(pl.lit(features.id).alias("feature_set"), pl.lit(symbol).alias("symbol"), "ts", *features.columns)
+    parts = list[pl.DataFrame]()
+    for first, end in _parts(bars["ts"], splits or {}):
+        series = {OWN: pl.concat([warm_up, bars.head(end)])} | {
+            role: frame if end == bars.height else frame.filter(pl.col("ts") <= bars["ts"][end - 1])
+            for role, frame in (context or {}).items()
+        }
+        seen = {
+            role: bars_of(in_last_shares(frame, splits[role]) if splits and role in splits else frame)
+            for role, frame in series.items()
+        }
+        own = seen.pop(OWN).beside(seen, fits or {})
+        parts.append(features.compute(own).slice(len(warm_up) + first))
+    return pl.concat(parts).select(
+        pl.lit(features.id).alias("feature_set"), pl.lit(symbol).alias("symbol"), "ts", *features.columns
     )
+
+
+def _parts(ts: pl.Series, splits: Splits) -> list[tuple[int, int]]:
+    """Return where a month is cut: rows [first, end) that no ex-date divides, ascending."""
+    edges = {0, len(ts)}
+    for one in splits.values():
+        days, ex_dates = (series.to_physical().to_numpy() for series in (trading_days(ts), one["ex_date"]))
+        edges.update(np.searchsorted(days, ex_dates).tolist())
+    return list(pairwise(sorted(edges))) or [(0, 0)]
 
 
 def estimate(fit: Fit, before: pl.DataFrame, context: Mapping[str, pl.DataFrame]) -> Fitted | None:

@@ -110,6 +110,7 @@ class Builds:
             known,
             {role: frame.filter(pl.col("ts") <= until) for role, frame in gathered.context.items()},
             {one: _numbers(row) for one, row in fits.items() if row is not None and row.numbers is not None},
+            gathered.splits,
         )
         stored = self._store.read(features.id, symbol, month.start, until + timedelta(minutes=1), features.columns)
         same = again.select(stored.columns).equals(stored, null_equal=True)
@@ -148,6 +149,7 @@ class Builds:
             gathered.bars,
             gathered.context,
             {name: numbers for name, numbers in fits.items() if numbers is not None},
+            gathered.splits,
         )
         making.built.append(
             Block(

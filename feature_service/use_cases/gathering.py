@@ -8,12 +8,13 @@ from datetime import datetime, timedelta
 
 import polars as pl
 
-from feature_service.domain.blocks import BEGINNING, WARM_UP_BARS, Month
+from feature_service.domain.blocks import BEGINNING, OWN, WARM_UP_BARS, Month, Splits
 from feature_service.domain.catalogue import FeatureSet
 from feature_service.domain.feature import Fit
 from feature_service.domain.records import Read
 from feature_service.store import BAR_COLUMNS, PinnedBars
 from shared.contracts.identifiers import fingerprint
+from shared.contracts.splits import in_last_shares, splits_among
 from shared.storage.lake.frames import content_hash
 
 #: of each context role, the symbols that may play it, the best first
@@ -25,16 +26,19 @@ _ALIVE = timedelta(days=7)
 
 @dataclass(frozen=True, kw_only=True)
 class Gathered:
-    """Usable bars of one block, and those that its fits see; roles whose symbols have none are absent."""
+    """Usable bars of one block as traded, and those that its fits see; roles whose symbols have none are absent."""
 
     before: pl.DataFrame
     bars: pl.DataFrame
     context: dict[str, pl.DataFrame]
-    #: bars before the month, for fits: own and by role, at least as many as the longest fit sees
+    #: splits among before and bars, and among each role's context
+    splits: Splits
+    #: bars before the month, for fits: own and by role, at least as many as the longest fit sees, each in the shares of
+    #: its last day
     past: pl.DataFrame
     past_context: dict[str, pl.DataFrame]
     reads: list[Read]
-    #: names exactly the rows of before, bars and context
+    #: names exactly the rows of before, bars and context, and the splits among them
     bars_hash: str
 
     def past_of(self, fit: Fit) -> dict[str, pl.DataFrame]:
@@ -93,18 +97,26 @@ class MonthlyBars:
             of_month = self.of(player, month).filter(pl.col("ts") <= bars["ts"][-1])
             now[role] = pl.concat([then[role].tail(WARM_UP_BARS), of_month])
         before = past.tail(WARM_UP_BARS)
+        told = {OWN: self.pinned.splits(symbol)} | {role: self.pinned.splits(one) for role, one in chosen.items()}
+        met = {OWN: splits_among(pl.concat([before["ts"], bars["ts"]]), told[OWN])} | {
+            role: splits_among(frame["ts"], told[role]) for role, frame in now.items()
+        }
+        splits = {role: found for role, found in met.items() if found.height}
         return Gathered(
             before=before,
             bars=bars,
             context=now,
-            past=past,
-            past_context=then,
+            splits=splits,
+            past=in_last_shares(past, told[OWN]),
+            past_context={role: in_last_shares(frame, told[role]) for role, frame in then.items()},
             reads=reads,
             bars_hash=fingerprint(
                 "bars_read",
                 before=content_hash(before),
                 bars=content_hash(bars),
                 context={role: [chosen[role], content_hash(frame)] for role, frame in now.items()},
+                # only where there are some: the names of all other blocks outlast the knowledge of splits
+                **({"splits": {role: _named(found) for role, found in splits.items()}} if splits else {}),
             ),
         )
 
@@ -122,3 +134,7 @@ class MonthlyBars:
             if (now := self.of(candidate, month)).height:
                 began.append((now["ts"][0], place, candidate))
         return min(began)[2] if began else None
+
+
+def _named(splits: pl.DataFrame) -> list[list[str | float]]:
+    return [[day.isoformat(), value] for day, value in splits.select("ex_date", "value").rows()]

@@ -29,3 +29,28 @@ def split_multipliers(days: pl.Series, actions: pl.DataFrame) -> npt.NDArray[np.
     """
     known = actions.filter((pl.col("kind") == "split") & (pl.col("ex_date") <= days[-1])).sort("ex_date")
     return product_after(days, known["ex_date"], 1 / known["value"])
+
+
+def splits_among(ts: pl.Series, actions: pl.DataFrame) -> pl.DataFrame:
+    """Return the splits that bars meet: those after the first bar's day and not after the last's, by ex-date.
+
+    ts      : bar starts, ascending
+    actions : schema CORPORATE_ACTIONS; only splits count
+    """
+    if ts.is_empty() or actions.is_empty():
+        return actions.clear()
+    first, last = trading_days(ts[[0, -1]])
+    inside = pl.col("ex_date").is_between(first, last, closed="right")
+    return actions.filter((pl.col("kind") == "split") & inside).sort("ex_date")
+
+
+def in_last_shares(bars: pl.DataFrame, actions: pl.DataFrame) -> pl.DataFrame:
+    """Return bars (ts ascending, prices and volume as traded) in the shares of their last day.
+
+    Bars that meet no split come back as they are.
+    """
+    splits = splits_among(bars["ts"], actions)
+    if splits.is_empty():
+        return bars
+    basis = pl.Series(split_multipliers(trading_days(bars["ts"]), splits))
+    return bars.with_columns(pl.col(*PRICES) * basis, pl.col("volume") / basis)
