@@ -9,12 +9,12 @@ from fastapi import APIRouter, Depends, Query, Response
 
 from ingestion_service.domain.actions import Adjustment
 from ingestion_service.schemas.bars import BarsQuery, CandlesAnswer, Format, SymbolSummary, candle_columns
-from ingestion_service.schemas.times import Moment
 from ingestion_service.use_cases import Bars, SymbolCoverage
 from ingestion_service.use_cases.bars import Excerpt, Past
 from ingestion_service.use_cases.series import Wanted
 from shared.contracts.candles import MAX_BARS
 from shared.contracts.identifiers import check_symbol
+from shared.contracts.messages import Moment
 from shared.web.pagination import Page, PageQuery
 from shared.web.parts import provided
 

@@ -7,11 +7,11 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query
 
 from ingestion_service.schemas.bars import ChartAnswer, candle_columns
-from ingestion_service.schemas.times import Moment
 from ingestion_service.use_cases import Bars, Quality
 from ingestion_service.use_cases.series import Wanted
 from shared.contracts.candles import MAX_BARS
 from shared.contracts.identifiers import check_symbol
+from shared.contracts.messages import Moment
 from shared.web.parts import provided
 
 router = APIRouter()

@@ -8,10 +8,10 @@ from fastapi import APIRouter, Depends, Query
 
 from ingestion_service.domain.gaps import Gap, Why
 from ingestion_service.schemas.quality import BackfillQuery, CompareBody, Dropped, QuarantinedRow
-from ingestion_service.schemas.times import Moment
 from ingestion_service.use_cases import Comparing, Filler, Quality
 from ingestion_service.use_cases.quality import QualityReport
 from shared.contracts.identifiers import check_symbol
+from shared.contracts.messages import Moment
 from shared.web.accepted import Accepted, accepted
 from shared.web.pagination import Page, PageQuery
 from shared.web.parts import provided

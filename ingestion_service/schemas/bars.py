@@ -11,9 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from ingestion_service.domain.actions import Adjustment
 from ingestion_service.domain.timeframes import Timeframe
-from ingestion_service.schemas.times import Moment
 from ingestion_service.use_cases.series import Wanted
 from shared.contracts.candles import Candles
+from shared.contracts.messages import Moment
 
 
 class Format(StrEnum):

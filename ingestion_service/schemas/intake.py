@@ -10,8 +10,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationIn
 from ingestion_service.domain.requests import ImportFiles, IngestBars, IngestMany, Timezone
 from ingestion_service.domain.symbols import our_symbol
 from ingestion_service.schemas.pairs import named_pairs
-from ingestion_service.schemas.times import Moment
-from shared.contracts.messages import Symbol
+from shared.contracts.messages import Moment, Symbol
 
 
 def _spelled(value: object) -> object:

@@ -8,9 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from ingestion_service.domain.actions import Kind
 from ingestion_service.domain.requests import CompareBars, FillGaps
-from ingestion_service.schemas.times import Moment
 from ingestion_service.use_cases.actions import Action
-from shared.contracts.messages import Day, Symbol
+from shared.contracts.messages import Day, Moment, Symbol
 
 
 class BackfillQuery(BaseModel):

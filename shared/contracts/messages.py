@@ -39,8 +39,19 @@ def _plausible(value: _When) -> _When:
     return value
 
 
+def _midnight(value: object) -> object:
+    if isinstance(value, str) and len(value.strip()) == len("2024-01-02"):
+        try:
+            return datetime.combine(date.fromisoformat(value.strip()), time(), UTC)
+        except ValueError:
+            return value
+    return value
+
+
 #: a moment with its time zone, and a day; the bound keeps typing errors and overflowing calendars out
 Instant = Annotated[AwareDatetime, AfterValidator(_plausible)]
+#: a moment as people ask for one: a bare day is its midnight in UTC
+Moment = Annotated[Instant, BeforeValidator(_midnight)]
 Day = Annotated[date, AfterValidator(_plausible)]
 Symbol = Annotated[str, BeforeValidator(_symbol)]
 Fingerprint = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
