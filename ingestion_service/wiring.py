@@ -24,6 +24,7 @@ from ingestion_service.use_cases import (
     Intake,
     Monitoring,
     Quality,
+    Releasing,
     Retention,
     Watchlist,
 )
@@ -44,6 +45,7 @@ class Wired:
     bars: Bars
     intake: Intake
     quality: Quality
+    releasing: Releasing
     filler: Filler
     comparing: Comparing
     actions: Actions
@@ -81,6 +83,7 @@ def assemble(settings: Settings) -> Iterator[Wired]:
             bars=bars,
             intake=intake,
             quality=Quality(store, bars),
+            releasing=Releasing(store, clock),
             filler=filler,
             comparing=Comparing(store, providers, queue, clock),
             actions=Actions(store.actions),

@@ -7,9 +7,11 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query
 
 from ingestion_service.domain.gaps import Gap, Why
-from ingestion_service.schemas.quality import BackfillQuery, CompareBody, Dropped, QuarantinedRow
-from ingestion_service.use_cases import Comparing, Filler, Quality
+from ingestion_service.schemas.quality import BackfillQuery, CompareBody, Dropped, QuarantinedRow, ReleaseBody
+from ingestion_service.store.releases import Release
+from ingestion_service.use_cases import Comparing, Filler, Quality, Releasing
 from ingestion_service.use_cases.quality import QualityReport
+from ingestion_service.use_cases.releasing import Released
 from shared.contracts.identifiers import check_symbol
 from shared.contracts.messages import Moment
 from shared.web.accepted import Accepted, accepted
@@ -19,6 +21,7 @@ from shared.web.parts import provided
 router = APIRouter()
 
 QualityDep = Annotated[Quality, Depends(provided(Quality))]
+ReleasingDep = Annotated[Releasing, Depends(provided(Releasing))]
 FillerDep = Annotated[Filler, Depends(provided(Filler))]
 ComparingDep = Annotated[Comparing, Depends(provided(Comparing))]
 
@@ -48,6 +51,18 @@ def show_quarantine(
     wanted = None if symbol is None else check_symbol(symbol)
     rows, total = quality.quarantined(wanted, reason, paging.offset, paging.per_page)
     return paging.of([QuarantinedRow.model_validate(row) for row in rows], total)
+
+
+@router.post("/quarantine/{symbol}/release")
+def release_rows(symbol: str, body: ReleaseBody, releasing: ReleasingDep) -> Released:
+    """Store refused rows that somebody knows to be good as bars; they are not suspected again."""
+    return releasing.release(check_symbol(symbol), body.chosen(), by=body.by, why=body.why, replace=body.replace)
+
+
+@router.get("/quarantine/{symbol}/release")
+def list_releases(symbol: str, releasing: ReleasingDep) -> list[Release]:
+    """List what was released of a symbol, by whom and why."""
+    return releasing.all(check_symbol(symbol))
 
 
 @router.post("/backfill/{symbol}", status_code=202)

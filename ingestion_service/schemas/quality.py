@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from ingestion_service.domain.actions import Kind
 from ingestion_service.domain.requests import CompareBars, FillGaps
 from ingestion_service.use_cases.actions import Action
+from ingestion_service.use_cases.releasing import Chosen
 from shared.contracts.messages import Day, Moment, Symbol
 
 
@@ -42,7 +43,10 @@ class Dropped(BaseModel):
 
 
 class QuarantinedRow(BaseModel):
-    """A row that came in and is not a bar; null where its source gave nothing that can be read as such."""
+    """A row that came in and is not a bar; null where its source gave nothing that can be read as such.
+
+    `releasable`: it can be a bar, if somebody says that it was real.
+    """
 
     symbol: str
     id: str
@@ -56,6 +60,37 @@ class QuarantinedRow(BaseModel):
     reason: str
     source: str
     received: datetime
+    releasable: bool
+
+
+class ReleaseBody(BaseModel):
+    """Which refused rows are good: those that meet all of what is given; and who says so, and why.
+
+    `reason` is a part of the reason they were refused for, [start, end) the span of their minutes.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    ids: list[str] = Field(default_factory=list, max_length=10_000)
+    minutes: list[Moment] = Field(default_factory=list, max_length=10_000)
+    reason: str | None = None
+    start: Moment | None = None
+    end: Moment | None = None
+    why: str = Field(min_length=1, max_length=1_000)
+    by: str = Field(default="user", min_length=1, max_length=100)
+    #: also where another bar has the minute by now; that one goes to the quarantine
+    replace: bool = False
+
+    @model_validator(mode="after")
+    def _chosen(self) -> ReleaseBody:
+        if not (self.ids or self.minutes or self.reason or self.start or self.end):
+            raise ValueError("say which rows: ids, minutes, a part of their reason, or start and end")
+        if self.start is not None and self.end is not None and self.start >= self.end:
+            raise ValueError(f"end {self.end:%Y-%m-%d %H:%M} must be later than start, {self.start:%Y-%m-%d %H:%M}")
+        return self
+
+    def chosen(self) -> Chosen:
+        return Chosen(ids=self.ids, minutes=self.minutes, reason=self.reason, start=self.start, end=self.end)
 
 
 class NewAction(BaseModel):

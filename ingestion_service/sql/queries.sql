@@ -79,6 +79,12 @@ from ingestion.failed_asks
 where symbol = %(symbol)s
 order by provider, span;
 
+-- name: last_failures
+-- Of each symbol the newest question that was not answered.
+select distinct on (symbol) symbol, provider, kind, reason, last_at
+from ingestion.failed_asks
+order by symbol, last_at desc, provider;
+
 -- name: record_drift
 -- A field of a provider's answers is not as documented.
 insert into ingestion.drift as known (provider, field, kind, type, expected, example, rows_seen)
@@ -165,6 +171,13 @@ set count = t.count + 1, last_at = clock_timestamp(), example = excluded.example
 -- Errors older than a week are forgotten.
 delete from ingestion.trouble where hour < clock_timestamp() - interval '7 days';
 
+-- name: trouble_hours
+-- Errors of each hour from a moment on.
+select hour, sum(count)::bigint as errors
+from ingestion.trouble
+where hour >= %(since)s
+group by hour;
+
 -- name: troubles
 -- Errors by agent and class: in the last hour, day and week.
 select
@@ -177,3 +190,30 @@ select
 from ingestion.trouble
 group by agent, kind
 order by max(last_at) desc;
+
+-- name: record_release
+-- A refused row was judged good; of a minute the newest release counts.
+insert into ingestion.released (
+    symbol, ts, open, high, low, close, volume, source, reason, released_by, why
+) values (
+    %(symbol)s, %(ts)s, %(open)s, %(high)s, %(low)s, %(close)s, %(volume)s, %(source)s, %(reason)s, %(released_by)s,
+    %(why)s
+)
+on conflict (symbol, ts) do update
+set
+    open = excluded.open, high = excluded.high, low = excluded.low, close = excluded.close, volume = excluded.volume,
+    source = excluded.source, reason = excluded.reason, released_by = excluded.released_by, why = excluded.why,
+    released_at = now();
+
+-- name: released
+-- Released rows of one symbol (null: of all) in [start, end), in order.
+select symbol, ts, open, high, low, close, volume, source, reason, released_by, why, released_at
+from ingestion.released
+where
+    (%(symbol)s::text is null or symbol = %(symbol)s)
+    and ts >= coalesce(%(start)s::timestamptz, '-infinity') and ts < coalesce(%(end)s::timestamptz, 'infinity')
+order by symbol, ts;
+
+-- name: released_symbols
+-- Symbols with released rows.
+select distinct symbol from ingestion.released;

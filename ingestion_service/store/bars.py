@@ -12,7 +12,8 @@ import polars as pl
 
 from ingestion_service.domain.coverage import Completeness, SessionCoverage, by_session, completeness
 from ingestion_service.domain.gaps import Missing, Why, missing
-from ingestion_service.domain.spans import Answered, FailedAsk, Span
+from ingestion_service.domain.releases import displaced, forgiven, without
+from ingestion_service.domain.spans import Answered, FailedAsk, Span, span_of
 from ingestion_service.domain.suspicion import REACH
 from ingestion_service.domain.validation import Screened
 from ingestion_service.store.actions import ActionStore
@@ -20,6 +21,7 @@ from ingestion_service.store.asks import AskStore
 from ingestion_service.store.drift import DriftStore
 from ingestion_service.store.filled import FilledStore
 from ingestion_service.store.quarantine import QuarantineStore
+from ingestion_service.store.releases import ReleaseStore
 from shared.contracts.datasets import BARS_1M
 from shared.contracts.sessions import Int64Array
 from shared.storage.lake import Commit, Lake, PartitionInfo, Snapshot
@@ -84,7 +86,8 @@ class BarStore:
         self._lake = lake
         self.asks = AskStore(database)
         self.drift = DriftStore(database)
-        self.quarantine = QuarantineStore(lake)
+        self.releases = ReleaseStore(database)
+        self.quarantine = QuarantineStore(lake, self.releases)
         self.filled = FilledStore(lake)
         self.actions = ActionStore(lake)
         self._facts: dict[str, tuple[object, Facts]] = {}
@@ -215,6 +218,27 @@ class BarStore:
 
         bars = pl.concat([one.screened.bars for one in answers])
         return self._lake.upsert(BARS_1M, bars, precondition=commit_together)
+
+    def forgiven(self, symbol: str, screened: Screened) -> Screened:
+        """Return what became of a symbol's rows, those bars that were released once (see domain/releases.py)."""
+        suspects = pl.concat([screened.refused["ts"], screened.withdrawn["ts"]])
+        return forgiven(screened, self.releases.rows(symbol, span_of(suspects))) if suspects.len() else screened
+
+    def in_the_way(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """Return the stored bars (BARS_1M) that have the minutes of `rows` (of one symbol) and say something else."""
+        span = span_of(rows["ts"])
+        stored = self.read(self.snapshot(rows["symbol"][0], span.start, span.end))
+        return without(stored.join(rows, on="ts", how="semi"), rows)
+
+    def release(self, rows: pl.DataFrame, in_the_way: pl.DataFrame, received: datetime) -> None:
+        """Store rows of one symbol (columns of a Release) as bars; what was in their way goes to the quarantine.
+
+        The release is recorded in the bars' transaction, after the quarantine has what they displace: one that is
+        killed in between is done again, and nothing is lost or doubled.
+        """
+        self.quarantine.add(displaced(in_the_way), received)
+        bars = rows.select(BARS_1M.schema.names())
+        self._lake.upsert(BARS_1M, bars, precondition=lambda conn: self.releases.record(conn, rows))
 
     def withdraw(self, bars: pl.DataFrame, received: datetime, still_mine: Precondition) -> None:
         """Move stored bars of one symbol (rows as `Screened.withdrawn`) into the quarantine."""

@@ -7,18 +7,25 @@ from datetime import datetime
 
 import polars as pl
 
+from ingestion_service.domain.releases import without
 from ingestion_service.domain.sources import RAW_SCHEMA
 from ingestion_service.domain.validation import for_quarantine
+from ingestion_service.store.releases import ReleaseStore
 from shared.contracts.datasets import QUARANTINE
 from shared.storage.lake import Lake
 from shared.storage.postgres import Connection
 
 
 class QuarantineStore:
-    def __init__(self, lake: Lake) -> None:
-        self._lake = lake
+    """Rows stay here as they came, also those that were released since: they are left out of every read."""
 
-    def add(self, refused: pl.DataFrame, received: datetime, still_mine: Callable[[Connection], None]) -> int:
+    def __init__(self, lake: Lake, releases: ReleaseStore) -> None:
+        self._lake = lake
+        self._releases = releases
+
+    def add(
+        self, refused: pl.DataFrame, received: datetime, still_mine: Callable[[Connection], None] | None = None
+    ) -> int:
         """Keep refused rows (of one symbol) and return how many are new; what is there stays as it came first."""
         if refused.is_empty():
             return 0
@@ -31,9 +38,14 @@ class QuarantineStore:
 
     def read(self, symbol: str | None = None) -> pl.DataFrame:
         """Return the rows of one symbol, or of all, in the schema of QUARANTINE."""
+        return without(self.every(symbol), self._releases.rows(symbol))
+
+    def every(self, symbol: str | None) -> pl.DataFrame:
+        """Return what `read` does and the released rows."""
         found = self._lake.snapshot(QUARANTINE) if symbol is None else self._lake.snapshot(QUARANTINE, symbol=symbol)
         return self._lake.read(found)
 
     def counts(self) -> dict[str, int]:
-        """Return how many rows each symbol has, as the manifest knows."""
-        return {file.partition_values["symbol"]: file.row_count for file in self._lake.partitions(QUARANTINE)}
+        """Return how many rows each symbol has, as the manifest knows; counted where some were released."""
+        counts = {file.partition_values["symbol"]: file.row_count for file in self._lake.partitions(QUARANTINE)}
+        return counts | {symbol: self.read(symbol).height for symbol in self._releases.symbols() if symbol in counts}

@@ -9,6 +9,7 @@ from ingestion_service.use_cases.filler import Filler
 from ingestion_service.use_cases.intake import Intake
 from ingestion_service.use_cases.monitoring import Monitoring
 from ingestion_service.use_cases.quality import Quality
+from ingestion_service.use_cases.releasing import Releasing
 from ingestion_service.use_cases.retention import Retention
 from ingestion_service.use_cases.watchlist import Watchlist
 
@@ -22,6 +23,7 @@ __all__ = [
     "Intake",
     "Monitoring",
     "Quality",
+    "Releasing",
     "Retention",
     "SymbolCoverage",
     "Watchlist",

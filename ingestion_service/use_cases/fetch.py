@@ -146,7 +146,7 @@ class Fetch:
         self, raw: pl.DataFrame, source: MarketDataSource, span: Span, settled: Span | None, *, final: bool
     ) -> None:
         symbol = self.request.symbol
-        screened = screen(raw, symbol, source.name, self.store.around(symbol, span))
+        screened = self.store.forgiven(symbol, screen(raw, symbol, source.name, self.store.around(symbol, span)))
         if screened.rows and screened.bars.is_empty():
             self.store.quarantine.add(screened.refused, self.now(), self.ctx.still_mine)
             raise InvalidInput(

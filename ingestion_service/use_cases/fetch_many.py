@@ -107,7 +107,8 @@ class FetchMany:
         around = self.store.around_many(list(frames), span)
         for symbol, raw in frames.items():
             if not raw.is_empty():
-                yield Kept(symbol, screen(raw, symbol, provider, around[symbol]), tuple(answered))
+                screened = self.store.forgiven(symbol, screen(raw, symbol, provider, around[symbol]))
+                yield Kept(symbol, screened, tuple(answered))
 
     def _alone(self, symbol: str, span: Span) -> None:
         request = self.request

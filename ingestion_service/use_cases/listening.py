@@ -159,8 +159,9 @@ class Listening:
         source = self.feed.name
         kept = [
             # no span is settled by it: late trades still come
-            Kept(symbol, screen(raw, symbol, source, self.store.around(symbol, span_of(raw["ts"]))), ())
+            Kept(symbol, self.store.forgiven(symbol, screen(raw, symbol, source, around)), ())
             for symbol, raw in raw_frames(self.held).items()
+            for around in [self.store.around(symbol, span_of(raw["ts"]))]
         ]
         if kept:
             self.store.save_many(kept, source, self.machine.now(), self.run.ctx.still_mine)

@@ -13,6 +13,7 @@ from ingestion_service.domain.gaps import Gap, Missing, Why, gaps
 from ingestion_service.domain.spans import FailedAsk
 from ingestion_service.domain.splits import SuspectedSplit, suspected_splits
 from ingestion_service.domain.timeframes import Timeframe
+from ingestion_service.domain.validation import flaws
 from ingestion_service.store.bars import BarStore
 from ingestion_service.use_cases.bars import Bars, SymbolCoverage
 from ingestion_service.use_cases.series import Reader, Wanted
@@ -105,12 +106,16 @@ class Quality:
     def quarantined(
         self, symbol: str | None, reason: str | None, offset: int, limit: int
     ) -> tuple[list[dict[str, object]], int]:
-        """Return a page of refused rows, newest first, and how many there are; `reason` is a part of the reason."""
+        """Return a page of refused rows, newest first, and how many there are; `reason` is a part of the reason.
+
+        `releasable` tells whether a row can be a bar at all.
+        """
         rows = self._store.quarantine.read(symbol)
         if reason:
             rows = rows.filter(pl.col("reason").str.contains(reason, literal=True))
         rows = rows.sort(["received", "symbol", "ts", "id"], descending=[True, False, False, False])
-        return rows.slice(offset, limit).to_dicts(), rows.height
+        page = rows.slice(offset, limit)
+        return page.with_columns(releasable=flaws(page).is_null()).to_dicts(), rows.height
 
     def _suspected(self, symbol: str) -> list[SuspectedSplit]:
         """Return the suspected splits; looked for once for each state of the bars and actions."""
