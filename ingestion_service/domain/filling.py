@@ -3,7 +3,7 @@
 In each round every hole gets one bar, in its middle minute: the mean of the two bars that bound it, price by price and
 volume too. So a hole of up to 2**n - 1 minutes is closed in n rounds, and nine rounds close any hole of a session. A
 hole that touches the open or the close of its session has only one bound and stays: no bar of another session is ever
-used.
+used. Coins trade around the clock: any hole of theirs has two bounds.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from ingestion_service.domain.symbols import crypto_pair
 from shared.contracts.datasets import BARS_1M
 from shared.contracts.sessions import MINUTE_US, Int64Array, sessions_between
 
@@ -28,19 +29,21 @@ def filled_bars(bars: pl.DataFrame, missing_us: Int64Array, symbol: str, rounds:
     """Return bars (schema BARS_1M, source "filled") for minutes of `missing_us`, as far as `rounds` rounds come.
 
     bars       : schema BARS_1M, ascending; real ones only
-    missing_us : int64 microseconds, ascending, none of them in `bars`; those outside regular hours are left alone
+    missing_us : int64 microseconds, ascending, none in `bars`; those outside regular hours (of a stock) are left alone
     """
     if not len(missing_us) or bars.is_empty():
         return bars.clear()
-    sessions = sessions_between(int(missing_us[0]) - _DAY_US, int(missing_us[-1]) + MINUTE_US)
     known_us = bars["ts"].to_physical().to_numpy()
     values = bars.select(pl.col(_VALUES).fill_null(float("nan"))).to_numpy()
     right = np.searchsorted(known_us, missing_us)
-    session = sessions.index_of(missing_us)
-    bounded = (session >= 0) & (right > 0) & (right < len(known_us))
+    bounded = (right > 0) & (right < len(known_us))
     left = np.clip(right - 1, 0, len(known_us) - 1)
     right = np.clip(right, 0, len(known_us) - 1)
-    bounded &= (sessions.index_of(known_us[left]) == session) & (sessions.index_of(known_us[right]) == session)
+    if not crypto_pair(symbol):
+        sessions = sessions_between(int(missing_us[0]) - _DAY_US, int(missing_us[-1]) + MINUTE_US)
+        session = sessions.index_of(missing_us)
+        bounded &= (session >= 0) & (sessions.index_of(known_us[left]) == session)
+        bounded &= sessions.index_of(known_us[right]) == session
     minutes, bounds = missing_us[bounded], right[bounded]
     made: list[tuple[int, Floats]] = []
     for after in np.unique(bounds).tolist():

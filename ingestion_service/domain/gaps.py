@@ -7,6 +7,8 @@ last bar. One without a bar is one of
 * **silent**: the same for an index. An index is printed every minute, so a minute without one is a gap.
 * **outage**: nobody answered for it, because nobody was asked or because whoever was asked failed. A gap.
 
+Coins trade around the clock: no session ends a gap of theirs, and a file covers their days in UTC.
+
 An answer that held no bar at all counts only from a provider that has given bars of the symbol at another time: one
 that does not know a symbol has nothing to say about its minutes.
 """
@@ -50,7 +52,7 @@ class Why(StrEnum):
 class Gap:
     """Consecutive expected minutes without a bar: [start, end), `minutes` of them, all for one reason.
 
-    One never spans two sessions.
+    One never spans two sessions; a coin's spans what it spans.
     """
 
     start: datetime
@@ -65,11 +67,13 @@ class Missing:
 
     ts_us    : int64 microseconds
     answered : whether somebody answered for the minute
+    always_open : the market has no sessions
     """
 
     ts_us: Int64Array
     answered: Bools
     index: bool
+    always_open: bool = False
 
     def why(self, *, answered: bool) -> Why:
         if not answered:
@@ -98,10 +102,10 @@ def expected_minutes(symbol: str, first_us: int, last_us: int) -> Int64Array:
 def missing(symbol: str, stored_us: Int64Array, answered: Iterable[Answered]) -> Missing:
     """Return the expected minutes not in `stored_us` (ascending, unique; empty: nothing is expected)."""
     if not len(stored_us):
-        return Missing(np.zeros(0, np.int64), np.zeros(0, np.bool_), is_index(symbol))
+        return Missing(np.zeros(0, np.int64), np.zeros(0, np.bool_), is_index(symbol), _always_open(symbol))
     expected = expected_minutes(symbol, int(stored_us[0]), int(stored_us[-1]))
     absent = np.setdiff1d(expected, stored_us, assume_unique=True)
-    return Missing(absent, _within(absent, telling(answered)), is_index(symbol))
+    return Missing(absent, _within(absent, telling(answered)), is_index(symbol), _always_open(symbol))
 
 
 def telling(answered: Iterable[Answered]) -> list[Span]:
@@ -118,14 +122,14 @@ def telling(answered: Iterable[Answered]) -> list[Span]:
     return merged
 
 
-def gaps(found: Missing, sessions: Sessions | None = None) -> list[Gap]:
+def gaps(found: Missing) -> list[Gap]:
     """Return missing minutes as runs, in order of time."""
     if not len(found.ts_us):
         return []
     ts_us = found.ts_us
-    sessions = sessions or sessions_between(int(ts_us[0]) - _DAY_US, int(ts_us[-1]) + MINUTE_US)
-    session = sessions.index_of(ts_us)
-    breaks = (np.diff(ts_us) != MINUTE_US) | (np.diff(session) != 0) | np.diff(found.answered)
+    breaks = (np.diff(ts_us) != MINUTE_US) | np.diff(found.answered)
+    if not found.always_open:
+        breaks |= np.diff(sessions_between(int(ts_us[0]) - _DAY_US, int(ts_us[-1]) + MINUTE_US).index_of(ts_us)) != 0
     starts = np.concatenate([[0], np.flatnonzero(breaks) + 1])
     ends = np.append(starts[1:], len(ts_us))
     return [
@@ -139,17 +143,18 @@ def gaps(found: Missing, sessions: Sessions | None = None) -> list[Gap]:
     ]
 
 
-def covered(stored_us: Int64Array) -> list[Span]:
-    """Return what a file with bars at `stored_us` (ascending) answers for, consecutive sessions as one span.
+def covered(symbol: str, stored_us: Int64Array) -> list[Span]:
+    """Return what a file with bars of `symbol` at `stored_us` (ascending) answers for; sessions in a row are one span.
 
     That is each session the file has a bar in, from its open to its close, of the file's last session to its last bar.
+    A coin's are days in UTC, the first one from the file's first bar on.
     A session without any bar is not covered: the file does not say whether it was left out. Neither is a hole in a
     session that has otherwise hardly a minute without a bar: in 0.5 million real minutes no stock that traded in 95 %
     of a session's minutes was silent for two in a row.
     """
     if not len(stored_us):
         return []
-    sessions = sessions_between(int(stored_us[0]) - _DAY_US, int(stored_us[-1]) + MINUTE_US)
+    sessions = _sessions(symbol, stored_us)
     touched = np.unique(sessions.index_of(stored_us))
     touched = touched[touched >= 0]
     last_us = int(stored_us[-1]) + MINUTE_US
@@ -165,6 +170,19 @@ def covered(stored_us: Int64Array) -> list[Span]:
         found += pieces
         whole_until = row if pieces[-1][1] == end else None
     return [Span(_moment(start), _moment(end)) for start, end in found]
+
+
+def _sessions(symbol: str, stored_us: Int64Array) -> Sessions:
+    first_us, last_us = int(stored_us[0]), int(stored_us[-1])
+    if not _always_open(symbol):
+        return sessions_between(first_us - _DAY_US, last_us + MINUTE_US)
+    midnights = np.arange(first_us // _DAY_US, last_us // _DAY_US + 2, dtype=np.int64) * _DAY_US
+    opens = np.maximum(midnights[:-1], first_us)
+    return Sessions(midnights[:-1].astype("datetime64[us]").astype("datetime64[D]"), opens, midnights[1:])
+
+
+def _always_open(symbol: str) -> bool:
+    return crypto_pair(symbol) is not None
 
 
 def _without_holes(stored_us: Int64Array, start: int, end: int) -> list[tuple[int, int]]:

@@ -38,8 +38,13 @@ def window_at(now: datetime, before: timedelta, after: timedelta) -> Window:
     return Window(opens=opens, closes=closes, begins=opens - before, ends=closes + after)
 
 
-def last_closed_minute(now: datetime) -> datetime | None:
-    """Return the start of the newest regular minute that is over, None when there was none for two weeks."""
+def last_closed_minute(now: datetime, *, always_open: bool = False) -> datetime | None:
+    """Return the start of the newest regular minute that is over, None when there was none for two weeks.
+
+    always_open : the market has no sessions (crypto), so every minute is regular
+    """
+    if always_open:
+        return now.replace(second=0, microsecond=0) - timedelta(minutes=1)
     sessions = sessions_between(_us(now - _REACH), _us(now))
     if not len(sessions):
         return None

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Self
 
 from ingestion_service.domain.requests import IngestBars
+from ingestion_service.domain.symbols import crypto_pair
 from ingestion_service.domain.windows import Window, last_closed_minute
 from ingestion_service.store.bars import BarStore
 from ingestion_service.use_cases.agents import Run
@@ -73,7 +74,7 @@ class CatchingUp:
 
     def lagging(self, symbol: str, now: datetime, speed: float, *, streamed: bool) -> None:
         """Make a symbol due whose bars do not come, as often as it may be polled."""
-        closed = last_closed_minute(now)
+        closed = last_closed_minute(now, always_open=crypto_pair(symbol) is not None)
         if closed is None or symbol in self.due or symbol in self._asked:
             return
         pause = (POLL_STREAMED_S if streamed else POLL_S) / speed

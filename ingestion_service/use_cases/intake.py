@@ -141,7 +141,7 @@ class Intake:
             rows, received = source.rows(symbol), self._clock.now()
             screened = screen(rows, symbol, source.name, self._store.around(symbol, span_of(rows["ts"])))
             screened = self._store.forgiven(symbol, screened)
-            answered = covered(screened.bars["ts"].to_physical().to_numpy())
+            answered = covered(symbol, screened.bars["ts"].to_physical().to_numpy())
             commit = self._store.save(screened, symbol, source.name, answered, received, ctx.still_mine)
             tally.add(screened, where=f"{source.path.name} {symbol}")
             tally.new_rows += commit.rows_added

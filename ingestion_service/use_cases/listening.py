@@ -171,7 +171,9 @@ class Listening:
     def _mind_the_silence(self) -> None:
         """Raise an alert while bars should come and do not."""
         now, text = self.clock.now(), self.refused
-        last = max((self.catching_up.newest.get(symbol, self.window.begins) for symbol in self.symbols), default=now)
+        # coins go on where the exchange is mute
+        minded = [symbol for symbol in self.symbols if not crypto_pair(symbol)] or self.symbols
+        last = max((self.catching_up.newest.get(symbol, self.window.begins) for symbol in minded), default=now)
         since = max(self.window.opens, last + _MINUTE)
         if text is None and self.window.in_session(now) and now - since > self._patience:
             state = "connected and mute" if self.connected else "not connected"

@@ -14,6 +14,7 @@ from pathlib import Path
 import httpx
 import polars as pl
 import pytest
+from wire_servers import Wire, alpaca_crypto
 
 from shared.clock import SystemClock
 from shared.testing.ports import free_port
@@ -179,6 +180,29 @@ def test_a_feed_without_a_stream_is_polled(open_house):
         assert stored(house, "EDGE") == truth("EDGE")
         assert agent(house)["last_result"]["received"] == 0
         assert exchange.streams == 0
+
+
+def test_a_coin_is_polled_while_the_exchange_is_closed(open_house):
+    saturday = datetime(2024, 7, 6, 12, tzinfo=UTC)
+    timeline = Timeline.replay(SystemClock(), saturday, 4_000)  # Monday's window begins 44 seconds from now
+    weekend = pl.datetime_range(saturday, saturday + timedelta(hours=20), "1m", closed="left", eager=True)
+    coin = pl.DataFrame({"ts": weekend, "close": 100.0 + (pl.int_range(len(weekend), eager=True) % 7) / 10})
+    coin = coin.select("ts", open="close", high="close", low="close", close="close", volume=pl.lit(2.0))
+    wire = Wire({"BTC/USD": coin}, page=10_000)
+    app = alpaca_crypto(wire)
+
+    @app.get("/v2/clock")
+    def clock() -> dict[str, object]:
+        return {"timestamp": timeline.now().isoformat(), "speed": timeline.speed}
+
+    with serving(app) as http:
+        house = open_house(str(http.base_url))
+        house.post("/watchlist", symbols=["BTCUSD"], since="2024-07-06")
+        house.post("/agents/live/start", options=OPTIONS)
+        eventually(lambda: agent(house)["note"].startswith("polling coins"), timeout=60, what="a run")
+        eventually(lambda: len(stored(house, "BTCUSD")) == coin.height, timeout=40, what="every minute of the coin")
+        assert agent(house)["state"] == "running"
+        house.post("/agents/live/stop")
 
 
 @pytest.mark.slow

@@ -68,6 +68,24 @@ def test_crypto_trades_on_weekends():
     assert [(day.expected, day.stored) for day in days] == [(1_440, 1_439), (1_440, 1_439), (120, 120)]
 
 
+def test_a_file_of_a_coin_covers_its_days_and_no_session_cuts_its_gaps_or_fills():
+    begin = int(datetime(2024, 11, 30, 22, tzinfo=UTC).timestamp()) * 1_000_000  # a Saturday night to Monday's session
+    week = begin + np.arange(3_000) * MINUTE_US
+    quiet, hole = [300, 301, 900], list(range(110, 131))  # two minutes on Sunday night; twenty-one over midnight
+    stored_us = np.delete(week, [*quiet, *hole])
+    moments = [datetime.fromtimestamp(week[row] / 1e6, UTC) for row in (0, 110, 131, 2_999)]
+    assert covered("BTCUSD", stored_us) == [
+        Span(moments[0], moments[1]), Span(moments[2], moments[3] + timedelta(minutes=1)),
+    ]  # fmt: skip
+    answered = [answer(span.start, span.end, "files") for span in covered("BTCUSD", stored_us)]
+    found = missing("BTCUSD", stored_us, answered)
+    assert found.counts() == {Why.NO_TRADE: 3, Why.OUTAGE: 21}
+    assert [(gap.minutes, gap.why) for gap in gaps(found)] == [(21, Why.OUTAGE), (2, Why.NO_TRADE), (1, Why.NO_TRADE)]
+    bars = pl.concat([BARS] * 3).head(len(stored_us))
+    bars = bars.with_columns(ts=pl.Series(stored_us).cast(TS), symbol=pl.lit("BTCUSD"))
+    assert filled_bars(bars, week[hole], "BTCUSD", 9)["ts"].to_physical().to_list() == week[hole].tolist()
+
+
 def test_sessions_add_up():
     partly = [answer(MONDAY, MONDAY + timedelta(days=1))]
     kept = without(*range(50, 60), *range(700, 730))
@@ -82,27 +100,28 @@ def test_sessions_add_up():
 def test_a_file_covers_the_sessions_it_has_bars_of_and_the_last_one_to_its_last_bar():
     opens = [datetime(2024, 11, day, 14, 30, tzinfo=UTC) for day in (25, 26, 27, 29)]
     kept = np.concatenate([TS_US[2:390], TS_US[780:1_170], TS_US[1_170:1_200]])  # without Tuesday, Friday cut
-    assert covered(kept) == [
+    assert covered("SPY", kept) == [
         Span(opens[0], opens[0] + timedelta(minutes=390)),
         Span(opens[2], opens[3] + timedelta(minutes=30)),
     ]
-    assert covered(TS_US[:0]) == []
+    assert covered("SPY", TS_US[:0]) == []
 
 
 def test_a_file_does_not_answer_for_a_hole_in_a_busy_session():
     opens = [datetime(2024, 11, day, 14, 30, tzinfo=UTC) for day in (25, 26, 27, 29)]
     end = opens[3] + timedelta(minutes=210)
-    assert covered(TS_US) == [Span(opens[0], end)]
-    hole = covered(without(*range(100, 103)))
+    assert covered("SPY", TS_US) == [Span(opens[0], end)]
+    hole = covered("SPY", without(*range(100, 103)))
     assert hole == [
         Span(opens[0], opens[0] + timedelta(minutes=100)), Span(opens[0] + timedelta(minutes=103), end),
     ]  # fmt: skip
-    assert covered(without(100, 101, 200)) == [Span(opens[0], end)]  # a minute or two without a trade happen
-    at_the_edges = covered(without(*range(380, 395)))
+    assert covered("SPY", without(100, 101, 200)) == [Span(opens[0], end)]  # a minute or two without a trade happen
+    at_the_edges = covered("SPY", without(*range(380, 395)))
     assert at_the_edges == [
         Span(opens[0], opens[0] + timedelta(minutes=380)), Span(opens[1] + timedelta(minutes=5), end),
     ]  # fmt: skip
-    assert covered(TS_US[::9]) == [Span(opens[0], opens[3] + timedelta(minutes=208))]  # a symbol that seldom trades
+    seldom = covered("SPY", TS_US[::9])  # a symbol that trades every nine minutes
+    assert seldom == [Span(opens[0], opens[3] + timedelta(minutes=208))]
 
 
 def test_a_hole_is_filled_from_its_middle_in_rounds():

@@ -57,6 +57,10 @@ def test_the_last_closed_minute_is_a_regular_one(now, closed):
     assert last_closed_minute(at(now)) == at(closed)
 
 
+def test_a_coins_last_closed_minute_is_the_one_before_this():
+    assert last_closed_minute(at("2024-07-07 12:00:30"), always_open=True) == at("2024-07-07 11:59")
+
+
 def test_minutes_behind_counts_regular_minutes_only():
     assert minutes_behind(at("2024-07-03 16:59"), at("2024-07-05 13:30:30")) == 0
     assert minutes_behind(at("2024-07-03 16:58"), at("2024-07-05 13:32")) == 3
