@@ -9,6 +9,8 @@ from typing import cast
 
 import polars as pl
 
+from shared.errors import InvalidInput
+
 
 @dataclass(frozen=True)
 class Span:
@@ -21,6 +23,20 @@ class Span:
     def month(self) -> str:
         """The calendar month of the start, e.g. "2024-05"."""
         return self.start.strftime("%Y-%m")
+
+
+def happened(span: Span, now: datetime, symbol: str) -> Span:
+    """Return the part of `span` whose minutes are over at `now`; the minute still being formed is not.
+
+    Raises InvalidInput when there is none.
+    """
+    over = now.astimezone(UTC).replace(second=0, microsecond=0)
+    if span.start >= over:
+        raise InvalidInput(
+            f"{symbol}: nothing of the span from {span.start:%Y-%m-%d %H:%M} to {span.end:%Y-%m-%d %H:%M} UTC has "
+            f"happened yet, it is {now:%Y-%m-%d %H:%M} UTC: use a start before {over:%Y-%m-%d %H:%M}"
+        )
+    return Span(span.start, min(span.end, over))
 
 
 def span_of(stamps: pl.Series) -> Span:
@@ -72,6 +88,17 @@ class FailedAsk:
     reason: str
     asks: int
     first_at: datetime
+    last_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class LastFailure:
+    """The newest ask of a symbol that its provider has not answered since; `kind` as in FailedAsk."""
+
+    symbol: str
+    provider: str
+    kind: str
+    reason: str
     last_at: datetime
 
 

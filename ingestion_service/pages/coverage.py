@@ -8,8 +8,9 @@ from typing import Annotated
 from fastapi import Depends, Request, Response
 
 from ingestion_service.domain.coverage import SessionCoverage
+from ingestion_service.domain.feed import Feed
 from ingestion_service.schemas.intake import ImportForm, IngestForm
-from ingestion_service.use_cases import Agents, Bars, Intake, Quality
+from ingestion_service.use_cases import Agents, Bars, Intake, Monitoring, Quality
 from shared.contracts.kinds import JobKind
 from shared.errors import InvalidInput
 from shared.jobs.queue import Queue
@@ -25,6 +26,7 @@ IntakeDep = Annotated[Intake, Depends(provided(Intake))]
 QueueDep = Annotated[Queue, Depends(provided(Queue))]
 QualityDep = Annotated[Quality, Depends(provided(Quality))]
 AgentsDep = Annotated[Agents, Depends(provided(Agents))]
+MonitoringDep = Annotated[Monitoring, Depends(provided(Monitoring))]
 
 #: sessions of a completeness strip: a quarter
 _STRIP = 63
@@ -57,6 +59,20 @@ def strip(sessions: list[SessionCoverage]) -> Strip:
     )
 
 
+def feed_words(feed: Feed) -> str:
+    """Say what came in the last day: `1,556 of 1,560 bars of 4 symbols came; VIX lacks 3, EDGE 1; no errors`."""
+    due, came = sum(hour.expected for hour in feed.hours), sum(hour.stored for hour in feed.hours)
+    errors = sum(hour.errors for hour in feed.hours)
+    lacking = [one for one in feed.symbols if one.stored < one.expected]
+    worst = [f"{one.symbol} lacks {one.expected - one.stored:,}" for one in lacking[:3]]
+    if len(lacking) > len(worst):
+        worst.append(f"{len(lacking) - len(worst):,} more lack some")
+    kind = "symbol" if len(feed.symbols) == 1 else "symbols"
+    parts = [f"{came:,} of {due:,} bars of {len(feed.symbols):,} {kind} came" if due else "no session in these hours"]
+    parts += [", ".join(worst)] if worst else []
+    return "; ".join([*parts, f"{errors:,} {'error' if errors == 1 else 'errors'}" if errors else "no errors"])
+
+
 class Home:
     """What the first page needs, also when it is shown again with a form that was not right."""
 
@@ -68,9 +84,10 @@ class Home:
         queue: QueueDep,
         quality: QualityDep,
         agents: AgentsDep,
+        monitoring: MonitoringDep,
     ) -> None:
         self._request, self._bars, self._intake, self._queue = request, bars, intake, queue
-        self._quality, self._agents = quality, agents
+        self._quality, self._agents, self._monitoring = quality, agents, monitoring
 
     def render(
         self,
@@ -85,6 +102,7 @@ class Home:
         found = self._bars.coverage(search=search, sort=sort, offset=paging.offset, limit=paging.per_page)
         strips = {one.symbol: strip(self._quality.recent_sessions(one.symbol, _STRIP)) for one in found[0]}
         jobs, _ = self._queue.jobs(per_page=200)
+        feed = self._monitoring.feed()
         return render(
             self._request,
             "coverage.html",
@@ -92,6 +110,8 @@ class Home:
             page=paging.of(*found),
             strips=strips,
             agents=self._agents.all(),
+            feed=feed,
+            feed_words=feed_words(feed),
             jobs=[job for job in jobs if job.kind in _SHOWN][:10],
             provider=self._intake.provider,
             ingest_form=ingest_form,

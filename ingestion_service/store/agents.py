@@ -46,6 +46,12 @@ class Trouble:
     example: str
 
 
+@dataclass(frozen=True)
+class _Hour:
+    hour: datetime
+    errors: int
+
+
 @dataclass
 class _Options:
     options: dict[str, Any]
@@ -124,6 +130,11 @@ class AgentStore:
         with self.database.transaction() as conn:
             self._queries.run(conn, "note_trouble", agent=agent, kind=kind, example=example[:300])
             self._queries.run(conn, "forget_trouble")
+
+    def trouble_hours(self, since: datetime) -> dict[datetime, int]:
+        """Count the errors of each hour from `since` on; an hour without one is not there."""
+        with self.database.transaction() as conn:
+            return {one.hour: one.errors for one in self._queries.rows(conn, "trouble_hours", _Hour, since=since)}
 
     def troubles(self) -> list[Trouble]:
         """Return the errors of the last week by agent and class, the newest first."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ingestion_service.domain.spans import Answered, FailedAsk, Span
+from ingestion_service.domain.spans import Answered, FailedAsk, LastFailure, Span
 from shared.storage.postgres import Connection, Database
 from shared.storage.queries import Queries
 
@@ -52,6 +52,11 @@ class AskStore:
         """Return what was asked of `symbol` and has not been answered by that provider since."""
         with self._database.transaction() as conn:
             return self._queries.rows(conn, "failed_asks", FailedAsk, symbol=symbol)
+
+    def last_failures(self) -> dict[str, LastFailure]:
+        """Return, by symbol, the newest ask that its provider has not answered since."""
+        with self._database.transaction() as conn:
+            return {one.symbol: one for one in self._queries.rows(conn, "last_failures", LastFailure)}
 
     def record_answer(self, conn: Connection, symbol: str, provider: str, span: Span, *, empty: bool) -> None:
         """Note, in the caller's transaction, that `provider` answered `span` in full."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 import polars as pl
 
 from ingestion_service.domain.gaps import Why
+from ingestion_service.domain.spans import LastFailure
 from ingestion_service.store.bars import BarStore, Stock
 from ingestion_service.use_cases.series import Reader, Wanted
 from shared.clock import Clock
@@ -41,6 +43,8 @@ class SymbolCoverage:
     quarantined: int
     #: how old the last bar is
     stale_seconds: float
+    #: what a provider was asked last and has not answered since; None when everything was answered
+    last_error: LastFailure | None
 
 
 @dataclass(frozen=True)
@@ -63,6 +67,15 @@ class Past:
     last: datetime | None
     data_version: str
     changed: list[datetime]
+
+
+@dataclass(frozen=True)
+class _Against:
+    """By symbol: bars made up, refused rows, and the last ask that nobody answered."""
+
+    filled: Mapping[str, int]
+    refused: Mapping[str, int]
+    failures: Mapping[str, LastFailure]
 
 
 class Bars:
@@ -94,12 +107,12 @@ class Bars:
             raise InvalidInput(f"sort {sort!r}: use one of {', '.join(_SORTS)}, with a - before it for descending")
         found = [stock for stock in self._store.stocks() if search.upper() in stock.symbol]
         found.sort(key=lambda stock: getattr(stock, key), reverse=sort.startswith("-"))
-        filled, refused = self._store.filled.counts(), self._store.quarantine.counts()
-        return [self._covered(stock, filled, refused) for stock in found[offset : offset + limit]], len(found)
+        known = self._against()
+        return [self._covered(stock, known) for stock in found[offset : offset + limit]], len(found)
 
     def coverage_of(self, symbol: str) -> SymbolCoverage:
         """Return the coverage of one symbol. Raises NotFound when it has no bars."""
-        return self._covered(self.stock(symbol), self._store.filled.counts(), self._store.quarantine.counts())
+        return self._covered(self.stock(symbol), self._against())
 
     def excerpt(self, wanted: Wanted, limit: int) -> Excerpt:
         """Return the first `limit` bars of what is wanted. Raises NotFound when the symbol has no bars at all."""
@@ -153,7 +166,10 @@ class Bars:
         if not any(self._store.stocks(name) for name in names):
             raise NotFound(f"there are no bars of {wanted.symbol}: ingest or import them first")
 
-    def _covered(self, stock: Stock, filled: dict[str, int], refused: dict[str, int]) -> SymbolCoverage:
+    def _against(self) -> _Against:
+        return _Against(self._store.filled.counts(), self._store.quarantine.counts(), self._store.asks.last_failures())
+
+    def _covered(self, stock: Stock, known: _Against) -> SymbolCoverage:
         facts = self._store.facts(stock.symbol)
         counts = facts.missing
         return SymbolCoverage(
@@ -170,7 +186,8 @@ class Bars:
             silent_minutes=counts.get(Why.SILENT, 0),
             no_trade_minutes=counts.get(Why.NO_TRADE, 0),
             off_hours=facts.completeness.off_hours,
-            filled=filled.get(stock.symbol, 0),
-            quarantined=refused.get(stock.symbol, 0),
-            stale_seconds=(self._clock.now() - stock.last).total_seconds(),
+            filled=known.filled.get(stock.symbol, 0),
+            quarantined=known.refused.get(stock.symbol, 0),
+            stale_seconds=max((self._clock.now() - stock.last).total_seconds(), 0.0),
+            last_error=known.failures.get(stock.symbol),
         )

@@ -8,12 +8,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+import numpy as np
+import polars as pl
+
+from ingestion_service.domain.feed import Feed, feed, first_hour
 from ingestion_service.domain.symbols import crypto_pair
 from ingestion_service.domain.windows import minutes_behind
 from ingestion_service.store.agents import AgentStore, Trouble
 from ingestion_service.store.bars import BarStore
 from ingestion_service.use_cases.agents import Agents, AgentState
 from shared.clock import Clock
+from shared.contracts.datasets import BARS_1M
 from shared.errors import Unavailable
 from shared.storage.lake import Lake, Usage
 
@@ -47,6 +52,8 @@ class Overview:
     errors: list[Trouble]
     staleness: list[Staleness]
     disk: Disk
+    #: the live feed's last 24 hours
+    feed: Feed
 
 
 class Monitoring:
@@ -66,7 +73,18 @@ class Monitoring:
             errors=self._store.troubles(),
             staleness=self.staleness(),
             disk=self.disk(),
+            feed=self.feed(),
         )
+
+    def feed(self) -> Feed:
+        """Return what came of the symbols listened to live."""
+        now = self._clock.now()
+        stored = {one.symbol: np.zeros(0, np.int64) for one in self._store.watched() if one.live}
+        if stored:
+            snapshot = self._lake.snapshot(BARS_1M, start=first_hour(now), symbol=list(stored))
+            rows = self._lake.read(snapshot, ["symbol", "ts"]).with_columns(pl.col("ts").to_physical())
+            stored |= {symbol: own["ts"].to_numpy() for (symbol,), own in rows.group_by("symbol")}
+        return feed(now, stored, self._store.trouble_hours(first_hour(now)))
 
     def staleness(self) -> list[Staleness]:
         """Return every stored or watched symbol: first the watched ones, of each kind the one that lags most first."""
