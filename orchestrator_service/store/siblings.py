@@ -83,7 +83,7 @@ class Siblings:
                 entry=datetime.fromisoformat(trade["entry_ts"]),
                 exit=datetime.fromisoformat(trade["exit_ts"]),
                 direction=1 if trade["side"] == "long" else -1,
-                left_at_close=trade["left_by"] == "close",
+                left_at_close=trade["left_by"] in {"close", "bust"},
             )
             for trade in _items(answer)
         ]

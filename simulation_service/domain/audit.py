@@ -50,7 +50,7 @@ def _sides(detail: Detail) -> tuple[Floats, Floats]:
     """Return (side held into each bar, side held after its order filled: stops and the close come later)."""
     after = np.sign(detail.shares)
     before = np.concatenate([[0.0], after[:-1]])
-    closed = detail.trades[np.isin(detail.trades[:, c.REASON], (c.BY_CLOSE, c.BY_STOP, c.BY_PROFIT))]
+    closed = detail.trades[np.isin(detail.trades[:, c.REASON], (c.BY_CLOSE, c.BY_STOP, c.BY_PROFIT, c.BY_BUST))]
     after[closed[:, c.EXIT].astype(np.int64)] = closed[:, c.DIRECTION]
     return before, after
 

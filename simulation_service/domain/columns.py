@@ -10,7 +10,7 @@ from __future__ import annotations
 #: a recorded trade
 ENTRY, EXIT, DIRECTION, SHARES, ENTRY_PRICE, EXIT_PRICE, TRADE_COSTS, PNL, RETURN, REASON, TRADE = range(11)
 #: why a trade ended: the first three are orders of the setting
-BY_SIGNAL, BY_TIME, BY_REGIME, BY_CLOSE, BY_STOP, BY_PROFIT = range(6)
+BY_SIGNAL, BY_TIME, BY_REGIME, BY_CLOSE, BY_STOP, BY_PROFIT, BY_BUST = range(7)
 #: the account after a bar: cash, shares (short < 0), position held over the bar, how far the books are off
 CASH_COLUMN, SHARES_COLUMN, POSITION_COLUMN, ERROR_COLUMN, ACCOUNT = range(5)
 #: whole numbers of a setting; SCORE, Z, REGIME and TIMING are rows of the shared arrays, -1 for none

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from simulation_service.domain import columns as c
 from simulation_service.domain.compiled import compiled, inlined
-from simulation_service.domain.kernel import borrowed, fill_cost, settle, sized, stopped
+from simulation_service.domain.kernel import borrowed, exit_cost, fill_cost, settle, sized, stopped
 from simulation_service.domain.market import SLOTS
 from simulation_service.domain.masks import bit, following, following_entry, prepare
 
@@ -139,6 +139,7 @@ def walk(  # noqa: C901, PLR0912, PLR0915 - kept whole: one trade after the othe
     marks, traded = lookups
     closes = prices[c.CLOSES]
     n_bars, n_days = len(closes), len(closing)
+    _, dearest = extremes(closes, 0, n_bars - 1)
     masks, scratch, steps, water = space
     previous = -1
     for k in order:
@@ -194,11 +195,15 @@ def walk(  # noqa: C901, PLR0912, PLR0915 - kept whole: one trade after the othe
                         if gone:
                             leave, price, reason = u, stop_price, c.BY_STOP if by_stop else c.BY_PROFIT
                             break
-            by_order = reason < c.BY_CLOSE
             # the bars between, session by session; the bar of the exit counts for what comes after it
             begin = t
             while True:
                 end = min(leave, starts[day + 1]) - 1
+                if direction < 0 and cash + shares * dearest <= 0.0:
+                    for u in range(begin, end + 1):
+                        if fillable[u] and cash + shares * closes[u] <= 0.0:
+                            leave, price, reason, end = u, closes[u], c.BY_BUST, u - 1
+                            break
                 marked(cash, shares, closes, begin, end, water)
                 spread(t + 1 if begin == t else begin, end, direction, marks, held, steps)
                 if marks[leave, c.DAY] == day:
@@ -213,14 +218,14 @@ def walk(  # noqa: C901, PLR0912, PLR0915 - kept whole: one trade after the othe
             held[marks[t, c.MINUTE] + 1] += after_share * direction
             in_market += after_share
             if leave > t:
-                last_share = before_share if by_order else 1.0
+                last_share = before_share if reason < c.BY_CLOSE else 1.0
                 held[marks[leave, c.MINUTE] + 1] += last_share * direction
                 in_market += (leave - t - 1) + last_share
                 count = marks[leave, c.MOVED] - marks[t, c.MOVED]
                 rose = marks[leave, c.RISEN] - marks[t, c.RISEN]
                 hit_bars += count
                 hits += rose if direction > 0 else count - rose
-            paid = fill_cost(leave, size, price, costs, liquidity)
+            paid = exit_cost(leave, shares, price, cash, costs, liquidity)
             cash += shares * price - paid
             pnl = shares * (price - entry_price) - entry_costs - paid - carry
             settle(tally, size, entry_price, price, pnl, entry_costs + paid + carry)

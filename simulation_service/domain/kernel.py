@@ -47,6 +47,13 @@ def fill_cost(t, shares, price, costs, liquidity):
 
 
 @inlined
+def exit_cost(t, shares, price, cash, costs, liquidity):
+    """Return what leaving a position (short < 0) on bar t costs: of a long at most what there is to pay it from."""
+    paid = fill_cost(t, abs(shares), price, costs, liquidity)
+    return min(paid, cash + shares * price) if shares > 0 else paid
+
+
+@inlined
 def affordable(t, money, price, costs, liquidity):
     """Return the most whole shares that `money` pays for on bar t, costs included."""
     if costs[c.EXTRA] == 0.0:

@@ -12,7 +12,8 @@ add in the same order, so both give the same bits. Undefined is None, never 0 in
 | sharpe | mean / sd (ddof 1) of daily returns, flat days included, x sqrt(252); no risk-free rate (Sharpe 1994) |
 | sortino | mean of daily returns / root of the mean of min(return, 0)^2 over all days, x sqrt(252) |
 | | (Sortino and van der Meer 1991; target 0) |
-| max_drawdown | lowest equity / running peak - 1 over all bars, the starting cash being the first peak |
+| max_drawdown | lowest equity / running peak - 1 over all bars, the starting cash being the first peak; |
+| | below -1 when a short lost more than the account held |
 | calmar | annual_return / -max_drawdown (Young 1991) |
 | drawdown_days | most sessions in a row that end below the highest session-end equity (or starting cash) before |
 | sqn | sqrt(N) mean(R) / sd(R), ddof 1, R = trade return after costs: the t-statistic of the mean trade (Tharp) |
@@ -32,7 +33,7 @@ add in the same order, so both give the same bits. Undefined is None, never 0 in
 | timing_alpha_t | sqrt(T) mean / sd (ddof 1) of the daily timing alpha over T sessions |
 
 A trade's return is its profit after costs over shares x entry price. A session that starts with no equity left
-returns 0.
+returns 0; so a bust account shows its last day's loss, beyond -1 where a short left a debt, and flat days after it.
 """
 
 from __future__ import annotations

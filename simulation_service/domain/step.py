@@ -16,7 +16,10 @@ What happens on bar t, in this order:
         and not in the bars of the cool-down. Only an exit by signal may turn round on its own bar.
 3. If t is the last bar that traded in a session that ends flat (or in the window), what is held leaves at t's close:
    a market-on-close order, sent before and independent of any price of that day.
-4. Equity is cash plus shares times t's close.
+4. A short whose losses have eaten the account is closed out: at the first close, of a bar that traded, at which equity
+   is not above 0. What is left may be a debt; nothing is entered any more. Long positions cannot lose more than there
+   is: an entry is paid for with its costs, and leaving costs at most what it brings in and the account holds.
+5. Equity is cash plus shares times t's close.
 
 `masks` turns signals, filters and gates into bits. `jump` is the same walk without the bars on which nothing happens.
 """
@@ -30,7 +33,7 @@ import numpy as np
 
 from simulation_service.domain import columns as c
 from simulation_service.domain.compiled import compiled
-from simulation_service.domain.kernel import borrowed, fill_cost, settle, sized, stopped
+from simulation_service.domain.kernel import borrowed, exit_cost, fill_cost, settle, sized, stopped
 from simulation_service.domain.masks import bit, prepare
 
 #: the account while walking. FREE: first bar that may be entered on; FLOWS: what this bar's fills moved
@@ -41,7 +44,7 @@ CASH, OWNED, SINCE, PAID, ENTRY_FEES, CARRY, FREE, FLOWS, BOOK = range(9)
 def leave(t, price, reason, close, book, choices, costs, liquidity, tally, trades):
     """Close the position on bar t and write the trade down."""
     shares, size = book[OWNED], abs(book[OWNED])
-    paid = fill_cost(t, size, price, costs, liquidity)
+    paid = exit_cost(t, shares, price, book[CASH], costs, liquidity)
     book[CASH] += shares * price - paid
     book[FLOWS] += shares * (price - close) - paid
     pnl = shares * (price - book[PAID]) - book[ENTRY_FEES] - paid - book[CARRY]
@@ -155,6 +158,8 @@ def walk(  # noqa: C901, PLR0912, PLR0915 - kept whole: the rules above, one aft
                             leave(t, price, reason, closes[t], book, choices, costs, liquidity, tally, trades)
                 if t == flat_bar and book[OWNED] != 0:
                     leave(t, closes[t], c.BY_CLOSE, closes[t], book, choices, costs, liquidity, tally, trades)
+                if book[OWNED] < 0 and book[CASH] + book[OWNED] * closes[t] <= 0.0:
+                    leave(t, closes[t], c.BY_BUST, closes[t], book, choices, costs, liquidity, tally, trades)
             # the second set of books: the last equity, what was owned earned, this bar's fills against its close
             expected = equity + gained + book[FLOWS]
             equity = book[CASH] + book[OWNED] * closes[t]

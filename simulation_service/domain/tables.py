@@ -17,6 +17,7 @@ _REASONS = {
     c.BY_REGIME: "regime",
     c.BY_STOP: "stop",
     c.BY_PROFIT: "profit",
+    c.BY_BUST: "bust",
 }
 
 

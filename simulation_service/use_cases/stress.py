@@ -127,7 +127,7 @@ def _trades(market: Market, frame: pl.DataFrame) -> Trades:
         entry=rows("entry_ts"),
         exit=rows("exit_ts"),
         side=np.where((frame["side"] == "long").to_numpy(), 1, -1),
-        at_close=(frame["left_by"] == "close").to_numpy(),
+        at_close=frame["left_by"].is_in(["close", "bust"]).to_numpy(),
         costs=frame["costs"].to_numpy() / value,
         earned=frame["return"].to_numpy(),
     )

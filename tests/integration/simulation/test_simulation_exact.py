@@ -159,7 +159,7 @@ def test_what_the_first_version_stored_is_read_by_this_one(database):
             """insert into simulation.run values ('f', 0, 0.0001, 'long_flat', 15, 1, 'open', true, 0.1, 0.05, null,
                  -0.02, 1.5, 1.5, null, 3, 0.66, 0.5, 0.3, 1.25, 5500, null)"""
         )
-        for script in ("0002_requests_and_signals.sql", "0003_stress.sql"):
+        for script in ("0002_requests_and_signals.sql", "0003_stress.sql", "0004_listed_costs.sql"):
             conn.execute((scripts / script).read_text())
     registry = Registry(database)
     [run], total = registry.runs(RunFilter(sort="total_return"))
@@ -171,6 +171,7 @@ def test_what_the_first_version_stored_is_read_by_this_one(database):
         3,
         None,
     )
+    assert (run.costs, run.starting_cash) == (Costs(), 5000.0)
     sweep = registry.sweep("f")
     assert sweep is not None
     assert (sweep.starting_cash, sweep.costs, sweep.settings) == (5000.0, Costs(), 1)

@@ -30,20 +30,21 @@ THRESHOLDS = {
 }
 
 
-def _bars(rng, signal, minutes):
-    """Return bars on five-cent ticks around 20, whose predictions often stay what they were."""
+def _bars(rng, signal, minutes, *, wild=False):
+    """Return bars on five-cent ticks around 20, whose predictions often stay what they were; wild: from 10 to 80."""
     bars, said, stays = [], NAN, rng.choice([0.0, 0.5, 0.8])
     for minute in minutes:
+        tick = 20.0 / 2.0 ** float(rng.integers(-1, 3)) if wild and rng.random() < 0.2 else 20.0
         first, last, up, down = rng.integers((380, 380, 0, 0), (421, 421, 4, 4)).tolist()
         said = said if rng.random() < stays else float(rng.choice(SAYS[signal]))
         bars.append(
             {
                 "minute": minute,
-                "open": first / 20,
-                "high": (max(first, last) + up) / 20,
-                "low": (min(first, last) - down) / 20,
-                "close": last / 20,
-                "prediction": last / 20 + said if signal is Signal.PRICE else said,
+                "open": first / tick,
+                "high": (max(first, last) + up) / tick,
+                "low": (min(first, last) - down) / tick,
+                "close": last / tick,
+                "prediction": last / tick + said if signal is Signal.PRICE else said,
                 "real": bool(rng.random() < 0.9),
                 "volume": float(rng.choice([NAN, 0.0, 40.0, 1e3, 1e5, 1e6])),
                 "regime": int(rng.choice([-1, 0, 0, 1, 1, 2])),
@@ -54,19 +55,19 @@ def _bars(rng, signal, minutes):
 
 
 @st.composite
-def markets(draw, signal=Signal.LOG_RETURN):
-    """Sessions with missing minutes and filled bars, days apart.
+def markets(draw, signal=Signal.LOG_RETURN, *, wild=True):
+    """Sessions with missing minutes and filled bars, days apart; with `wild` prices double and halve in some.
 
     Only the seed is hypothesis': value by value it prefers what is small, and small markets trade little.
     """
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
-    sessions, date = [], 0
+    sessions, date, wild = [], 0, wild and rng.random() < 0.3
     for _ in range(rng.integers(1, 7)):
         # now and then a hole longer than a stale order may wait
         stretch = int(rng.choice([1, 1, 1, 9]))
         minutes = np.flatnonzero(rng.random(MINUTES) < rng.choice([0.3, 0.9, 1.0])) * stretch
         if len(minutes):
-            bars = _bars(rng, signal, minutes.tolist())
+            bars = _bars(rng, signal, minutes.tolist(), wild=wild)
             sessions.append({"bars": bars, "last_minute": MINUTES * stretch - 1, "date": date})
         date += int(rng.choice([1, 1, 3]))
     return sessions or [{"bars": _bars(rng, signal, [0]), "last_minute": MINUTES - 1, "date": date}]
@@ -126,7 +127,7 @@ def rules(draw, signal=None, *, daily=False, plain=False):
 PLAIN_COSTS = st.builds(
     Costs,
     fee_per_fill=st.sampled_from([0.0, 0.02, 1.0]),
-    fee_per_share=st.sampled_from([0.0, 0.005]),
+    fee_per_share=st.sampled_from([0.0, 0.005, 30.0]),
     fee_bps=st.sampled_from([0.0, 1.0]),
     half_spread_bps=st.sampled_from([0.0, 0.5, 20.0]),
     slippage_bps=st.sampled_from([0.0, 2.0]),

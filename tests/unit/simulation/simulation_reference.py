@@ -40,6 +40,8 @@ class Account:
 
     def leave(self, bar, price, reason):
         entry, cost = self.entry, self.cost(self.shares, price, bar)
+        if self.side > 0:
+            cost = min(cost, self.cash + self.shares * price)
         self.cash += self.side * self.shares * price - cost
         pnl = self.side * self.shares * (price - entry["price"]) - cost - entry["cost"]
         results = cost + entry["cost"], pnl, pnl / (self.shares * entry["price"]), reason
@@ -93,6 +95,8 @@ def simulate(sessions, setting, costs, starting_cash, *, day_orders=True):  # no
                     out = resting(account, bar, setting, held=not new)
                 if not out and account.side and ends_flat and number == last_real:
                     out = bar["close"], "close"
+                if not out and account.side < 0 and account.cash <= account.shares * bar["close"]:
+                    out = bar["close"], "bust"
                 if out:
                     account.leave(bar, *out)
                     free_from = number + 1 + setting.cooldown_bars

@@ -15,6 +15,7 @@ from shared.contracts.backtests import Costs, Fill, Setting, Signal
 from shared.errors import InvalidInput
 from simulation_service.domain import engine
 from simulation_service.domain.series import rolling_volatility, true_range_before, volatility_ratio, z_scores
+from simulation_service.domain.tables import trades_frame
 
 
 @pytest.mark.parametrize(
@@ -130,3 +131,42 @@ def test_percent_and_price_are_compared_in_their_own_units():
     market, terms = market_from(sessions), engine.Terms(costs=Costs(), starting_cash=1e5)
     price = [Setting(threshold=level, signal=Signal.PRICE) for level in (0.39, 0.41)]
     assert [metrics.trades for metrics in engine.sweep(market, price, terms).metrics] == [1, 0]
+
+
+def sessions_of(*days):
+    """Return sessions whose bars open and close at these prices; the first bar of each says `said`."""
+    quiet = {"prediction": 0.0, "real": True, "volume": 1e6, "regime": 0, "bot": 0.6}
+    return [
+        {
+            "bars": [
+                {**quiet, "minute": m, "open": price, "high": price, "low": price, "close": price}
+                | ({"prediction": said} if m == 0 else {})
+                for m, price in enumerate(prices)
+            ],
+            "last_minute": 389,
+            "date": date,
+        }
+        for date, (said, prices) in enumerate(days)
+    ]
+
+
+def test_a_short_that_loses_more_than_the_account_is_closed_out_and_its_figures_say_so():
+    market = market_from(sessions_of((-1.0, [20.0, 20.0, 30.0, 45.0, 10.0]), (1.0, [20.0, 20.0, 25.0])))
+    short = Setting(threshold=0.5, side="long_short", hold_bars=99)
+    free = engine.Terms(costs=Costs(fee_per_fill=0, half_spread_bps=0), starting_cash=1_000.0)
+    found = engine.detail(market, short, free)
+    assert found.equity.tolist() == [1_000, 1_000, 500, -250, -250, -250, -250, -250], "50 shares from 20 to 45"
+    assert trades_frame(market, found)["left_by"].to_list() == ["bust"], "a debt buys nothing the next day"
+    assert (found.metrics.total_return, found.metrics.max_drawdown) == (-1.25, -1.25)
+    assert (found.metrics.annual_return, found.metrics.trades) == (None, 1)
+    assert engine.sweep(market, [short], free).metrics == (found.metrics,)
+    assert engine.sweep(market, [short], free).daily_returns.tolist() == [[-1.25, 0.0]]
+
+
+def test_a_long_position_never_pays_more_to_leave_than_there_is():
+    market = market_from(sessions_of((1.0, [20.0, 20.0, 10.0, 10.0]), (1.0, [20.0, 20.0, 40.0])))
+    dear = engine.Terms(costs=Costs(fee_per_fill=0, half_spread_bps=0, fee_per_share=30), starting_cash=1_000.0)
+    found = engine.detail(market, Setting(threshold=0.5), dear)
+    assert found.metrics.final_equity == 0.0
+    assert found.metrics.costs_paid == 20 * 30 + 20 * 10, "20 shares at 20 + 30; then all that they brought in"
+    assert found.metrics.total_return == -1
