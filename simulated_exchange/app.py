@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
+from dataclasses import replace
+from datetime import timedelta
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, FastAPI, Request, Response
@@ -18,7 +20,7 @@ from simulated_exchange.limits import Gate, Refused
 from simulated_exchange.market import Market
 from simulated_exchange.replay import ReplayMarket
 from simulated_exchange.settings import ExchangeSettings
-from simulated_exchange.timeline import Timeline
+from simulated_exchange.timeline import Timeline, minute_of
 from simulated_exchange.universe import EDGE_MINUTES, FIRST_YEAR, LAST_YEAR, LISTINGS, PLANTED_EDGE
 
 ABOUT = f"""
@@ -73,6 +75,8 @@ def find_page(request: Request, query: BarsQuery, symbols: str) -> tuple[dict[st
     """Return one page of `symbols`: bars as JSON text by symbol, and the token of the next."""
     state = request.app.state
     asked = query.query(symbols, state.settings.page_limit)
+    # a bar is there when its minute is over
+    asked = replace(asked, end=min(asked.end, minute_of(state.timeline.now()) - timedelta(microseconds=1)))
     found = pages.page(state.market, asked, state.faults.true_token(query.page_token))
     return state.faults.spoil(*found, query.page_token)
 

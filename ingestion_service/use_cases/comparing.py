@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from ingestion_service.domain.comparing import compare
+from ingestion_service.domain.releases import without
 from ingestion_service.domain.requests import CompareBars
 from ingestion_service.domain.spans import Span, by_month
 from ingestion_service.domain.validation import Reason, screen
@@ -55,6 +56,7 @@ class Comparing:
             ctx.advanced(done / len(months), f"{request.symbol} {month.month}: {contradicted} contradicted so far")
             ours = self.store.read(self.store.snapshot(request.symbol, month.start, month.end))
             ours = ours.filter(pl.col("source") != source.name)
+            ours = without(ours, self.store.releases.rows(request.symbol, month))  # known to be good
             if ours.is_empty():
                 continue
             theirs = screen(source.bars(request.symbol, month.start, month.end), request.symbol, source.name)
