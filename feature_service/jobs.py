@@ -10,4 +10,4 @@ from shared.jobs.model import Outcome
 
 def build_features(builds: Builds, ctx: JobContext) -> Outcome:
     request = BuildFeatures.model_validate(dict(ctx.payload))
-    return Outcome(result=builds.build(request, ctx, ctx.still_mine))
+    return Outcome(result=builds.build(request, ctx.job_id, ctx, ctx.still_mine))

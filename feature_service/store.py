@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
 
@@ -21,6 +23,14 @@ from shared.storage.queries import Queries
 BAR_COLUMNS = ("ts", "open", "high", "low", "close", "volume")
 
 Precondition = Callable[[Connection], None]
+
+
+@dataclass(frozen=True)
+class Turn:
+    """Whether a block is this build's to make, and the transaction that says so."""
+
+    conn: Connection
+    mine: bool
 
 
 class PinnedBars:
@@ -100,9 +110,9 @@ class Store:
         [content] = self._lake.replace(FEATURES, block, precondition=precondition).content.values()
         return content
 
-    def content_hashes(self, feature_set: str, symbol: str) -> dict[str, str]:
-        """Return by month which content the lake holds now."""
-        found = self._lake.partitions(FEATURES, feature_set=feature_set, symbol=symbol)
+    def content_hashes(self, feature_set: str, symbol: str, **month: str) -> dict[str, str]:
+        """Return by month which content the lake holds now; `month` names one."""
+        found = self._lake.partitions(FEATURES, feature_set=feature_set, symbol=symbol, **month)
         return {info.partition_values["month"]: info.content_hash for info in found}
 
     def features_version(self, feature_set: str, symbol: str) -> str:
@@ -121,13 +131,32 @@ class Store:
         snapshot = self._lake.snapshot(FEATURES, feature_set=feature_set, symbol=symbol, start=start, end=end)
         return self._lake.read(snapshot, ["ts", *columns])
 
+    def most_rows(self, feature_set: str, symbol: str, start: datetime | None, end: datetime | None) -> int:
+        """Return how many rows the months of [start, end) hold: at least as many as `read` returns."""
+        snapshot = self._lake.snapshot(FEATURES, feature_set=feature_set, symbol=symbol, start=start, end=end)
+        return sum(file.row_count for file in snapshot.files)
+
     # registry -----------------------------------------------------------------------------------------------------
 
-    def blocks(self, feature_set: str, symbol: str) -> dict[str, Block]:
-        """Return the registered blocks by month."""
+    def blocks(self, feature_set: str, symbol: str, month: str | None = None) -> dict[str, Block]:
+        """Return the registered blocks by month, or that of one."""
         with self._database.transaction() as conn:
-            found = self._queries.rows(conn, "blocks", Block, feature_set=feature_set, symbol=symbol)
+            found = self._queries.rows(conn, "blocks", Block, feature_set=feature_set, symbol=symbol, month=month)
         return {block.month: block for block in found}
+
+    @contextmanager
+    def turn(self, feature_set: str, symbol: str, month: str) -> Iterator[Turn]:
+        """Ask for the right to make a block: nobody else has it until the `with` ends, or this process does."""
+        with self._database.transaction() as conn:
+            mine = self._queries.value(conn, "take_turn", feature_set=feature_set, symbol=symbol, month=month)
+            yield Turn(conn, mine=mine)
+
+    def register(self, conn: Connection, block: Block, fits: Sequence[FitRow]) -> None:
+        """Make a block and the estimations made for it known, when the transaction of `conn` ends."""
+        self._queries.run(conn, "register_block", block=block.as_json())
+        self._queries.run(conn, "count_made", fingerprint=block.fingerprint)
+        for fit in fits:
+            self._queries.run(conn, "keep_fit", **vars(fit), job_id=block.job_id)
 
     def fit(self, fingerprint: str) -> FitRow | None:
         """Return what an estimation left behind, None when it was never made."""

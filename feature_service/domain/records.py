@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, TypedDict
 
@@ -22,6 +22,7 @@ class Block:
     reads : symbol and oldest month of every span of bars that took part, context and its candidates included
     bars_version : names the files of those spans: equal files, equal bars
     bars_hash : names exactly the rows that were read; None for blocks of the time before it was kept
+    job_id : the build that made it
     """
 
     feature_set: str
@@ -36,7 +37,13 @@ class Block:
     last_ts: datetime
     reads: list[Read]
     bars_hash: str | None
+    job_id: int
     created_at: datetime | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the registry's row but for its time."""
+        row = {name: value for name, value in asdict(self).items() if name != "created_at"}
+        return {name: value.isoformat() if isinstance(value, datetime) else value for name, value in row.items()}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,10 +2,52 @@
 -- The blocks of a symbol and set, by month.
 select
     feature_set, symbol, month, fingerprint, bars_version, bars_from, content_hash, rows, first_ts, last_ts,
-    reads, bars_hash, created_at
+    reads, bars_hash, job_id, created_at
 from features.block
-where feature_set = %(feature_set)s and symbol = %(symbol)s
+where
+    feature_set = %(feature_set)s and symbol = %(symbol)s
+    and (%(month)s::text is null or month = %(month)s)
 order by month
+
+-- name: take_turn
+-- Whether nobody else makes this block now; if so, others are told no until the end of the transaction.
+select pg_try_advisory_xact_lock(
+    hashtextextended('feature block ' || %(feature_set)s || ' ' || %(symbol)s || ' ' || %(month)s, 0)
+)
+
+-- name: register_block
+-- A block that was made, in place of the one before.
+insert into features.block (
+    feature_set, symbol, month, fingerprint, bars_version, bars_from, content_hash, rows, first_ts, last_ts,
+    reads, bars_hash, job_id, created_at
+)
+select
+    feature_set, symbol, month, fingerprint, bars_version, bars_from, content_hash, rows, first_ts, last_ts,
+    reads, bars_hash, job_id, clock_timestamp()
+from jsonb_populate_record(null::features.block, %(block)s)
+on conflict (feature_set, symbol, month) do update set
+    fingerprint = excluded.fingerprint,
+    bars_version = excluded.bars_version,
+    bars_from = excluded.bars_from,
+    content_hash = excluded.content_hash,
+    rows = excluded.rows,
+    first_ts = excluded.first_ts,
+    last_ts = excluded.last_ts,
+    reads = excluded.reads,
+    bars_hash = excluded.bars_hash,
+    job_id = excluded.job_id,
+    created_at = excluded.created_at
+
+-- name: count_made
+-- One more time that a block was made.
+insert into features.made (fingerprint, times) values (%(fingerprint)s, 1)
+on conflict (fingerprint) do update set times = features.made.times + 1
+
+-- name: keep_fit
+-- What an estimation left behind.
+insert into features.fit (fingerprint, name, symbol, month, numbers, job_id)
+values (%(fingerprint)s, %(name)s, %(symbol)s, %(month)s, %(numbers)s::jsonb, %(job_id)s)
+on conflict (fingerprint) do nothing
 
 -- name: coverage
 -- What is built of each set and symbol.

@@ -12,7 +12,7 @@ from feature_service.domain.blocks import BEGINNING, OWN, WARM_UP_BARS, Month, S
 from feature_service.domain.catalogue import FeatureSet
 from feature_service.domain.feature import Fit
 from feature_service.domain.records import Read
-from feature_service.store import BAR_COLUMNS, PinnedBars
+from feature_service.store import BAR_COLUMNS, PinnedBars, Store
 from shared.contracts.identifiers import fingerprint
 from shared.contracts.splits import in_last_shares, splits_among
 from shared.storage.lake.frames import content_hash
@@ -120,6 +120,12 @@ class MonthlyBars:
             ),
         )
 
+    def version(self, features: FeatureSet, reads: Sequence[Read], month: Month) -> str:
+        """Return what names the files of `reads`, and who may play the roles that the set reads."""
+        files = self.pinned.version(reads, month)
+        players = {role: list(self.roles[role]) for role in features.roles}
+        return fingerprint("files_read", files=files, players=players) if players else files
+
     def _player(self, role: str, month: Month) -> str | None:
         """Return the symbol that plays `role` in `month`, None when there is none.
 
@@ -134,6 +140,11 @@ class MonthlyBars:
             if (now := self.of(candidate, month)).height:
                 began.append((now["ts"][0], place, candidate))
         return min(began)[2] if began else None
+
+
+def monthly_bars(store: Store, roles: Roles, features: FeatureSet, symbol: str) -> MonthlyBars:
+    """Return the bars of `symbol`, and of all that may play a role for the set, as they are now."""
+    return MonthlyBars(store.bars(symbol, *(one for role in features.roles for one in roles[role])), roles)
 
 
 def _named(splits: pl.DataFrame) -> list[list[str | float]]:
