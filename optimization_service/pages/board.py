@@ -56,11 +56,11 @@ _TITLES = {
     "hold_bars": "bars; 0: while the signal lasts",
     "delay_bars": "bars between signal and fill",
 }
-#: what every list begins and ends with; between them come the parameters that vary
-_FIRST = ("symbol", "model")
+#: what every list begins with, so that a narrow screen shows it, and ends with; between them what differs
+_FIRST = ("symbol", "sharpe", "total_return", "max_drawdown", "trades", "flag", "plateau")
 _LAST = (
-    "sharpe", "plateau", "total_return", "buy_hold_return", "max_drawdown", "sqn", "profit_factor", "trades",
-    "win_rate", "hit_rate", "timing_alpha_t", "flag", "start", "end", "costs",
+    "model", "buy_hold_return", "sqn", "profit_factor", "win_rate", "hit_rate", "timing_alpha_t", "start", "end",
+    "costs",
 )  # fmt: skip
 _USUAL_SETTINGS = ("threshold", "side", "hold_bars", "delay_bars")
 

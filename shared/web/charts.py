@@ -275,11 +275,11 @@ class Cell:
     best: bool
 
 
-def heatmap(values: Sequence[Sequence[Value]], *, centre: float = 0.0) -> list[list[Cell]]:
-    """Cells on a diverging ramp of 11 steps around `centre`; the largest finite value is the best."""
+def heatmap(values: Sequence[Sequence[Value]], *, centre: float = 0.0, mark: bool = True) -> list[list[Cell]]:
+    """Cells on a diverging ramp of 11 steps around `centre`; `mark`: the largest finite value is the best."""
     known = finite(value for row in values for value in row)
     reach = max((abs(value - centre) for value in known), default=0.0) or 1.0
-    best = max(known, default=None)
+    best = max(known, default=None) if mark else None
     return [
         [Cell(value, heat_class(value, centre, reach), present(value) and value == best) for value in row]
         for row in values

@@ -46,8 +46,9 @@ function frameOptions(colour) {
     grid: { vertLines: { visible: false }, horzLines: { color: colour.line } },
     crosshair: { mode: 0, vertLine: { color: colour.edge, labelBackgroundColor: colour.edge },
       horzLine: { color: colour.edge, labelBackgroundColor: colour.edge } },
-    leftPriceScale: { visible: false, borderColor: colour.line, scaleMargins: { top: 0.08, bottom: 0.08 } },
-    rightPriceScale: { visible: false, borderColor: colour.line, scaleMargins: { top: 0.08, bottom: 0.08 } },
+    // a label that does not fit in whole at an edge is not drawn cut
+    leftPriceScale: { visible: false, entireTextOnly: true, borderColor: colour.line, scaleMargins: { top: 0.08, bottom: 0.08 } },
+    rightPriceScale: { visible: false, entireTextOnly: true, borderColor: colour.line, scaleMargins: { top: 0.08, bottom: 0.08 } },
     timeScale: { timeVisible: true, secondsVisible: false, borderColor: colour.line, rightOffset: 2, minBarSpacing: 0.01,
       enableConflation: true },
     localization: { timeFormatter: (time) => `${new Date(time * 1000).toISOString().slice(0, 16).replace("T", " ")} UTC` },

@@ -114,4 +114,5 @@ def test_heatmap_ramps_around_its_centre_and_outlines_the_best():
     assert [[cell.tone for cell in row] for row in cells] == [["hn5", "h0", "hp2"], ["", "hp5", ""]]
     assert [[cell.best for cell in row] for row in cells] == [[False] * 3, [False, True, False]]
     assert charts.heatmap([[None]])[0][0].tone == ""
+    assert not charts.heatmap([[1.0]], mark=False)[0][0].best
     assert charts.heat_class(0.5, centre=0.5, reach=1.0) == "h0"
