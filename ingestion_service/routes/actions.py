@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Annotated
 
-from fastapi import APIRouter, Body, Depends
+from fastapi import Body, Depends
 
 from ingestion_service.domain.actions import Kind
 from ingestion_service.domain.symbols import our_symbol
@@ -15,9 +15,10 @@ from ingestion_service.use_cases import ActionIntake, Actions
 from ingestion_service.use_cases.actions import Action
 from shared.contracts.identifiers import check_symbol
 from shared.web.accepted import Accepted, accepted
+from shared.web.known import strict_router
 from shared.web.parts import provided
 
-router = APIRouter()
+router = strict_router()
 
 ActionIntakeDep = Annotated[ActionIntake, Depends(provided(ActionIntake))]
 ActionsDep = Annotated[Actions, Depends(provided(Actions))]

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends
+from fastapi import Depends
 
 from ingestion_service.domain.agents import RetentionRules
 from ingestion_service.schemas.agents import RetentionAnswer, StartAgent
 from ingestion_service.use_cases import Agents, Retention
 from ingestion_service.use_cases.agents import AgentState
+from shared.web.known import strict_router
 from shared.web.parts import provided
 
-router = APIRouter(tags=["agents"])
+router = strict_router(tags=["agents"])
 
 AgentsDep = Annotated[Agents, Depends(provided(Agents))]
 RetentionDep = Annotated[Retention, Depends(provided(Retention))]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Response
+from fastapi import Depends, Query, Response
 
 from ingestion_service.domain.actions import Adjustment
 from ingestion_service.schemas.bars import BarsQuery, CandlesAnswer, Format, SymbolSummary, candle_columns
@@ -15,10 +15,11 @@ from ingestion_service.use_cases.series import Wanted
 from shared.contracts.candles import MAX_BARS
 from shared.contracts.identifiers import check_symbol
 from shared.contracts.messages import Moment
+from shared.web.known import strict_router
 from shared.web.pagination import Page, PageQuery
 from shared.web.parts import provided
 
-router = APIRouter()
+router = strict_router()
 
 BarsDep = Annotated[Bars, Depends(provided(Bars))]
 

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import Depends, Query
 
-from ingestion_service.schemas.bars import ChartAnswer, candle_columns
+from ingestion_service.schemas.bars import ChartAnswer, ChartMarker, candle_columns
 from ingestion_service.use_cases import Bars, Quality
 from ingestion_service.use_cases.series import Wanted
 from shared.contracts.candles import MAX_BARS
 from shared.contracts.identifiers import check_symbol
 from shared.contracts.messages import Moment
+from shared.web.known import strict_router
 from shared.web.parts import provided
 
-router = APIRouter()
+router = strict_router()
 
 BarsDep = Annotated[Bars, Depends(provided(Bars))]
 QualityDep = Annotated[Quality, Depends(provided(Quality))]
@@ -29,11 +30,17 @@ def show_chart(
     end: Annotated[Moment | None, Query(alias="to")] = None,
     limit: Annotated[int, Query(ge=1, le=MAX_BARS)] = MAX_BARS,
 ) -> ChartAnswer:
-    """Candles as `/bars/{symbol}/lod` has them, each with the gap minutes in it or next to it."""
+    """Candles as `/bars/{symbol}/lod` has them, each with the gap minutes and refused rows in it or next to it."""
     wanted = Wanted(symbol=check_symbol(symbol), start=start, end=end)
     found = bars.candles(wanted, limit)
-    shade = quality.gap_minutes_by_candle(wanted.symbol, found.ts_us).tolist()
-    return ChartAnswer(symbol=wanted.symbol, shade=shade, **candle_columns(found))
+    shade = quality.gap_minutes_by_candle(wanted.symbol, found.ts_us, end).tolist()
+    refused = quality.refused_by_candle(wanted.symbol, found.ts_us, end).tolist()
+    markers = [
+        ChartMarker(time=ts_us // 1_000_000, side="exit", text=f"{rows} refused")
+        for ts_us, rows in zip(found.ts_us.tolist(), refused, strict=True)
+        if rows
+    ]
+    return ChartAnswer(symbol=wanted.symbol, shade=shade, markers=markers, **candle_columns(found))
 
 
 @router.get("/quality")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends
+from fastapi import Depends
 
 from ingestion_service.domain.requests import ImportFiles
 from ingestion_service.domain.symbols import our_symbol
@@ -12,9 +12,10 @@ from ingestion_service.schemas.intake import AcceptedIngests, IngestSpan, Ingest
 from ingestion_service.use_cases import Intake
 from shared.contracts.identifiers import check_symbol
 from shared.web.accepted import Accepted, accepted
+from shared.web.known import strict_router
 from shared.web.parts import provided
 
-router = APIRouter()
+router = strict_router()
 
 IntakeDep = Annotated[Intake, Depends(provided(Intake))]
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends
+from fastapi import Depends
 
 from ingestion_service.use_cases import Monitoring
 from ingestion_service.use_cases.monitoring import Overview
+from shared.web.known import strict_router
 from shared.web.parts import provided
 
-router = APIRouter(tags=["monitoring"])
+router = strict_router(tags=["monitoring"])
 
 MonitoringDep = Annotated[Monitoring, Depends(provided(Monitoring))]
 

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends
+from fastapi import Depends
 
 from ingestion_service.domain.drift import SeenDrift
 from ingestion_service.schemas.providers import AsksAnswer
 from ingestion_service.store.providers import Status
 from ingestion_service.use_cases import Intake
 from shared.contracts.identifiers import check_symbol
+from shared.web.known import strict_router
 from shared.web.parts import provided
 
-router = APIRouter()
+router = strict_router()
 
 IntakeDep = Annotated[Intake, Depends(provided(Intake))]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import Depends, Query
 
 from ingestion_service.domain.gaps import Gap, Why
 from ingestion_service.schemas.quality import BackfillQuery, CompareBody, Dropped, QuarantinedRow, ReleaseBody
@@ -15,10 +15,11 @@ from ingestion_service.use_cases.releasing import Released
 from shared.contracts.identifiers import check_symbol
 from shared.contracts.messages import Moment
 from shared.web.accepted import Accepted, accepted
+from shared.web.known import strict_router
 from shared.web.pagination import Page, PageQuery
 from shared.web.parts import provided
 
-router = APIRouter()
+router = strict_router()
 
 QualityDep = Annotated[Quality, Depends(provided(Quality))]
 ReleasingDep = Annotated[Releasing, Depends(provided(Releasing))]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends
+from fastapi import Depends
 
 from ingestion_service.schemas.agents import UniverseName, UniverseSymbols, Watch, WatchAccepted
 from ingestion_service.schemas.intake import AcceptedIngest
@@ -12,9 +12,10 @@ from ingestion_service.store.agents import Universe
 from ingestion_service.use_cases import Watchlist
 from ingestion_service.use_cases.watchlist import WatchedSymbol
 from shared.contracts.identifiers import check_symbol
+from shared.web.known import strict_router
 from shared.web.parts import provided
 
-router = APIRouter(tags=["watchlist"])
+router = strict_router(tags=["watchlist"])
 
 WatchlistDep = Annotated[Watchlist, Depends(provided(Watchlist))]
 

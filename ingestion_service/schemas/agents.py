@@ -57,12 +57,16 @@ class UniverseSymbols(BaseModel):
 class UniverseForm(BaseModel):
     """The form: a field of its own name, for the page has another one for symbols."""
 
+    model_config = ConfigDict(extra="forbid")
+
     name: UniverseName
     members: Annotated[list[Symbol], Listed] = Field(min_length=1, max_length=5_000)
 
 
 class RetentionForm(BaseModel):
     """The rules as a form has them: what is empty is never removed; `datasets` as "name = days", by commas or lines."""
+
+    model_config = ConfigDict(extra="forbid")
 
     superseded_days: float | None = Field(default=None, ge=0.05, le=LONGEST_DAYS)
     jobs_days: float | None = Field(default=None, ge=1, le=LONGEST_DAYS)

@@ -79,6 +79,8 @@ class IngestForm(IngestSpan):
 class ImportForm(BaseModel):
     """The import form: `columns` as "their name = ours", separated by commas or lines."""
 
+    model_config = ConfigDict(extra="forbid")
+
     path: str = Field(min_length=1)
     glob: str | None = None
     columns: dict[str, str] = Field(default_factory=dict)

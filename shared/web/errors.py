@@ -19,6 +19,7 @@ from shared.errors import BarsmithError, Conflict, InvalidInput, NotFound, Unava
 from shared.jobs.model import storable
 from shared.logs import request_id
 from shared.web.accept import prefers_html
+from shared.web.known import is_unknown, known_at, say_unknown
 from shared.web.templating import render
 
 log = logging.getLogger(__name__)
@@ -58,8 +59,11 @@ def error_response(
     return JSONResponse(envelope, status_code=status, headers=dict(headers or {}))
 
 
-def describe_problems(problems: list[Any]) -> str:
-    """Pydantic's problems in one sentence: where, what, and the value that was given."""
+def describe_problems(problems: list[Any], route: object = None) -> str:
+    """Pydantic's problems in one sentence: where, what, and the value that was given.
+
+    With the `route` that was asked, also which fields there are where one is not known.
+    """
     parts = []
     for problem in problems[:5]:
         if problem["type"] == "json_invalid":
@@ -68,7 +72,8 @@ def describe_problems(problems: list[Any]) -> str:
         place = ".".join(str(step) for step in problem["loc"] if step not in ("body", "query", "path"))
         given = problem.get("input")
         shown = f" (got {given!r:.60})" if isinstance(given, str | int | float | bool) else ""
-        parts.append(f"{place or 'body'}: {problem['msg'].removeprefix('Value error, ')}{shown}")
+        said = say_unknown(known_at(route, problem["loc"])) if is_unknown(problem) else problem["msg"]
+        parts.append(f"{place or 'body'}: {said.removeprefix('Value error, ')}{shown}")
     more = f"; and {len(problems) - 5} more" if len(problems) > 5 else ""
     return "; ".join(parts) + more
 
@@ -82,7 +87,8 @@ def _barsmith_error(request: Request, error: Exception) -> Response:
 
 def _malformed(request: Request, error: Exception) -> Response:
     problems = cast(RequestValidationError, error).errors()
-    return error_response(request, 422, "invalid_payload", describe_problems(list(problems)))
+    said = describe_problems(list(problems), request.scope.get("route"))
+    return error_response(request, 422, "invalid_payload", said)
 
 
 def _http_error(request: Request, raised: Exception) -> Response:

@@ -18,6 +18,8 @@ from fastapi import Depends, Request
 from pydantic import BaseModel, BeforeValidator, ValidationError
 from starlette.datastructures import FormData
 
+from shared.web.known import fields_of, is_unknown, say_unknown
+
 IDEMPOTENCY_FIELD = "idempotency_key"
 M = TypeVar("M", bound=BaseModel)
 
@@ -62,15 +64,16 @@ def check_form(model: type[M], submitted: FormData) -> Form[M]:
     try:
         return Form(values, {}, model.model_validate(given))
     except ValidationError as error:
-        return Form(values, _by_field(error), None)
+        return Form(values, _by_field(error, model), None)
 
 
-def _by_field(error: ValidationError) -> dict[str, str]:
+def _by_field(error: ValidationError, model: type[BaseModel] | None = None) -> dict[str, str]:
     """Return the first problem of each field; those of the whole model under the name "form"."""
     errors: dict[str, str] = {}
     for problem in error.errors():
         field = str(problem["loc"][0]) if problem["loc"] else "form"
-        errors.setdefault(field, problem["msg"].removeprefix("Value error, "))
+        said = say_unknown(fields_of(model) if model else []) if is_unknown(problem) else problem["msg"]
+        errors.setdefault(field, said.removeprefix("Value error, "))
     return errors
 
 
