@@ -104,7 +104,7 @@ def yahoo(wire: Wire, now: Callable[[], datetime]) -> FastAPI:
             return refusal
         rows = wire.within(ticker, start, end - timedelta(microseconds=1)).to_dicts()
         found = _chart(ticker, rows, wire.twist)
-        found |= {"events": wire.actions[ticker]} if ticker in wire.actions else {}
+        found |= {"events": _told(wire.actions[ticker], period1, period2)} if ticker in wire.actions else {}
         return JSONResponse({"chart": {"result": [found], "error": None}})
 
     @app.get("/")
@@ -112,6 +112,11 @@ def yahoo(wire: Wire, now: Callable[[], datetime]) -> FastAPI:
         return PlainTextResponse("", 404)
 
     return app
+
+
+def _told(events: Mapping[str, Mapping[str, Any]], start: int, end: int) -> dict[str, dict[str, Any]]:
+    """Return the events of [start, end), seconds since the epoch."""
+    return {kind: {at: one for at, one in said.items() if start <= int(at) < end} for kind, said in events.items()}
 
 
 def _chart(ticker: str, rows: Sequence[dict[str, Any]], twist: Twist) -> dict[str, Any]:

@@ -1,16 +1,18 @@
 """Bars from Yahoo through yfinance: minutes of the last 30 days, in windows of at most 7 days.
 
-Yahoo's prices are adjusted for splits, so bars from before a split inside those 30 days come adjusted; no dividend
-touches them. Importing this module imports yfinance and pandas: do so where bars are fetched and nowhere else.
+Yahoo's prices are adjusted for splits, so bars from before a split inside those 30 days come adjusted, and are put back
+to what was traded; no dividend touches them. Importing this module imports yfinance and pandas: do so where bars are
+fetched and nowhere else.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit, urlunsplit
+from zoneinfo import ZoneInfo
 
 import polars as pl
 import yfinance
@@ -18,13 +20,15 @@ from curl_cffi import requests as curl
 from yfinance.data import YfData
 from yfinance.exceptions import YFException, YFPricesMissingError, YFRateLimitError
 
+from ingestion_service.domain.actions import Adjustment, adjusted
 from ingestion_service.domain.drift import Drift, Field, FieldWatch
 from ingestion_service.domain.sources import RAW_SCHEMA, NotOffered
-from ingestion_service.domain.symbols import is_index, yahoo_ticker
+from ingestion_service.domain.symbols import crypto_pair, is_index, yahoo_ticker
 from ingestion_service.domain.told_actions import as_paid, told_actions
 from ingestion_service.store.patience import NoAnswer, Patience, Reply
 from shared.clock import Clock
 from shared.contracts.datasets import TS
+from shared.contracts.splits import EXCHANGE_ZONE, trading_days
 from shared.errors import Unavailable
 
 if TYPE_CHECKING:
@@ -34,6 +38,9 @@ if TYPE_CHECKING:
 REACH = timedelta(days=29, hours=12)
 #: The longest span of minutes one request may ask for is 8 days.
 _WINDOW = timedelta(days=7)
+_NEW_YORK = ZoneInfo(EXCHANGE_ZONE)
+#: The time of its ex-date that a split is given: the open.
+_SPLITS_AT = time(9, 30)
 #: The one path whose answers are bars; the others fetch cookies, and their refusals are the library's business.
 _CHART = "/v8/finance/chart/"
 _COLUMNS = {"open": "Open", "high": "High", "low": "Low", "close": "Close", "volume": "Volume"}
@@ -55,6 +62,8 @@ class YahooSource:
         self._charts = FieldWatch(self.name, _DOCUMENTED)
         self._quotes = FieldWatch(self.name, _QUOTE)
         self._session = _Session(base_url, patience, self._look)
+        #: ex-date and new shares for one old, as answers told since the last question about bars began
+        self._splits = dict[date, float]()
         cache.mkdir(parents=True, exist_ok=True)
         yfinance.set_tz_cache_location(str(cache))
         # errors as exceptions: by default it logs them and answers with no rows
@@ -70,9 +79,10 @@ class YahooSource:
         ticker = yfinance.Ticker(yahoo_ticker(symbol), session=self._session)
         # it keeps the answers to questions about the past for as long as the process lives, also when asked again
         YfData.cache_get.cache_clear()
+        self._splits = {}
         frames = [self._window(ticker, begin, until) for begin, until in _windows(max(start, self.earliest()), end)]
         found = pl.concat(frames) if frames else RAW_SCHEMA.to_frame()
-        found = found.filter(pl.col("ts").is_between(start, end, closed="left"))
+        found = self._as_traded(symbol, ticker, found.filter(pl.col("ts").is_between(start, end, closed="left")), end)
         # where they have no volume they say 0
         return found.with_columns(volume=pl.lit(None, dtype=pl.Float64)) if is_index(symbol) else found
 
@@ -88,6 +98,16 @@ class YahooSource:
         return told_actions(symbol, self.name, splits=splits, dividends=as_paid(dividends, splits)).filter(
             pl.col("ex_date").is_between(start, end, closed="left")
         )
+
+    def _as_traded(self, symbol: str, ticker: yfinance.Ticker, bars: pl.DataFrame, end: datetime) -> pl.DataFrame:
+        """Undo splits. Answers tell those of their own span; of what came after `end` one more question does."""
+        if bars.is_empty() or is_index(symbol) or crypto_pair(symbol):
+            return bars
+        days, today = trading_days(bars["ts"]), self._clock.now().astimezone(_NEW_YORK).date()
+        if end < datetime.combine(today, _SPLITS_AT, _NEW_YORK):
+            self._history(ticker, start=end.date(), end=today + timedelta(days=1), interval="1d", actions=True)
+        inverse = told_actions(symbol, self.name, splits=[(day, 1 / ratio) for day, ratio in self._splits.items()])
+        return adjusted(bars, days, inverse, Adjustment.SPLIT)
 
     def _window(self, ticker: yfinance.Ticker, start: datetime, end: datetime) -> pl.DataFrame:
         history = self._history(ticker, start=start, end=end, interval="1m", prepost=True, actions=False)
@@ -110,7 +130,11 @@ class YahooSource:
             results = answer["chart"]["result"] or []
             self._charts.look(results)
             self._quotes.look([quote for result in results for quote in result["indicators"]["quote"] if quote])
-        except (KeyError, TypeError, IndexError):
+            told = [split for result in results for split in (result.get("events") or {}).get("splits", {}).values()]
+            for split in told:
+                ex_date = datetime.fromtimestamp(split["date"], _NEW_YORK).date()
+                self._splits[ex_date] = split["numerator"] / split["denominator"]
+        except (KeyError, TypeError, IndexError, AttributeError, ZeroDivisionError):
             self._charts.look([{}])
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import polars as pl
 import pytest
 from fastapi import FastAPI, Response
 from fastapi.responses import JSONResponse
@@ -201,6 +202,25 @@ def test_yahoo_is_asked_for_no_more_than_a_week_at_a_time_and_nothing_older_than
     assert_frame_equal(found, TRUTH)
     windows = [path for path in asked.wire.asked if "period1" in path]
     assert len(windows) == 5
+
+
+def test_yahoos_bars_before_a_split_come_as_they_were_traded(tmp_path):
+    ex_date = datetime(2024, 7, 2, tzinfo=UTC)
+    before, at = pl.col("ts") < ex_date, str(int(ex_date.timestamp()) + 48_600)
+    shares = pl.when(before).then(4.0).otherwise(1.0)
+    split = {"date": int(at), "numerator": 4.0, "denominator": 1.0, "splitRatio": "4:1"}
+    with provider("yahoo", tmp_path) as asked:
+        prices = [pl.col(name) / shares for name in ("open", "high", "low", "close")]
+        asked.wire.bars = {"EDGE": TRUTH.with_columns(*prices, volume=pl.col("volume") * shares)}
+        asked.wire.actions = {"EDGE": {"splits": {at: split}}}
+        assert_frame_equal(asked.source.bars("EDGE", START, END), TRUTH)  # over the split
+        monday = datetime(2024, 7, 1, tzinfo=UTC)  # it is not in the answer about the days before it
+        assert_frame_equal(asked.source.bars("EDGE", START, monday), TRUTH.filter(pl.col("ts") < monday))
+        asked.wire.asked.clear()
+        recent = asked.source.bars("EDGE", END - timedelta(days=1), CLOCK.now())
+        assert_frame_equal(recent, TRUTH.filter(pl.col("ts") >= END - timedelta(days=1)))
+        assert [path for path in asked.wire.asked if "interval=1d" in path] == []
+        assert asked.source.drift() == []
 
 
 def test_without_a_key_alpaca_has_coins_and_no_stocks(tmp_path):
