@@ -84,6 +84,12 @@ class Bars:
         return replace(self, context=context, fits=fits)
 
 
+def sessions(bars: Bars) -> tuple[Int64Array, Int64Array]:
+    """Return of each session its first row and how many bars it has."""
+    starts = np.flatnonzero(bars.first == np.arange(len(bars)))
+    return starts, np.diff(starts, append=len(bars))
+
+
 def _columns() -> list[str]:
     return [one.name for one in fields(Bars) if one.name not in {"context", "fits", "_made"}]
 

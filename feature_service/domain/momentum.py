@@ -21,8 +21,8 @@ def rsi(bars: Bars, window: int) -> FloatArray:
 
 def stochastic_k(bars: Bars, window: int) -> FloatArray:
     """Return the fast %K: where the close stands in the last `window` bars' range, 0..100; 50 without a range."""
-    low = bars.once(prices.lowest, window)
-    place = rolling.ratio(bars.close - low, bars.once(prices.highest, window) - low, neutral=0.5)
+    low, high = bars.once(prices.lowest, window), bars.once(prices.highest, window)
+    place = rolling.place_between(bars.close, low, high, neutral=0.5)
     place *= 100
     return place
 

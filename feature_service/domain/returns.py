@@ -5,17 +5,16 @@ from __future__ import annotations
 import numpy as np
 
 from feature_service.domain import rolling
-from feature_service.domain.bars import Bars, FloatArray
+from feature_service.domain.bars import Bars, FloatArray, sessions
 from feature_service.domain.feature import Feature
 
 
 def log_return(bars: Bars, lag: int = 1) -> FloatArray:
     """Return ln(C_t / C_{t-lag}); in a session's first `lag` bars the base is the session's first open."""
-    base = np.empty_like(bars.close)
-    base[lag:] = bars.close[:-lag]
-    early = np.flatnonzero(np.arange(len(bars)) - bars.first < lag)
-    base[early] = bars.open[bars.first[early]]
-    return np.log(np.divide(bars.close, base, out=base), out=base)
+    from feature_service.domain.kernels import growth
+
+    grown = growth(bars.close, bars.open, bars.first, lag)
+    return np.log(grown, out=grown)
 
 
 def return_moments(bars: Bars, window: int) -> tuple[FloatArray, FloatArray]:
@@ -25,14 +24,17 @@ def return_moments(bars: Bars, window: int) -> tuple[FloatArray, FloatArray]:
 
 def overnight_gap(bars: Bars) -> FloatArray:
     """Return ln(session's first open / last close of the session before), the same all session long."""
-    before = bars.first - 1
-    gap = np.log(bars.open[bars.first] / bars.close[np.maximum(before, 0)])
-    return np.where(before >= 0, gap, np.nan)
+    starts, lengths = bars.once(sessions)
+    gap = np.full(len(starts), np.nan)
+    gap[1:] = np.log(bars.open[starts[1:]] / bars.close[starts[1:] - 1])
+    return np.repeat(gap, lengths)
 
 
 def since_open(bars: Bars) -> FloatArray:
     """Return ln(C / the session's first open)."""
-    return np.log(bars.close / bars.open[bars.first])
+    starts, lengths = bars.once(sessions)
+    grown = bars.close / np.repeat(bars.open[starts], lengths)
+    return np.log(grown, out=grown)
 
 
 def lagged_return(bars: Bars, lag: int) -> FloatArray:

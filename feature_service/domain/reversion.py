@@ -33,7 +33,7 @@ def scaled_return(bars: Bars, lag: int, window: int) -> FloatArray:
 
 def internal_bar_strength(bars: Bars) -> FloatArray:
     """Return where the close stands in its own bar's range, 0..1."""
-    return rolling.ratio(bars.close - bars.low, bars.high - bars.low, neutral=0.5)
+    return rolling.place_between(bars.close, bars.low, bars.high, neutral=0.5)
 
 
 def session_vwap(bars: Bars) -> FloatArray:

@@ -17,11 +17,9 @@ NO_MOVEMENT = 1e-12
 
 def mean(values: FloatArray, window: int, min_samples: int | None = None) -> FloatArray:
     """Return the mean over the last `window` bars; NaN with fewer than `min_samples` (default: all) values."""
-    if min_samples is not None:
-        return _array(_series(values).rolling_mean(window, min_samples=min_samples))
-    from feature_service.domain.kernels import means
+    from feature_service.domain import kernels
 
-    return means(values, window)
+    return kernels.means(values, window) if min_samples is None else kernels.means_of_known(values, window, min_samples)
 
 
 def moments(values: FloatArray, window: int, ddof: int = 1) -> tuple[FloatArray, FloatArray]:
@@ -29,7 +27,8 @@ def moments(values: FloatArray, window: int, ddof: int = 1) -> tuple[FloatArray,
     from feature_service.domain import kernels
 
     middle, spread = kernels.moments(values, window)
-    return middle, np.sqrt(spread / (window - ddof))
+    spread /= window - ddof
+    return middle, np.sqrt(spread, out=spread)
 
 
 def std(values: FloatArray, window: int, ddof: int = 1) -> FloatArray:
@@ -39,7 +38,8 @@ def std(values: FloatArray, window: int, ddof: int = 1) -> FloatArray:
 
 def root_mean_square(values: FloatArray, window: int) -> FloatArray:
     """Return sqrt(mean(values^2)) over the last `window` bars: exactly 0 where they are all 0."""
-    return np.sqrt(mean(np.square(values), window))
+    middle = mean(np.square(values), window)
+    return np.sqrt(middle, out=middle)
 
 
 def highest(values: FloatArray, window: int) -> FloatArray:
@@ -65,6 +65,21 @@ def previous(values: FloatArray, lag: int = 1) -> FloatArray:
     shifted = np.full_like(values, np.nan)
     shifted[lag:] = values[:-lag]
     return shifted
+
+
+def change(values: FloatArray, lag: int = 1) -> FloatArray:
+    """Return each value less the one `lag` bars before it; NaN for the first `lag`."""
+    changed = np.empty_like(values)
+    changed[:lag] = np.nan
+    np.subtract(values[lag:], values[:-lag], out=changed[lag:])
+    return changed
+
+
+def place_between(values: FloatArray, low: FloatArray, high: FloatArray, neutral: float) -> FloatArray:
+    """Return (values - low) / (high - low), and `neutral` where that range is empty; NaN stays NaN."""
+    from feature_service.domain import kernels
+
+    return kernels.place_between(values, low, high, neutral)
 
 
 def ratio(above: FloatArray, below: FloatArray, neutral: float, smallest: float = 0.0) -> FloatArray:

@@ -76,10 +76,10 @@ def minus_di(bars: Bars, window: int) -> FloatArray:
 
 def efficiency_ratio(bars: Bars, window: int) -> FloatArray:
     """Return the way from start to end over the way that was walked: 1 straight, 0 in circles or standing still."""
-    steps = bars.close - rolling.previous(bars.close)
+    steps = rolling.change(bars.close)
     walked = rolling.mean(np.abs(steps, out=steps), window)
     walked *= window
-    way = bars.close - rolling.previous(bars.close, window)
+    way = rolling.change(bars.close, window)
     return rolling.ratio(np.abs(way, out=way), walked, neutral=0.0)
 
 
@@ -112,8 +112,8 @@ def donchian_lower(bars: Bars, window: int) -> FloatArray:
 
 def donchian_position(bars: Bars, window: int) -> FloatArray:
     """Return where the close stands in the range of the last `window` bars, 0..1; 0.5 without a range."""
-    low = bars.once(prices.lowest, window)
-    return rolling.ratio(bars.close - low, bars.once(prices.highest, window) - low, neutral=0.5)
+    low, high = bars.once(prices.lowest, window), bars.once(prices.highest, window)
+    return rolling.place_between(bars.close, low, high, neutral=0.5)
 
 
 def _of_close(

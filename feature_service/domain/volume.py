@@ -15,10 +15,9 @@ def on_balance_volume(bars: Bars) -> FloatArray:
 
     A level without a meaning of its own: look at its changes. Bars whose volume is unknown add nothing.
     """
-    total = np.nan_to_num(bars.once(prices.signed_volume))
-    np.cumsum(total, out=total)
-    total[np.isnan(bars.volume)] = np.nan
-    return total
+    from feature_service.domain.kernels import added_volume
+
+    return added_volume(bars.once(prices.signed_volume), bars.volume)
 
 
 def obv_slope(bars: Bars, window: int) -> FloatArray:
@@ -44,10 +43,11 @@ def volume_change(bars: Bars) -> FloatArray:
 
 def amihud(bars: Bars, window: int) -> FloatArray:
     """Return mean(|r| / money traded) x 1e9 over those of the last `window` bars that traded."""
-    money = bars.close * bars.volume
-    impact = 1e9 * np.abs(bars.once(log_return, 1)) / np.where(money > 0, money, np.nan)
-    ready = np.arange(len(bars)) >= window - 1
-    return np.where(ready, rolling.mean(impact, window, min_samples=1), np.nan)
+    from feature_service.domain.kernels import price_impact
+
+    impact = rolling.mean(price_impact(bars.once(log_return, 1), bars.close, bars.volume), window, min_samples=1)
+    impact[: window - 1] = np.nan
+    return impact
 
 
 def intraday_intensity(bars: Bars) -> FloatArray:
@@ -109,6 +109,7 @@ FEATURES = (
         warm_up=19,
         formula="1e9 mean(|r| / (C V), 20) over bars with V > 0",
         source="Amihud 2002",
+        version=2,
         compute=amihud,
     ),
     Feature(

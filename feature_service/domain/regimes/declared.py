@@ -81,6 +81,7 @@ FEATURES = (
         params={"window": _WEEK, "max_age": MAX_AGE},
         formula="2 [M > mean(M, 1950)] + [X <= mean(X, 1950)], M the market, X the volatility proxy",
         source="definition",
+        version=2,
         compute=regime_vix,
     ),
     Feature(

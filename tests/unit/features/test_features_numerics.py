@@ -55,6 +55,21 @@ def test_root_mean_squares_are_exact_to_nine_digits_of_what_went_through_the_win
         assert found[row] == pytest.approx(math.sqrt(squares), rel=1e-9, abs=1e-9)
 
 
+@pytest.mark.parametrize("window", [2, 7, 20])
+@pytest.mark.parametrize("least", [1, 2])
+def test_means_of_what_is_known_are_exact_to_nine_digits_and_zero_where_all_of_it_is(window: int, least: int):
+    rng = np.random.default_rng(window)
+    # now and then a value beside which the digits of the others are lost
+    values = rng.choice([math.nan, 0.0, 1e-3, 1e-3, 1e6], 500, p=[0.2, 0.1, 0.3, 0.3, 0.1]) * rng.uniform(1, 2, 500)
+    values[200:250] = 0.0
+    for row, mean in enumerate(rolling.mean(values, window, least)):
+        known = [Fraction(one) for one in values[max(row - window + 1, 0) : row + 1].tolist() if not math.isnan(one)]
+        if len(known) < least:
+            assert math.isnan(mean)
+        else:
+            assert mean == pytest.approx(float(sum(known) / len(known)), rel=1e-9, abs=0.0)
+
+
 @lru_cache
 def history(price: float) -> Bars:
     """Some 28,000 bars."""
