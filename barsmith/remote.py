@@ -56,6 +56,16 @@ class House:
         with self._client(service) as client:
             return client.post(path, json=body)
 
+    def put(self, service: str, path: str, body: Mapping[str, Any]) -> Any:
+        """PUT JSON; raises the service's error with its own words."""
+        with self._client(service) as client:
+            return client.put(path, body)
+
+    def delete(self, service: str, path: str) -> None:
+        """DELETE; raises the service's error with its own words."""
+        with self._client(service) as client:
+            client.delete(path)
+
     def upload(self, service: str, path: str, file: Path, **fields: str) -> Any:
         """POST a file as a form would; raises the service's error with its own words."""
         with self._client(service) as client:

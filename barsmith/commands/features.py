@@ -67,11 +67,11 @@ def catalogue(home: Path, as_json: bool) -> None:
 
 @features.command()
 @click.argument("symbol")
-@click.option("--set", "feature_set", default="core", show_default=True, help="Feature set.")
+@click.option("--set", "feature_set", help="Feature set; the first that is built when left out.")
 @click.option("--horizon", type=click.IntRange(1, 389), default=15, show_default=True, help="Bars ahead.")
 @home_option
 @json_option
-def describe(symbol: str, feature_set: str, horizon: int, home: Path, as_json: bool) -> None:
+def describe(symbol: str, feature_set: str | None, horizon: int, home: Path, as_json: bool) -> None:
     """Show how complete, stable and related to what follows each built column of SYMBOL is.
 
     psi above 0.25 has drifted. ic is the rank correlation with the return over the next bars: a description of the
@@ -83,7 +83,9 @@ def describe(symbol: str, feature_set: str, horizon: int, home: Path, as_json: b
     """
     from barsmith.remote import House, tell
 
-    found = House(home).get("features", f"/sets/{feature_set}/statistics", symbol=symbol, horizon=horizon)
+    house = House(home)
+    feature_set = feature_set or house.get("features", "/columns", symbol=symbol)[0]["feature_set"]
+    found = house.get("features", f"/sets/{feature_set}/statistics", symbol=symbol, horizon=horizon)
     columns = ["name", "group", "missing", "mean", "sd", "psi", "ic", "ic_t", "cluster"]
     tell(found if as_json else found["columns"], as_json=as_json, columns=columns)
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from barsmith.options import home_option, instant_option, json_option, window_options
+from barsmith.commands.ingest_lists import quarantine, release, universe, unwatch, watch
+from barsmith.options import home_option, json_option, window_options
 
 
 @click.group()
@@ -133,34 +134,6 @@ def fill(symbol: str, rounds: int, no_trade: bool, home: Path, as_json: bool) ->
 
 
 @ingest.command()
-@click.argument("symbols", nargs=-1)
-@click.option("--universe", help="A named list of symbols instead; PUT /universes/NAME makes one.")
-@instant_option("--since", "Bars are wanted from this day on; by default for a year.")
-@click.option("--live/--no-live", default=True, show_default=True, help="Whether the live updater listens to them.")
-@home_option
-@json_option
-def watch(
-    symbols: tuple[str, ...], universe: str | None, since: str | None, live: bool, home: Path, as_json: bool
-) -> None:
-    """Watch SYMBOLS from now on and fetch what is missing of them; without any, show what is watched.
-
-    \b
-    Example:
-      barsmith ingest watch EDGE QMKT --since 2024-01-01
-    """
-    from barsmith.remote import House, Progress, tell
-
-    house = House(home)
-    if symbols or universe:
-        body = {"symbols": list(symbols), "universe": universe, "since": since and since[:10], "live": live}
-        jobs = house.run("ingestion", "/watchlist", body, Progress("backfill"))
-        tell([job["result"] for job in jobs], as_json=as_json, columns=["symbol", "provider", "rows", "new_rows"])
-    else:
-        columns = ["symbol", "since", "live", "first", "last", "rows"]
-        tell(house.get("ingestion", "/watchlist"), as_json=as_json, columns=columns)
-
-
-@ingest.command()
 @click.argument("name", required=False)
 @click.argument("verb", required=False, type=click.Choice(["start", "pause", "stop"]))
 @click.option(
@@ -191,3 +164,7 @@ def agents(name: str | None, verb: str | None, settings: tuple[str, ...], home: 
     else:
         found = [house.get("ingestion", f"/agents/{name}")] if name else house.get("ingestion", "/agents")
     tell(found, as_json=as_json, columns=["name", "state", "next_run", "runs", "last_ended_at", "alert"])
+
+
+for command in (watch, unwatch, universe, quarantine, release):
+    ingest.add_command(command)

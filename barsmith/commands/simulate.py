@@ -102,6 +102,8 @@ def run(  # noqa: PLR0913, PLR0917 - one option each
     rows += [{"figure": "run", "value": found["id"]}, {"figure": "predictions", "value": found["evidence"]}]
     if found["optimistic"]:
         rows += [{"figure": "optimistic", "value": "filled at a price that was gone when it was seen"}]
+    if found["note"]:
+        rows += [{"figure": "note", "value": found["note"]}]
     tell(found if as_json else rows, as_json=as_json, columns=["figure", "value"])
 
 
@@ -152,6 +154,9 @@ def sweep(  # noqa: PLR0913, PLR0917 - one option each
     columns = ["id", "setting.threshold", *(f"metrics.{name}" for name in _SHOWN)]
     rows = [one for swept in found for one in swept["runs"]]
     tell((found if model == "all" else found[0]) if as_json else rows, as_json=as_json, columns=columns)
+    for swept in found:
+        if swept["note"]:
+            click.echo(f"! {swept['note']}", err=True)
 
 
 @simulate.command()

@@ -6,8 +6,12 @@ from typing import Annotated
 
 from fastapi import Depends, Request, Response
 
-from ingestion_service.use_cases import Bars, Intake, Quality
+from ingestion_service.schemas.quality import ReleaseForm
+from ingestion_service.use_cases import Bars, Intake, Quality, Releasing
+from ingestion_service.use_cases.releasing import Chosen
 from shared.contracts.identifiers import check_symbol
+from shared.errors import InvalidInput
+from shared.web.forms import SubmittedForm, check_form
 from shared.web.pages import page_router, redirect_after_post, render
 from shared.web.pagination import PageQuery
 from shared.web.parts import provided
@@ -16,6 +20,7 @@ router = page_router()
 
 BarsDep = Annotated[Bars, Depends(provided(Bars))]
 QualityDep = Annotated[Quality, Depends(provided(Quality))]
+ReleasingDep = Annotated[Releasing, Depends(provided(Releasing))]
 IntakeDep = Annotated[Intake, Depends(provided(Intake))]
 #: symbols of the table on top; all of them are on the coverage page
 _WORST = 50
@@ -28,6 +33,7 @@ def quality_page(
     bars: BarsDep,
     quality: QualityDep,
     intake: IntakeDep,
+    releasing: ReleasingDep,
     paging: PageQuery,
     symbol: str | None = None,
     reason: str | None = None,
@@ -36,17 +42,30 @@ def quality_page(
     covered, _ = bars.coverage(search="", sort="symbol", offset=0, limit=1_000)
     marked = [one for one in covered if one.outage_minutes or one.silent_minutes or one.quarantined or one.filled]
     marked.sort(key=lambda one: (-(one.outage_minutes + one.silent_minutes), -one.quarantined, one.symbol))
-    rows, total = quality.quarantined(check_symbol(symbol) if symbol else None, reason, paging.offset, paging.per_page)
+    symbol = check_symbol(symbol) if symbol else None
+    rows, total = quality.quarantined(symbol, reason, paging.offset, paging.per_page)
     return render(
         request,
         "quality.html",
         symbols=len(covered),
         marked=marked[:_WORST],
-        reasons=quality.reasons(),
+        refused=quality.refused(),
         page=paging.of(rows, total),
+        released=sorted(releasing.all(symbol), key=lambda one: one.released_at, reverse=True)[:_WORST],
         drift=intake.drift(),
         chosen={"symbol": symbol or "", "reason": reason or ""},
     )
+
+
+@router.post("/quarantine/{symbol}/release")
+def release_row(symbol: str, submitted: SubmittedForm, releasing: ReleasingDep) -> Response:
+    """Store a refused row as a bar, and show the others. Raises InvalidInput where the form is not right."""
+    checked, form = check_symbol(symbol), check_form(ReleaseForm, submitted)
+    if form.data is None:
+        raise InvalidInput("; ".join(f"{name}: {said}" for name, said in form.errors.items()))
+    asked = form.data
+    releasing.release(checked, Chosen(ids=(asked.id,)), by="user", why=asked.why, replace=asked.replace)
+    return redirect_after_post(f"/quality?symbol={checked}#refused-rows")
 
 
 @router.get("/quality/{symbol}")

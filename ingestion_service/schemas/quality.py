@@ -93,6 +93,16 @@ class ReleaseBody(BaseModel):
         return Chosen(ids=self.ids, minutes=self.minutes, reason=self.reason, start=self.start, end=self.end)
 
 
+class ReleaseForm(BaseModel):
+    """The form beside a refused row."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    id: str
+    why: str = Field(min_length=1, max_length=1_000)
+    replace: bool = False
+
+
 class NewAction(BaseModel):
     model_config = ConfigDict(extra="forbid")
 

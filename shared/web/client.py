@@ -11,7 +11,8 @@ from shared.errors import BarsmithError, Conflict, InvalidInput, NotFound, Unava
 from shared.logs import request_id
 
 _GET_ATTEMPTS = 3
-_TIMEOUT = httpx.Timeout(30.0, connect=2.0)
+_ANSWER_SECONDS = 30.0
+_CONNECT_SECONDS = 2.0
 _KINDS: dict[str, type[BarsmithError]] = {
     "not_found": NotFound,
     "conflict": Conflict,
@@ -26,13 +27,16 @@ class ServiceClient:
     """Asks one named service; its errors come back as the errors it raised.
 
     Reads are tried up to three times, writes once: only the caller knows whether a write may be repeated.
+
+    seconds : how long one answer is waited for
     """
 
-    def __init__(self, name: str, base_url: str) -> None:
+    def __init__(self, name: str, base_url: str, *, seconds: float = _ANSWER_SECONDS) -> None:
         self._name = name
         self._base_url = base_url.rstrip("/")
         # No proxy from the environment: siblings live next door.
-        self._http = httpx.Client(base_url=self._base_url, timeout=_TIMEOUT, trust_env=False)
+        timeout = httpx.Timeout(seconds, connect=_CONNECT_SECONDS)
+        self._http = httpx.Client(base_url=self._base_url, timeout=timeout, trust_env=False)
 
     def get(self, path: str, **params: object) -> Any:  # noqa: ANN401 - JSON
         """GET `path` as JSON; parameters that are None are left out."""
@@ -45,6 +49,14 @@ class ServiceClient:
     def post(self, path: str, json: object = None) -> Any:  # noqa: ANN401 - JSON
         """POST `json` to `path`; asked once."""
         return self._ask("POST", path, json=json).json()
+
+    def put(self, path: str, json: object) -> Any:  # noqa: ANN401 - JSON
+        """PUT `json` at `path`; asked once."""
+        return self._ask("PUT", path, json=json).json()
+
+    def delete(self, path: str) -> None:
+        """DELETE what is at `path`; asked once."""
+        self._ask("DELETE", path)
 
     def upload(self, path: str, name: str, content: bytes, **fields: str) -> Any:  # noqa: ANN401 - JSON
         """POST a file called `name` to `path`, with the form's other fields; asked once."""
