@@ -44,6 +44,19 @@ def test_a_label_is_the_return_between_two_real_closes_of_one_session(seed, keep
         assert labels.end_us[row] == ts[row] + (horizon + 1) * MINUTE_US
 
 
+@settings(max_examples=20, deadline=None)
+@given(
+    keep=st.floats(0.2, 1.0), horizon=st.integers(1, 389), first=st.integers(1, 40), ratio=st.sampled_from([7.0, 0.25])
+)
+def test_no_label_crosses_a_split(keep, horizon, first, ratio):
+    """Bars are as they were traded; a split comes between two sessions, and both ends of a label lie in one."""
+    ts = some_minutes(4, keep)
+    close = np.random.default_rng(4).uniform(50, 150, len(ts))
+    traded = np.where(SESSIONS.index_of(ts) >= first, close / ratio, close)
+    of_one_share, found = (log_return_labels(ts, one, SESSIONS, horizon).value for one in (close, traded))
+    np.testing.assert_allclose(found, of_one_share, rtol=0, atol=1e-12)
+
+
 @settings(max_examples=60, deadline=None)  # how long an example takes says nothing about it being right
 @given(
     seed=st.integers(0, 99),
