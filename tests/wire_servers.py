@@ -47,7 +47,10 @@ class Wire:
 
 
 def massive(wire: Wire) -> FastAPI:
-    """`/v2/aggs/ticker/{ticker}/range/1/minute/{from}/{to}`, pages by `next_url`."""
+    """`/v2/aggs/ticker/{ticker}/range/1/minute/{from}/{to}` and `/v3/reference/{splits, dividends}`, pages by `next_url`.
+
+    A page of actions holds one.
+    """
     app = FastAPI()
 
     @app.get("/v2/aggs/ticker/{ticker}/range/1/minute/{start}/{end}")
@@ -73,7 +76,23 @@ def massive(wire: Wire) -> FastAPI:
             )
         return JSONResponse(body, headers=wire.headers)
 
+    @app.get("/v3/reference/{kind}")
+    def actions(request: Request, kind: str, ticker: str, cursor: int = 0) -> Response:
+        fault = wire.fault(request)
+        return _massive_actions(wire, request, kind, ticker, cursor) if fault is None else fault
+
     return app
+
+
+def _massive_actions(wire: Wire, request: Request, kind: str, ticker: str, cursor: int) -> Response:
+    dated = {"splits": "execution_date", "dividends": "ex_dividend_date"}[kind]
+    first, before = request.query_params[f"{dated}.gte"], request.query_params[f"{dated}.lt"]
+    rows = [row for row in wire.actions.get(ticker, {}).get(kind, []) if first <= row[dated] < before]
+    body: dict[str, Any] = {"status": "OK", "request_id": "r", "results": rows[cursor : cursor + 1]}
+    if len(rows) > cursor + 1:
+        onward = f"ticker={ticker}&{dated}.gte={first}&{dated}.lt={before}&cursor={cursor + 1}"
+        body["next_url"] = f"https://api.massive.com/v3/reference/{kind}?{onward}"
+    return JSONResponse(body)
 
 
 def _aggregate(row: dict[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Bars from Massive (formerly Polygon) through its own client, `massive`.
+"""Bars, splits and dividends from Massive (formerly Polygon) through its own client, `massive`.
 
 Importing this module imports the client: do so where bars are fetched and nowhere else.
 """
@@ -6,7 +6,7 @@ Importing this module imports the client: do so where bars are fetched and nowhe
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 from urllib.parse import urlparse
 
@@ -18,6 +18,7 @@ from massive.rest.models.request import RequestOptionBuilder
 from ingestion_service.domain.drift import Drift, Field, FieldWatch, documented
 from ingestion_service.domain.sources import EARLIEST, RAW_SCHEMA
 from ingestion_service.domain.symbols import is_index, massive_ticker
+from ingestion_service.domain.told_actions import told_actions
 from ingestion_service.store.patience import NoAnswer, Patience, Reply, reading
 from shared.contracts.datasets import TS
 from shared.errors import InvalidInput, Unavailable
@@ -35,6 +36,8 @@ _ENVELOPE = {
 }
 #: The most base aggregates one request may count: a month of a market that never closes has 44,640 minutes.
 _PAGE = 50_000
+#: The most splits or dividends of a page.
+_ACTIONS_PAGE = 1_000
 
 
 class MassiveSource:
@@ -64,6 +67,23 @@ class MassiveSource:
         # they answer with the bar that spans the start, too
         return found.filter(pl.col("ts").is_null() | pl.col("ts").is_between(start, end, closed="left"))
 
+    def actions(self, symbol: str, start: date, end: date) -> pl.DataFrame:
+        """Return splits and dividends; of renames it says nothing that its documents call stable."""
+        ticker = massive_ticker(symbol)
+        with reading(self.name):
+            return told_actions(
+                symbol,
+                self.name,
+                splits=[
+                    (date.fromisoformat(row["execution_date"]), float(row["split_to"]) / float(row["split_from"]))
+                    for row in self._client.splits(ticker, start, end)
+                ],
+                dividends=[
+                    (date.fromisoformat(row["ex_dividend_date"]), float(row["cash_amount"]))
+                    for row in self._client.dividends(ticker, start, end)
+                ],
+            )
+
 
 class _Client(RESTClient):
     """The client with our patience in place of its own retries, which neither read headers nor stop at a refusal."""
@@ -74,7 +94,25 @@ class _Client(RESTClient):
 
     def minute_pages(self, ticker: str, start: datetime, end: datetime) -> Iterator[list[Mapping[str, Any]]]:
         """Yield the rows of each page of [start, end], both included, in order of time."""
-        answer = self.list_aggs(ticker, 1, "minute", start, end, adjusted=False, sort="asc", limit=_PAGE, raw=True)
+        return self._each_page(
+            self.list_aggs(ticker, 1, "minute", start, end, adjusted=False, sort="asc", limit=_PAGE, raw=True)
+        )
+
+    def splits(self, ticker: str, start: date, end: date) -> list[Mapping[str, Any]]:
+        """Return the splits executed in [start, end)."""
+        answer = self.list_splits(
+            ticker, execution_date_gte=start, execution_date_lt=end, limit=_ACTIONS_PAGE, raw=True
+        )
+        return [row for page in self._each_page(answer) for row in page]
+
+    def dividends(self, ticker: str, start: date, end: date) -> list[Mapping[str, Any]]:
+        """Return the dividends with an ex-date in [start, end)."""
+        answer = self.list_dividends(
+            ticker, ex_dividend_date_gte=start, ex_dividend_date_lt=end, limit=_ACTIONS_PAGE, raw=True
+        )
+        return [row for page in self._each_page(answer) for row in page]
+
+    def _each_page(self, answer: Any) -> Iterator[list[Mapping[str, Any]]]:  # noqa: ANN401 - the client's
         while True:
             page = self._checked(self._decode(answer))
             yield page.get("results") or []
@@ -92,7 +130,7 @@ class _Client(RESTClient):
             raise Unavailable(f"{self.BASE} answered with status {page.get('status')!r}: {said[:200]}")
         if page.get("resultsCount") and not page.get("results"):
             # taken for an empty answer it would be believed for good
-            raise InvalidInput(f"{self.BASE} counts {page['resultsCount']} bars and shows none; GET /drift may say why")
+            raise InvalidInput(f"{self.BASE} counts {page['resultsCount']} rows and shows none; GET /drift may say why")
         return page
 
     def _get(

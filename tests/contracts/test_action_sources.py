@@ -1,4 +1,4 @@
-"""Splits, dividends and renames, as Alpaca and Yahoo tell them through their own clients."""
+"""Splits, dividends and renames, as Alpaca, Massive and Yahoo tell them through their own clients."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime
 import polars as pl
 import pytest
 from market_clients import CLOCK, alpaca
-from wire_servers import Wire, alpaca_crypto, yahoo
+from wire_servers import Wire, alpaca_crypto, massive, yahoo
 
 from ingestion_service.domain.sources import RAW_SCHEMA
 from ingestion_service.store.patience import Patience
@@ -57,7 +57,21 @@ def yahoo_actions() -> dict[str, dict[str, dict[str, object]]]:
     }
 
 
-@pytest.mark.parametrize("name", ["alpaca", "yahoo"])
+def massive_actions() -> dict[str, list[dict[str, object]]]:
+    splits = [
+        {"ticker": "AAPL", "execution_date": day.isoformat(), "split_from": 1, "split_to": ratio, "id": day.isoformat()}
+        for kind, day, ratio in PAID
+        if kind == "split"
+    ]
+    dividends = [
+        {"ticker": "AAPL", "ex_dividend_date": day.isoformat(), "cash_amount": cash, "currency": "USD"}
+        for kind, day, cash in PAID
+        if kind == "dividend"
+    ]
+    return {"splits": splits, "dividends": dividends}
+
+
+@pytest.mark.parametrize("name", ["alpaca", "massive", "yahoo"])
 def test_actions_come_as_they_were_paid_and_split(name, tmp_path):
     days = pl.DataFrame(
         {
@@ -73,6 +87,16 @@ def test_actions_come_as_they_were_paid_and_split(name, tmp_path):
             source = alpaca(str(http.base_url))
             found, renamed = source.actions("AAPL", start, end), source.actions("AAPL", date(2013, 1, 1), start)
         assert renamed.select("kind", "former").rows() == [("rename", "APPL")]
+    elif name == "massive":
+        from ingestion_service.store.massive import MassiveSource
+
+        wire = Wire({}, actions={"AAPL": massive_actions()})
+        with serving(massive(wire)) as http:
+            patience = Patience(str(http.base_url), "MASSIVE_API_KEY", CLOCK)
+            source = MassiveSource(base_url=str(http.base_url), api_key="the-key", patience=patience)
+            found = source.actions("AAPL", start, end)
+            assert source.actions("NOPE", start, end).is_empty()
+        assert len(wire.asked) == 5  # splits, two pages of dividends, and nothing twice
     else:
         from ingestion_service.store.yahoo import YahooSource
 

@@ -186,7 +186,7 @@ def test_an_index_goes_by_the_providers_name_and_has_no_volume(name, tmp_path):
 def test_bars_that_are_counted_and_not_shown_are_no_empty_answer(tmp_path):
     with provider("massive", tmp_path) as asked:
         asked.wire.faults = [JSONResponse({"status": "OK", "resultsCount": 3, "rows": [1, 2, 3]})]
-        with pytest.raises(InvalidInput, match="counts 3 bars and shows none"):
+        with pytest.raises(InvalidInput, match="counts 3 rows and shows none"):
             asked.source.bars("EDGE", START, END)
         assert [(drift.field, drift.kind) for drift in asked.source.drift()] == [("rows", "new")]
 
