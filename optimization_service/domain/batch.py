@@ -11,7 +11,17 @@ from pydantic import Field, JsonValue, ValidationError
 from optimization_service.domain.search import Method, Search
 from optimization_service.domain.space import Axis, Space, axes_of
 from shared.contracts.identifiers import fingerprint
-from shared.contracts.messages import Costs, Fingerprint, Message, Metrics, Predict, Sweep, Symbol, Window
+from shared.contracts.messages import (
+    PREDICTED,
+    Costs,
+    Fingerprint,
+    Message,
+    Metrics,
+    Predict,
+    Sweep,
+    Symbol,
+    Window,
+)
 from shared.errors import InvalidInput
 
 #: bumped when the same definition would lead to other trials
@@ -157,7 +167,8 @@ def _check_settings(space: Space) -> None:
     step = max(1, space.settings // _LOOKED_AT)
     for point in islice(range(0, space.settings, step), _LOOKED_AT):
         try:
-            space.setting(point)
+            if (signal := space.setting(point).signal) is not PREDICTED:
+                raise InvalidInput(f"axes: signal = {signal}: models predict a {PREDICTED}, leave this axis out")
         except ValidationError as error:
             at = dict(zip(space.names[1:], space.coordinates([point])[0][1:].tolist(), strict=True))
             tried = ", ".join(f"{axis.name} = {axis.values[at[axis.name]]!r}" for axis in space.axes)

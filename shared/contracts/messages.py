@@ -112,6 +112,10 @@ class Target(Message):
     horizon_bars: int = Field(default=15, ge=1, le=389)
 
 
+#: what every model's predictions are, so what a setting has to read them as
+PREDICTED = Signal(Target().kind)
+
+
 class Folds(Message):
     """Walk-forward folds in sessions.
 

@@ -32,6 +32,8 @@ class SweepRecord(Record):
     request: dict[str, Any]
     #: what its settings read beside bars and predictions
     reads: dict[str, Any]
+    #: how far its signals went; empty for what older code stored
+    signals: dict[str, tuple[float | None, float | None]]
     evidence: Evidence
     data_version: str
     code_version: str

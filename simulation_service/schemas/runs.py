@@ -9,6 +9,7 @@ from pydantic import BaseModel
 
 from shared.contracts.messages import Costs, Metrics, Setting, Window
 from shared.web.pagination import PageNumbers, sort_of
+from simulation_service.domain.reach import why_silent
 from simulation_service.domain.records import Evidence, Run, SweepRecord
 from simulation_service.store import RunFilter
 
@@ -81,6 +82,8 @@ class RunDetailOut(RunOut):
 
     data_version: str
     code_version: str
+    #: why it could never trade; "" where it could
+    note: str
 
     @classmethod
     def with_sweep(cls, run: Run, sweep: SweepRecord) -> Self:
@@ -88,4 +91,5 @@ class RunDetailOut(RunOut):
             run,
             data_version=sweep.data_version,
             code_version=sweep.code_version,
+            note=why_silent([run.setting], sweep.signals),
         )

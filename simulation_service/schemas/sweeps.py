@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field, model_validator
 
 from shared.contracts.messages import Costs, Message, Metrics, Setting, Sweep, Symbol, Window
 from shared.web.accepted import Accepted
+from simulation_service.domain.reach import why_silent
 from simulation_service.domain.records import Evidence, Run, SweepRecord
 
 
@@ -91,9 +92,12 @@ class SweepOut(_SweepFacts):
 
     settings: list[Setting]
     runs: list[SweepRunOut]
+    #: why no setting could ever trade; "" where one could
+    note: str
 
     @classmethod
     def of(cls, record: SweepRecord, runs: list[Run]) -> Self:
         facts = _SweepFacts.model_validate(record, from_attributes=True)
         items = [SweepRunOut(id=run.id, index=run.index, setting=run.setting, metrics=run.metrics) for run in runs]
-        return cls(**dict(facts), settings=[run.setting for run in runs], runs=items)
+        settings = [run.setting for run in runs]
+        return cls(**dict(facts), settings=settings, runs=items, note=why_silent(settings, record.signals))

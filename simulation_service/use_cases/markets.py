@@ -13,7 +13,7 @@ import polars as pl
 
 from shared.contracts.backtests import Costs, Setting, Signal
 from shared.contracts.datasets import TS
-from shared.contracts.messages import Sweep, Window
+from shared.contracts.messages import PREDICTED, Sweep, Window
 from shared.errors import InvalidInput, NotFound
 from shared.storage.postgres import Connection
 from simulation_service.domain.bot import BotSpec, Said
@@ -76,12 +76,16 @@ class Markets:
         self._bots = Bots(series)
 
     def check(self, sweep: Sweep) -> None:
-        """Raise NotFound at once when nothing was predicted in the window; opens no file."""
+        """Raise NotFound at once when nothing was predicted in the window; opens no file.
+
+        Raises InvalidInput when a setting reads what was said as what it is not.
+        """
         own = self._registry.signals(sweep.model)
         if own is not None:
             _check_symbol(own, sweep.symbol)
         elif not self._series.has_predictions(sweep.model, sweep.symbol, sweep.window):
             raise no_predictions(sweep.model, sweep.symbol, sweep.window)
+        _check_signals(sweep, own)
 
     def load(self, sweep: Sweep, reads: Reads, still_mine: Fence | None = None) -> Loaded:
         """Return what a sweep reads.
@@ -95,6 +99,8 @@ class Markets:
             _check_symbol(own, sweep.symbol)
         bars = self._series.bars(sweep.symbol, sweep.window)
         prediction, evidence = self._of_model(sweep, bars) if own is None else self._of_user(sweep, own, bars)
+        _check_signals(sweep, own)
+        _check_units(sweep, prediction, bars)
         market = market_of(
             ts_us=_us(bars["ts"]),
             open=bars["open"].to_numpy(),
@@ -113,20 +119,11 @@ class Markets:
         predicted = self._series.predictions(sweep.model, sweep.symbol, sweep.window)
         evidence = evidence_of(sweep, predicted)
         joined = bars.join(predicted.frame, on="ts", how="left", maintain_order="left")
-        said = joined["prediction"].fill_null(np.nan).to_numpy()
-        said = _on_basis(said, bars, {setting.signal for setting in sweep.settings})
-        _check_units(sweep, said, bars)
-        return said, evidence
+        return joined["prediction"].fill_null(np.nan).to_numpy(), evidence
 
     # series of users ----------------------------------------------------------------------------------------------
 
     def _of_user(self, sweep: Sweep, own: SignalsRecord, bars: pl.DataFrame) -> tuple[Floats, Evidence]:
-        for setting in sweep.settings:
-            if (setting.signal is Signal.POSITION) != (own.kind == "position"):
-                raise InvalidInput(
-                    f"{own.name!r} says a {own.kind}, but a setting reads it as {setting.signal}: "
-                    f"{'use signal position with threshold 0' if own.kind == 'position' else 'name its unit'}"
-                )
         on_bars = self._laid(own, bars)
         if not np.isfinite(on_bars).any():
             raise InvalidInput(
@@ -134,9 +131,7 @@ class Markets:
                 f"{own.last_ts:%Y-%m-%d %H:%M} UTC) is the start of a bar of {own.symbol} from {sweep.window.start} "
                 f"to {sweep.window.end}: ts must be the start of a bar, in UTC"
             )
-        on_bars = _on_basis(on_bars, bars, {setting.signal for setting in sweep.settings})
-        _check_units(sweep, on_bars, bars)
-        return on_bars, "own"
+        return _on_basis(on_bars, bars, {setting.signal for setting in sweep.settings}), "own"
 
     def _laid(self, own: SignalsRecord, bars: pl.DataFrame) -> Floats:
         said = self._series.signals(own.fingerprint)
@@ -246,6 +241,21 @@ def _us(stamps: pl.Series) -> np.ndarray:
 def _on_basis(said: Floats, bars: pl.DataFrame, signals: set[Signal]) -> Floats:
     """Return predictions in shares of the bars' last day: prices before a split were said in those of then."""
     return said * bars["basis"].to_numpy() if Signal.PRICE in signals else said
+
+
+def _check_signals(sweep: Sweep, own: SignalsRecord | None) -> None:
+    """Raise InvalidInput when a setting reads what a model or a user said as what it is known not to be."""
+    for setting in sweep.settings:
+        if own is None and setting.signal is not PREDICTED:
+            raise InvalidInput(
+                f"model {sweep.model[:10]} predicts a {PREDICTED}, but a setting reads it as {setting.signal}: "
+                f"use signal {PREDICTED}, and thresholds in that unit (0.001 is a tenth of a percent)"
+            )
+        if own is not None and (setting.signal is Signal.POSITION) != (own.kind == "position"):
+            raise InvalidInput(
+                f"{own.name!r} says a {own.kind}, but a setting reads it as {setting.signal}: "
+                f"{'use signal position with threshold 0' if own.kind == 'position' else 'name its unit'}"
+            )
 
 
 def _check_units(sweep: Sweep, prediction: Floats, bars: pl.DataFrame) -> None:

@@ -19,6 +19,7 @@ from shared.storage.postgres import Connection
 from simulation_service.domain import engine
 from simulation_service.domain.engine import CODE_VERSION, Terms
 from simulation_service.domain.market import Floats, Market
+from simulation_service.domain.reach import ranges_of, why_silent
 from simulation_service.domain.records import Run, SweepRecord
 from simulation_service.store import Registry, Series
 from simulation_service.use_cases.markets import Markets, Reads
@@ -50,7 +51,8 @@ class Sweeps:
     def submit(self, sweep: Sweep, *, priority: float = 0.0) -> int:
         """Enqueue a sweep and return the job's id; the same request while it waits or runs is the same job.
 
-        Raises NotFound at once when the model has no predictions in the window.
+        Raises NotFound at once when the model has no predictions in the window, InvalidInput when a setting reads
+        them as what they are not.
         """
         self._markets.check(sweep)
         return self._queue.submit([_submission(sweep, priority)])[0]
@@ -91,7 +93,7 @@ class Sweeps:
         reads = Reads.of(sweep)
         loaded = self._markets.load(sweep, reads, still_mine)
         market = loaded.market
-        name = _name(sweep, market)
+        name, ranges = _name(sweep, market), ranges_of(market, sweep.settings)
         result = {
             "fingerprint": name,
             "evidence": loaded.evidence,
@@ -100,6 +102,8 @@ class Sweeps:
             "bars": market.bars,
             "sessions": market.sessions,
             "reads": reads.as_json(),
+            "signals": ranges,
+            "note": why_silent(sweep.settings, ranges),
             "sweep": sweep.model_dump(mode="json"),
         }
         if self._registry.sweep(name) is not None:

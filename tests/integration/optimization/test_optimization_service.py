@@ -139,6 +139,7 @@ def test_bad_requests_are_told_what_is_wrong(settings, database_url, data_dir):
             ({"models": [GOOD], "axes": {"threshold": [-1]}}, 400, "threshold = -1"),
             ({"models": [GOOD], "axes": {"beauty": [1]}}, 400, "no 'beauty'"),
             ({"models": [GOOD], "axes": {"hold_bars": []}}, 400, "0 values"),
+            ({"models": [GOOD], "axes": {"signal": ["percent"]}}, 400, "models predict a log_return"),
             ({"models": [GOOD], "axes": {"delay_bars": [0, 1]}}, 400, "use close"),
             ({"models": [GOOD], "axes": {"threshold": many, "hold_bars": list(range(500))}}, 400, "at most 100000"),
             ({"models": [GOOD], "method": "guided", "trials": 9_000,

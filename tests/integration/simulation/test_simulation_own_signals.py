@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 
 import numpy as np
 import polars as pl
@@ -14,6 +15,7 @@ from shared.contracts.messages import Setting
 from shared.testing.servers import serving
 from simulation_service.app import create_app
 from simulation_service.use_cases import sweeps as sweeps_module
+from simulation_service.wiring import assemble
 
 SETTING = Setting(threshold=0.0002, hold_bars=15).model_dump(mode="json")
 WINDOW = {"start": MIDDLE.isoformat(), "end": END.isoformat()}
@@ -75,6 +77,34 @@ def test_predicted_prices_trade_as_prices_and_are_refused_as_anything_else(setti
             asked = {"threshold": threshold, "signal": signal}
             answer = http.post("/simulate", json={**body, "setting": asked})
             assert (answer.status_code, f"not read as {signal}" in answer.json()["detail"]) == (400, True)
+
+
+@pytest.mark.usefixtures("service")
+def test_a_models_predictions_are_log_returns_and_thresholds_that_are_never_passed_say_so(settings):
+    with serving(create_app(settings)) as http:
+        body = {"model": MODEL, "symbol": "SPY", "window": WINDOW}
+        for path in ("/simulate", "/sweeps"):
+            asked = {**body, "settings": [{"threshold": 0.05, "signal": "percent"}]}
+            answer = http.post(path, json=asked)
+            assert (answer.status_code, "predicts a log_return" in answer.json()["detail"]) == (400, True), path
+        run = http.post("/simulate", json={**body, "setting": {"threshold": 0.05}}).json()
+        assert run["metrics"]["trades"] == 0
+        assert re.fullmatch(
+            r"the log return signal goes from -0\.001\d+ to 0\.001\d+: threshold 0\.05 is never passed, so this "
+            r"setting cannot trade\. Give thresholds in the signal's own unit", run["note"],
+        )  # fmt: skip
+        assert "is never passed" in http.get(f"/runs/{run['id']}", headers=PAGE).text
+        assert http.post("/simulate", json={**body, "setting": {"threshold": 1e-4}}).json()["note"] == ""
+        # a percent of one's own, in thresholds ten times too large
+        mine = http.post("/signals", params={"symbol": "SPY"}, content=own_file(), headers=CSV).json()["fingerprint"]
+        grid = [{"threshold": threshold, "signal": "percent"} for threshold in (0.05, 0.1)]
+        sweep = {**body, "model": mine, "settings": grid}
+        job = http.post("/sweeps", json=sweep).json()["job_id"]
+        with assemble(settings) as wired:
+            result = complete(wired, settings, job)
+        assert "thresholds from 0.05 are never passed, so none of 2 settings can trade" in result["note"]
+        assert http.get(f"/sweeps/{result['fingerprint']}").json()["note"] == result["note"]
+        assert "none of 2 settings can trade" in http.get(f"/sweeps/{result['fingerprint']}", headers=PAGE).text
 
 
 @pytest.mark.usefixtures("service")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import io
 from datetime import date, timedelta
 
 import polars as pl
 import pytest
-from simulation_support import END, START, bars_and_predictions, simulate, sweep_of
+from simulation_support import END, MIDDLE, START, bars_and_predictions, simulate, sweep_of
 
-from shared.contracts.datasets import BARS_1M, CORPORATE_ACTIONS, PREDICTIONS
+from shared.contracts.datasets import BARS_1M, CORPORATE_ACTIONS
 from shared.contracts.messages import Costs, Setting
 from shared.contracts.splits import trading_days
 
@@ -63,20 +64,23 @@ def test_a_split_inside_the_window_changes_nothing_but_rounding(service, setting
 def test_predicted_prices_are_split_with_the_bars(service, settings):
     twin, said = bars_and_predictions()
     lake = service.resources.lake
-    to_come = said.with_columns(prediction=twin["close"] * said["prediction"].exp())
-    sweep = sweep_of(settings=settings_of(signal="price"), starting_cash=CASH, costs=Costs())
+    to_come = said.select("ts", prediction=twin["close"] * said["prediction"].exp()).filter(pl.col("ts") >= MIDDLE)
 
-    lake.upsert(PREDICTIONS, to_come)
+    def simulated(frame):
+        buffer = io.BytesIO()
+        frame.write_parquet(buffer)
+        mine = service.signals.keep(buffer.getvalue(), symbol="SPY").fingerprint
+        asked = sweep_of(model=mine, settings=settings_of(signal="price"), starting_cash=CASH, costs=Costs())
+        return simulate(service, settings, asked)
+
     # a twin in the shares of the window's end, since a threshold in currency is
     lake.upsert(BARS_1M, twin.with_columns(pl.col(*PRICES) / RATIO))
-    lake.upsert(PREDICTIONS, to_come.with_columns(pl.col("prediction") / RATIO))
-    expected = simulate(service, settings, sweep)
+    expected = simulated(to_come.with_columns(pl.col("prediction") / RATIO))
 
-    later = pl.when(pl.Series(trading_days(twin["ts"]) >= EX_DATE)).then(RATIO).otherwise(1.0)
+    later = pl.when(pl.Series(trading_days(to_come["ts"]) >= EX_DATE)).then(RATIO).otherwise(1.0)
     lake.upsert(BARS_1M, as_traded(twin))
-    lake.upsert(PREDICTIONS, to_come.with_columns(pl.col("prediction") / later))
     tell(service, EX_DATE)
-    found = simulate(service, settings, sweep)
+    found = simulated(to_come.with_columns(pl.col("prediction") / later))
     for run, other in zip(found["runs"], expected["runs"], strict=True):
         assert run["metrics"]["trades"] == other["metrics"]["trades"] > 0
         assert run["metrics"]["final_equity"] == pytest.approx(other["metrics"]["final_equity"], rel=1e-6)

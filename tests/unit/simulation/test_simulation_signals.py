@@ -12,9 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.contracts.backtests import Signal
+from shared.contracts.backtests import Setting, Signal
 from shared.errors import InvalidInput
 from simulation_service.domain import signals
+from simulation_service.domain.reach import why_silent
 from simulation_service.domain.signals import check_unit, laid_over, read_signals
 
 GOOD = b"ts,prediction\n2024-03-04T14:30:00Z,0.001\n2024-03-04T14:31:00Z,\n2024-03-04T15:32:00+01:00,-0.002\n"
@@ -133,3 +134,27 @@ def test_a_series_in_the_unit_it_is_read_in_passes(signal, said):
 def test_a_series_in_another_unit_is_refused_rather_than_traded_always_or_never(read_as, meant):
     with pytest.raises(InvalidInput, match=f"not read as {read_as}"):
         check_unit(read_as, SERIES[meant], CLOSE)
+
+
+@pytest.mark.parametrize(
+    ("chosen", "span", "silent"),
+    [
+        ({"threshold": 0.05}, (-0.001, 0.0012), True),
+        ({"threshold": 0.001}, (-0.001, 0.0012), False),
+        ({"threshold": 0.001, "side": "short_flat"}, (-0.001, 0.0012), True),
+        ({"threshold": 0.0005, "side": "short_flat"}, (-0.001, 0.0012), False),
+        ({"threshold": 0.05, "volatility_scaled": True}, (-0.001, 0.0012), False),
+        ({"threshold": 0.6, "signal": "probability", "side": "long_short"}, (0.41, 0.6), True),
+        ({"threshold": 0.6, "signal": "probability", "side": "long_short"}, (0.39, 0.6), False),
+        ({"threshold": 0.0}, (None, None), True),
+    ],
+)
+def test_a_threshold_that_no_signal_passes_is_told(chosen, span, silent):
+    setting = Setting(**chosen)
+    assert bool(why_silent([setting], {setting.signal.value: span})) is silent
+    passed = Setting(
+        **{**chosen, "threshold": 0.0 if setting.signal is Signal.LOG_RETURN else 0.5, "side": "long_short"}
+    )
+    if span[0] is not None:
+        assert why_silent([setting, passed], {setting.signal.value: span}) == "", "one that can trade is enough"
+    assert why_silent([setting], {}) == "", "older code kept no ranges"
