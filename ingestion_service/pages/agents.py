@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import datetime
 from typing import Annotated, Literal
 
 from fastapi import Depends, Request, Response
@@ -9,6 +11,7 @@ from fastapi import Depends, Request, Response
 from ingestion_service.schemas.agents import RetentionForm
 from ingestion_service.use_cases import Agents, Monitoring, Retention
 from shared.errors import InvalidInput
+from shared.web.formats import number, utc
 from shared.web.forms import Form, SubmittedForm, check_form, with_error
 from shared.web.pages import page_router, redirect_after_post, render
 from shared.web.parts import provided
@@ -18,6 +21,27 @@ router = page_router()
 AgentsDep = Annotated[Agents, Depends(provided(Agents))]
 MonitoringDep = Annotated[Monitoring, Depends(provided(Monitoring))]
 RetentionDep = Annotated[Retention, Depends(provided(Retention))]
+
+
+def run_words(result: Mapping[str, object]) -> str:
+    """Say what a run did: `symbols 14, with gaps 5`. What is nothing, and failures by symbol, are left out."""
+    parts = [f"{name.replace('_', ' ')} {_shown(value)}" for name, value in result.items() if _tells(value)]
+    return ", ".join(parts) or "nothing to do"
+
+
+def _tells(value: object) -> bool:
+    return bool(value) and not isinstance(value, Mapping)
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes"
+    if isinstance(value, int | float):
+        return number(value, 0)
+    try:
+        return f"{utc(datetime.fromisoformat(str(value)))} UTC"
+    except ValueError:
+        return str(value)
 
 
 class AgentsPage:
@@ -32,7 +56,8 @@ class AgentsPage:
             self._request,
             "agents.html",
             status=422 if form else 200,
-            agents=self._monitoring.agents(),
+            agents=(agents := self._monitoring.agents()),
+            did={agent.name: run_words(agent.last_result or {}) for agent in agents},
             errors=self._monitoring.errors(),
             rules=rules,
             going=self._retention.preview(rules),

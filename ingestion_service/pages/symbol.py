@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Annotated
 
 from fastapi import Depends, Request, Response
 
 from ingestion_service.domain.requests import FillGaps
-from ingestion_service.use_cases import Bars, Filler, Quality
+from ingestion_service.schemas.intake import IngestSpan
+from ingestion_service.use_cases import Bars, Filler, Intake, Quality
 from shared.contracts.identifiers import check_symbol
+from shared.contracts.messages import Moment
+from shared.errors import InvalidInput
+from shared.jobs.queue import Queue
+from shared.web.forms import SubmittedForm, check_form
 from shared.web.pages import page_router, redirect_after_post, render
 from shared.web.pagination import PageQuery
 from shared.web.parts import provided
@@ -18,20 +24,48 @@ router = page_router()
 BarsDep = Annotated[Bars, Depends(provided(Bars))]
 QualityDep = Annotated[Quality, Depends(provided(Quality))]
 FillerDep = Annotated[Filler, Depends(provided(Filler))]
+IntakeDep = Annotated[Intake, Depends(provided(Intake))]
+QueueDep = Annotated[Queue, Depends(provided(Queue))]
+
+#: what the chart shows on either side of a minute that is looked at
+_BESIDE = timedelta(minutes=90)
 
 
 @router.get("/symbols/{symbol}")
-def symbol_page(request: Request, symbol: str, bars: BarsDep, quality: QualityDep, paging: PageQuery) -> Response:
-    """All that is stored of a symbol and all that is known against it."""
+def symbol_page(
+    request: Request,
+    symbol: str,
+    bars: BarsDep,
+    quality: QualityDep,
+    queue: QueueDep,
+    paging: PageQuery,
+    around: Moment | None = None,
+) -> Response:
+    """All that is stored of a symbol and all that is known against it; `around`: the minutes beside one, closely."""
     found = bars.stock(check_symbol(symbol))
     gaps = [gap for gap in quality.gaps(found.symbol) if gap.why.is_gap][::-1]
+    jobs, _ = queue.jobs(per_page=200)
+    span = None if around is None else (around - _BESIDE, around + _BESIDE)
     return render(
         request,
         "symbol.html",
         report=quality.report(found.symbol),
         files=found.files[::-1],
         page=paging.of(gaps[paging.offset : paging.offset + paging.per_page], len(gaps)),
+        working=[job for job in jobs if not job.state.ended and job.payload.get("symbol") == found.symbol],
+        around=around,
+        nearby=[] if around is None else quality.nearby(found.symbol, around),
+        window="" if span is None else f"?from={span[0].timestamp():.0f}&to={span[1].timestamp():.0f}",
     )
+
+
+@router.post("/symbols/{symbol}/ask")
+def ask_again(symbol: str, submitted: SubmittedForm, intake: IntakeDep) -> Response:
+    """Ask the providers for one gap again and show the job."""
+    form = check_form(IngestSpan, submitted)
+    if form.data is None:
+        raise InvalidInput("; ".join(f"{name}: {text}" for name, text in form.errors.items()))
+    return redirect_after_post(f"/jobs/{intake.submit(form.data.requests([check_symbol(symbol)], intake.provider))[0]}")
 
 
 @router.post("/backfill/{symbol}")

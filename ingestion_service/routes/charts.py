@@ -36,7 +36,7 @@ def show_chart(
     shade = quality.gap_minutes_by_candle(wanted.symbol, found.ts_us, end).tolist()
     refused = quality.refused_by_candle(wanted.symbol, found.ts_us, end).tolist()
     markers = [
-        ChartMarker(time=ts_us // 1_000_000, side="exit", text=f"{rows} refused")
+        ChartMarker(time=ts_us // 1_000_000, side="exit", text=str(rows) if rows > 1 else "")
         for ts_us, rows in zip(found.ts_us.tolist(), refused, strict=True)
         if rows
     ]

@@ -77,10 +77,22 @@ class CandlesAnswer(BaseModel):
     volume: list[float | None]
 
 
+class ChartMarker(BaseModel):
+    """A mark of the chart above the candle that begins at `time` (seconds since 1970)."""
+
+    time: int
+    side: str
+    text: str
+
+
 class ChartAnswer(CandlesAnswer):
-    """Candles with the number of gap minutes in each, up to the next one: the chart shades those that have any."""
+    """Candles with the number of gap minutes in each, up to the next one: the chart shades those that have any.
+
+    `markers` stand where rows were refused, and say how many where it is more than one.
+    """
 
     shade: list[int]
+    markers: list[ChartMarker]
 
 
 def candle_columns(candles: Candles) -> dict[str, Any]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import numpy as np
 import polars as pl
 
 from ingestion_service.domain.coverage import SessionCoverage
 from ingestion_service.domain.gaps import Gap, Missing, Why, gaps
+from ingestion_service.domain.refused import RefusedRows, nearby, refused_rows
 from ingestion_service.domain.spans import FailedAsk
 from ingestion_service.domain.splits import SuspectedSplit, suspected_splits
 from ingestion_service.domain.timeframes import Timeframe
@@ -19,6 +20,9 @@ from ingestion_service.use_cases.bars import Bars, SymbolCoverage
 from ingestion_service.use_cases.series import Reader, Wanted
 from shared.contracts.sessions import Int64Array
 from shared.contracts.splits import trading_days
+
+#: how far bars are looked for beside a minute, and how many of them are shown on either side
+_NEARBY, _EACH_SIDE = timedelta(days=4), 5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,19 +93,33 @@ class Quality:
         """Return the newest `wanted` sessions of a symbol that has bars, oldest first."""
         return list(self._store.facts(symbol).recent[-wanted:])
 
-    def gap_minutes_by_candle(self, symbol: str, starts_us: Int64Array) -> Int64Array:
-        """Return how many gap minutes lie between each candle's start (ascending) and the next one's; shape (n,)."""
+    def gap_minutes_by_candle(self, symbol: str, starts_us: Int64Array, end: datetime | None) -> Int64Array:
+        """Return how many gap minutes lie between each candle's start (ascending) and the next one's; shape (n,).
+
+        The last candle reaches to `end`, for ever when that is None.
+        """
         missing = self._store.minutes(symbol).missing
         minutes = missing.ts_us if missing.index else missing.ts_us[~missing.answered]
-        if not len(starts_us):
-            return np.zeros(0, np.int64)
-        row = np.searchsorted(starts_us, minutes, side="right") - 1
-        return np.bincount(row[row >= 0], minlength=len(starts_us))
+        return _by_candle(minutes, starts_us, end)
 
     def reasons(self) -> dict[str, int]:
         """Count the refused rows of all symbols by reason, the most frequent first."""
         rows = self._store.quarantine.read()
         return dict(rows["reason"].value_counts(sort=True).iter_rows())
+
+    def refused(self) -> RefusedRows:
+        """Return the refused rows of all symbols by reason, with when."""
+        return refused_rows(self._store.quarantine.read())
+
+    def refused_by_candle(self, symbol: str, starts_us: Int64Array, end: datetime | None) -> Int64Array:
+        """Do the same for refused rows."""
+        minutes = self._store.quarantine.read(symbol)["ts"].drop_nulls().to_physical().to_numpy()
+        return _by_candle(minutes, starts_us, end)
+
+    def nearby(self, symbol: str, at: datetime) -> list[dict[str, object]]:
+        """Return the stored bars next to the minute `at`, and the refused rows (those with a reason) among them."""
+        stored = self._store.read(self._store.snapshot(symbol, at - _NEARBY, at + _NEARBY))
+        return nearby(stored, self._store.quarantine.read(symbol), at, _EACH_SIDE).to_dicts()
 
     def quarantined(
         self, symbol: str | None, reason: str | None, offset: int, limit: int
@@ -130,6 +148,15 @@ class Quality:
             found = suspected_splits(rows, trading_days(rows["ts"]), self._reader.actions(names))
             self._splits[symbol] = (state, found)
         return found
+
+
+def _by_candle(minutes: Int64Array, starts_us: Int64Array, end: datetime | None) -> Int64Array:
+    if not len(starts_us):
+        return np.zeros(0, np.int64)
+    if end is not None:
+        minutes = minutes[minutes < end.timestamp() * 1_000_000]
+    row = np.searchsorted(starts_us, minutes, side="right") - 1
+    return np.bincount(row[row >= 0], minlength=len(starts_us))
 
 
 def _summary(why: Why, minutes: list[int]) -> GapSummary:

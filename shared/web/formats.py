@@ -89,9 +89,11 @@ def duration(span: timedelta | float | None) -> str:
 
 
 def seen(seconds: float | None) -> str:
-    """Write an age in words: `4 s ago`, `4 min ago`, `2 h ago`."""
+    """Write an age in words: `4 s ago`, `4 min ago`, `2 h ago`, and from two years on `7 y ago`."""
     if seconds is None:
         return "never"
+    if seconds >= 2 * 365.25 * 86_400:
+        return f"{int(seconds // (365.25 * 86_400))} y ago"
     for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
         if seconds >= size:
             return f"{int(seconds // size)} {unit} ago"

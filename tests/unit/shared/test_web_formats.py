@@ -44,6 +44,8 @@ THIN = formats.THIN
         (formats.duration(3_600), f"1{THIN}h"),
         (formats.duration(0), f"0{THIN}s"),
         (formats.seen(250), "4 min ago"),
+        (formats.seen(729 * 86_400), "729 d ago"),
+        (formats.seen(2835 * 86_400), "7 y ago"),
         (formats.size(1.2e9), f"1.2{THIN}GB"),
         (formats.toned(formats.signed_percent(-0.21)), '<span class="down">−21.0\u202f%</span>'),
         (formats.toned(formats.signed_percent(-0.0004)), "0.0\u202f%"),
