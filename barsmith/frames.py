@@ -21,7 +21,7 @@ def features(
     end: date | str | None = None,
     *,
     columns: Sequence[str] = (),
-    feature_set: str = "core",
+    feature_set: str | None = None,
     home: str | Path | None = None,
 ) -> pl.DataFrame:
     """Return built features of `symbol` in [start, end): `ts` (UTC) and one column a feature, ascending.
@@ -31,6 +31,7 @@ def features(
 
     start, end : days or instants in UTC; None is the beginning and the end of what is built
     columns : names from `barsmith features catalogue`; all of the set when empty
+    feature_set : a set's name or id; None takes the first that is built (core before full) and has the columns
 
     Raises Unavailable when no stack runs there, NotFound when nothing is built, InvalidInput for unknown columns.
     """

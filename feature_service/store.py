@@ -1,11 +1,11 @@
-"""Everything the feature service reads and writes: bars, feature blocks, its registry."""
+"""Everything the feature service reads and writes: bars, feature blocks, its registry; who trained on its sets."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from functools import cached_property
 
 import polars as pl
@@ -18,6 +18,7 @@ from shared.contracts.identifiers import fingerprint
 from shared.storage.lake import Lake, PartitionInfo, Snapshot
 from shared.storage.postgres import Connection, Database
 from shared.storage.queries import Queries
+from shared.web.client import ServiceClient
 
 #: what a feature may see of a bar
 BAR_COLUMNS = ("ts", "open", "high", "low", "close", "volume")
@@ -193,6 +194,17 @@ class Store:
         """Return every set's id that something is built of, the newest first."""
         with self._database.transaction() as conn:
             return self._queries.rows(conn, "known_sets", BuiltSet)
+
+
+class Training:
+    """The training service's registry, over HTTP."""
+
+    def __init__(self, client: ServiceClient) -> None:
+        self._client = client
+
+    def models_of(self, feature_set: str) -> int:
+        """Return how many models were trained on a set's id. Raises Unavailable when the service does not answer."""
+        return int(self._client.get("/models", feature_set=feature_set, per_page=1)["total"])
 
 
 def _month_of(file: PartitionInfo) -> Month:

@@ -24,9 +24,14 @@ ModelsDep = Annotated[Models, Depends(provided(Models))]
 @router.get("/")
 @router.get("/models")
 def models_page(
-    request: Request, models: ModelsDep, paging: PageQuery, sort: str = "-created_at", symbol: str = ""
+    request: Request,
+    models: ModelsDep,
+    paging: PageQuery,
+    sort: str = "-created_at",
+    symbol: str = "",
+    feature_set: str = "",
 ) -> Response:
-    return _models(request, models, paging, sort=sort, symbol=symbol)
+    return _models(request, models, paging, sort=sort, symbol=symbol, feature_set=feature_set)
 
 
 @router.post("/train")
@@ -62,9 +67,10 @@ def _models(
     *,
     sort: str = "-created_at",
     symbol: str = "",
+    feature_set: str = "",
     form: Form[TrainForm] | None = None,
     status: int = 200,
 ) -> Response:
-    page = paging.of(*models.page(model_filter(paging, sort, symbol=symbol)))
+    page = paging.of(*models.page(model_filter(paging, sort, symbol=symbol, feature_set=feature_set)))
     estimators = [one.value for one in Estimator]
     return render(request, "models.html", status=status, page=page, form=form, estimators=estimators)

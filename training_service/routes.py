@@ -37,9 +37,10 @@ def list_models(
     sort: str = "-created_at",
     symbol: str | None = None,
     parent: str | None = None,
+    feature_set: str | None = None,
 ) -> Page[ModelOut]:
-    """List models, sorted by any figure (`sort=-ic`); undefined figures come last."""
-    found, total = models.page(model_filter(paging, sort, symbol=symbol, parent=parent))
+    """List models, sorted by any figure (`sort=-ic`); undefined figures come last. `feature_set` is a set's id."""
+    found, total = models.page(model_filter(paging, sort, symbol=symbol, parent=parent, feature_set=feature_set))
     return paging.of([ModelOut.of(model) for model in found], total)
 
 

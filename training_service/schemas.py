@@ -17,13 +17,19 @@ SortColumn = Literal["created_at", "ic", "r2", "hit_rate", "horizon_bars"]
 
 
 def model_filter(
-    paging: PageNumbers, sort: str, *, symbol: str | None = None, parent: str | None = None
+    paging: PageNumbers,
+    sort: str,
+    *,
+    symbol: str | None = None,
+    parent: str | None = None,
+    feature_set: str | None = None,
 ) -> ModelFilter:
     """Return which page of which models is asked for. Raises InvalidInput for an unknown sort column."""
     column, descending = sort_of(sort, get_args(SortColumn))
     return ModelFilter(
         symbol=symbol.upper() if symbol else None,
         parent=parent or None,
+        feature_set=feature_set or None,
         sort=column,
         descending=descending,
         limit=paging.per_page,

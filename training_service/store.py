@@ -36,6 +36,7 @@ class ModelFilter:
 
     symbol: str | None = None
     parent: str | None = None
+    feature_set: str | None = None
     sort: str = "created_at"
     descending: bool = True
     limit: int = 100
@@ -180,7 +181,7 @@ class Store:
             return self._queries.row(conn, "model", Model, fingerprint=name)
 
     def models(self, wanted: ModelFilter) -> tuple[list[Model], int]:
-        filters = {"symbol": wanted.symbol, "parent": wanted.parent}
+        filters = {"symbol": wanted.symbol, "parent": wanted.parent, "feature_set": wanted.feature_set}
         order = {"sort": wanted.sort, "sign": -1.0 if wanted.descending else 1.0}
         with self._database.transaction() as conn:
             found = self._queries.rows(

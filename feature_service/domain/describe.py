@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
-
-from feature_service.domain.catalogue import FeatureSet
 
 BINS = 24
 
@@ -32,9 +31,9 @@ class ColumnSummary:
     histogram: tuple[float, ...]
 
 
-def summarise(features: FeatureSet, frame: pl.DataFrame) -> list[ColumnSummary]:
-    """Return a summary of each feature's column of `frame`, which holds at least one row."""
-    return [_summary(one.name, one.group, frame[one.name].to_numpy()) for one in features.features]
+def summarise(groups: Mapping[str, str], frame: pl.DataFrame) -> list[ColumnSummary]:
+    """Return a summary of each column of `groups` (name to group) in `frame`, which holds at least one row."""
+    return [_summary(name, group, frame[name].to_numpy()) for name, group in groups.items()]
 
 
 def _summary(name: str, group: str, column: np.ndarray[tuple[int], np.dtype[np.float32]]) -> ColumnSummary:

@@ -13,6 +13,7 @@ import numpy.typing as npt
 import polars as pl
 
 from feature_service.domain.bars import FloatArray, Int64Array
+from shared.contracts.regimes import REGIMES, state_name
 
 #: rows that quantiles, ranks and correlations look at: their standard errors are below 1 %
 SAMPLE = 20_000
@@ -48,6 +49,54 @@ class ColumnStatistics:
     ic: float | None
     ic_t: float | None
     cluster: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabelShare:
+    """What followed the rows of one state of a regime, -1 for unknown.
+
+    rows : rows with a label, that is, whose next `horizon` bars lie in their session; share : of all such rows
+    up, down : shares of these rows after which the price stood higher, lower
+    mean, sd : of the log return over those bars; None without a row
+    """
+
+    regime: str
+    state: int
+    name: str
+    rows: int
+    share: float
+    up: float | None
+    down: float | None
+    mean: float | None
+    sd: float | None
+
+
+def label_shares(regime: str, states: FloatArray, ahead: FloatArray) -> list[LabelShare]:
+    """Return one row a state of a regime, the unknown one first when it occurs; named states always.
+
+    states, ahead : of the same rows; NaN states are unknown, rows with a NaN return ahead have no label
+    """
+    labelled = ~np.isnan(ahead)
+    known = np.where(np.isnan(states), -1, states)[labelled].astype(np.int64)
+    returns = ahead[labelled]
+    found: list[LabelShare] = []
+    for state in sorted({*np.unique(known).tolist(), *range(len(REGIMES.get(regime, ())))}):
+        of = returns[known == state]
+        some = len(of) > 0
+        found.append(
+            LabelShare(
+                regime=regime,
+                state=state,
+                name=state_name(regime, state),
+                rows=len(of),
+                share=len(of) / max(1, len(returns)),
+                up=float((of > 0).mean()) if some else None,
+                down=float((of < 0).mean()) if some else None,
+                mean=float(of.mean()) if some else None,
+                sd=float(of.std()) if some else None,
+            )
+        )
+    return found
 
 
 def forward_return(close: FloatArray, ts_us: Int64Array, session: Int64Array, horizon: int) -> FloatArray:

@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 from feature_service.domain.catalogue import feature_set
 from feature_service.domain.statistics import ColumnStatistics
 from feature_service.pages.views import heat, shape_plot
-from feature_service.use_cases import Builds, Features, Statistics
+from feature_service.use_cases import Builds, Features, Lineage, Statistics
 from feature_service.use_cases.statistics import Described
 from shared.web.pages import page_router, render
 from shared.web.pagination import sort_of
@@ -22,6 +22,7 @@ router = page_router()
 FeaturesDep = Annotated[Features, Depends(provided(Features))]
 BuildsDep = Annotated[Builds, Depends(provided(Builds))]
 StatisticsDep = Annotated[Statistics, Depends(provided(Statistics))]
+LineageDep = Annotated[Lineage, Depends(provided(Lineage))]
 _SORTS = ("name", "group", "missing", "mean", "sd", "psi", "ic", "cluster")
 
 
@@ -49,11 +50,11 @@ def set_page(
     features: FeaturesDep,
     builds: BuildsDep,
     statistics: StatisticsDep,
+    lineage: LineageDep,
     view: Annotated[SetView, Query()],
 ) -> Response:
     known = feature_set(name)
-    built, _ = features.coverage(name=known.id, limit=500)
-    symbols = [one.symbol for one in built]
+    symbols = features.symbols(known.id)
     if not symbols:
         return render(request, "set.html", set=known, symbols=symbols, described=None)
     chosen_symbol = view.symbol.upper() if view.symbol.upper() in symbols else symbols[0]
@@ -72,6 +73,9 @@ def set_page(
         shape=shape_plot(statistics.shapes(chosen_symbol, known.id, chosen), chosen),
         heat=heat(described, view.cluster),
         cluster=view.cluster,
+        labels=statistics.labels(chosen_symbol, known.id, view.horizon),
+        origin=lineage.origin(chosen_symbol, known.id),
+        models=lineage.models(known.id),
     )
 
 

@@ -6,9 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from fastapi import Request, Response
 
+from feature_service.domain.records import Coverage
+from feature_service.use_cases import Features
 from feature_service.use_cases.statistics import Described
+from shared.contracts.identifiers import check_symbol
 from shared.web.charts import Cell, Line, Plot, heatmap, plot
+from shared.web.pages import render
 
 #: a heatmap's width at which its cells can still be told apart
 _WIDEST = 40
@@ -25,6 +30,36 @@ class Heat:
     titles: list[list[str]]
     #: by cluster number, how many columns it has and the one that stands for it
     clusters: dict[int, tuple[int, str]]
+
+
+def shown_set(features: Features, symbol: str, name: str, columns: Sequence[str] = ()) -> Coverage | None:
+    """Return what is built of the set named, else of the first that is built with `columns`; None when nothing is.
+
+    Raises NotFound for a set that is unknown.
+    """
+    built = features.built(symbol)
+    if not built and not name:
+        return None
+    chosen = features.chosen(symbol, name, columns)
+    if not set(columns) <= set(features.columns(chosen, symbol)):
+        return None
+    return next((one for one in built if one.feature_set == chosen), None)
+
+
+def unbuilt(request: Request, features: Features, symbol: str, what: str, name: str) -> Response:
+    """Answer that `what` is not built for a symbol: what is, and a button that builds the set called `name`."""
+    bars = features.has_bars(symbol)
+    return render(
+        request,
+        "unbuilt.html",
+        status=200 if bars else 404,
+        symbol=check_symbol(symbol),
+        what=what,
+        wanted=name,
+        sets=features.sets(),
+        built=features.built(symbol),
+        bars=bars,
+    )
 
 
 def heat(described: Described, cluster: int) -> Heat:

@@ -7,12 +7,12 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query, Response
 
 from feature_service.domain.describe import thin
+from feature_service.schemas.asking import ChartAsked, RowsAsked, header
 from feature_service.schemas.features import CoverageOut, FeatureOut, SetOut
 from feature_service.use_cases import Features
-from shared.contracts.messages import Instant
 from shared.web.pagination import Page, PageQuery
 from shared.web.service import provided
-from shared.web.tables import TableFormat, table_response
+from shared.web.tables import table_response
 
 router = APIRouter()
 
@@ -45,31 +45,20 @@ def list_coverage(
     return paging.of([CoverageOut.of(one) for one in found], total)
 
 
+@router.get("/sets/{name}")
+def show_set(name: str, features: FeaturesDep) -> SetOut:
+    """Return one feature set by its name or present id."""
+    return SetOut.of(features.set(name))
+
+
 @router.get("/features/{symbol}", response_class=Response)
-def read_features(
-    symbol: str,
-    features: FeaturesDep,
-    start: Instant | None = None,
-    end: Instant | None = None,
-    columns: Annotated[str, Query(description="comma-separated; all when left out")] = "",
-    feature_set: str = "core",
-    kind: Annotated[TableFormat, Query(alias="format")] = "json",
-) -> Response:
-    """Return built rows of [start, end), ascending."""
-    wanted = [name.strip() for name in columns.split(",") if name.strip()]
-    frame = features.read(symbol, feature_set, start=start, end=end, columns=wanted)
-    return table_response(frame, kind, f"features-{symbol.upper()}")
+def read_features(symbol: str, features: FeaturesDep, asked: Annotated[RowsAsked, Query()]) -> Response:
+    """Return built rows of [start, end), ascending; the header X-Feature-Set says of which set they are."""
+    wanted = features.pinned(symbol, asked.wanted)
+    return table_response(features.read(symbol, wanted), asked.format, f"features-{symbol.upper()}", header(wanted))
 
 
 @router.get("/features/{symbol}/chart")
-def chart_feature(
-    symbol: str,
-    column: str,
-    features: FeaturesDep,
-    feature_set: str = "core",
-    start: Annotated[Instant | None, Query(alias="from")] = None,
-    end: Annotated[Instant | None, Query(alias="to")] = None,
-) -> dict[str, Any]:
-    """Return one feature for a chart, as columns of at most 2,000 spans; `from`, `to` as ISO 8601 or epoch seconds."""
-    frame = features.read(symbol, feature_set, start=start, end=end, columns=[column])
-    return thin(frame, column, _CHART_POINTS).to_dict(as_series=False)
+def chart_feature(symbol: str, features: FeaturesDep, asked: Annotated[ChartAsked, Query()]) -> dict[str, Any]:
+    """Return one feature for a chart, as columns of at most 2,000 spans."""
+    return thin(features.read(symbol, asked.wanted), asked.column, _CHART_POINTS).to_dict(as_series=False)

@@ -6,9 +6,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
 
-from feature_service.schemas.statistics import CorrelationOut, DescribedOut, ReplayOut
+from feature_service.schemas.asking import ChartAsked
+from feature_service.schemas.statistics import CorrelationOut, DescribedOut, LabelOut, ReplayOut
 from feature_service.use_cases import Builds, Statistics
-from shared.contracts.messages import Instant
 from shared.web.service import provided
 
 router = APIRouter()
@@ -30,6 +30,12 @@ def correlate_set(name: str, symbol: str, statistics: StatisticsDep) -> Correlat
     return CorrelationOut.of(statistics.described(symbol, name, 15))
 
 
+@router.get("/sets/{name}/labels")
+def balance_labels(name: str, symbol: str, statistics: StatisticsDep, horizon: Horizon = 15) -> list[LabelOut]:
+    """Return by state of each regime how often the price rose and fell over the next `horizon` bars."""
+    return [LabelOut.of(one) for one in statistics.labels(symbol, name, horizon)]
+
+
 @router.get("/sets/{name}/replay")
 def replay_set(name: str, symbol: str, builds: BuildsDep) -> ReplayOut:
     """Compute half of the newest block from what was known then; `agrees` tells whether it is what is stored."""
@@ -38,12 +44,7 @@ def replay_set(name: str, symbol: str, builds: BuildsDep) -> ReplayOut:
 
 @router.get("/features/{symbol}/candles")
 def chart_beside_candles(
-    symbol: str,
-    column: str,
-    statistics: StatisticsDep,
-    feature_set: str = "core",
-    start: Annotated[Instant | None, Query(alias="from")] = None,
-    end: Annotated[Instant | None, Query(alias="to")] = None,
+    symbol: str, statistics: StatisticsDep, asked: Annotated[ChartAsked, Query()]
 ) -> dict[str, list[float | None]]:
-    """Return at most 2,000 candles and a column's last value in each; `from`, `to` as ISO 8601 or epoch seconds."""
-    return statistics.beside_candles(symbol, feature_set, column, start, end)
+    """Return at most 2,000 candles and a column's last value in each."""
+    return statistics.beside_candles(symbol, asked.column, asked.wanted)

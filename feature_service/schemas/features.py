@@ -114,11 +114,11 @@ class CoverageOut(BaseModel):
 
 
 class BuildForm(BaseModel):
-    """What the page's form sends. Days begin at 00:00 UTC; the last one is not included."""
+    """What the page's form sends. Days begin at 00:00 UTC; the last one is not included. Without days: all bars."""
 
     symbols: Annotated[tuple[Symbol, ...], Listed, Field(min_length=1, max_length=500)]
-    start: Day
-    end: Day
+    start: Day = EVER.start.date()
+    end: Day = EVER.end.date()
     feature_set: str = "core"
 
     @model_validator(mode="after")

@@ -8,6 +8,7 @@ from typing import Self
 import numpy as np
 from pydantic import BaseModel
 
+from feature_service.domain.statistics import LabelShare
 from feature_service.use_cases.builds import Replay
 from feature_service.use_cases.statistics import Described
 
@@ -55,6 +56,24 @@ class CorrelationOut(BaseModel):
     def of(cls, described: Described) -> Self:
         values = [[None if np.isnan(one) else float(one) for one in row] for row in described.correlation]
         return cls(columns=[one.name for one in described.columns], correlation=values)
+
+
+class LabelOut(BaseModel):
+    """One state of a regime: rows with a label, and the share of those after which the price rose and fell."""
+
+    regime: str
+    state: int
+    name: str
+    rows: int
+    share: float
+    up: float | None
+    down: float | None
+    mean: float | None
+    sd: float | None
+
+    @classmethod
+    def of(cls, share: LabelShare) -> Self:
+        return cls.model_validate(share, from_attributes=True)
 
 
 class ReplayOut(BaseModel):

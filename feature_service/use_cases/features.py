@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import polars as pl
 
+from feature_service.domain.bars import Int64Array
 from feature_service.domain.catalogue import FULL, SETS, FeatureSet, feature_set
 from feature_service.domain.describe import ColumnSummary, summarise
 from feature_service.domain.feature import Feature
@@ -16,55 +18,143 @@ from shared.contracts.identifiers import check_symbol
 from shared.errors import InvalidInput, NotFound
 
 
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """Rows of [start, end), all columns when none is named, of the set named, else of the first built that has them."""
+
+    start: datetime | None = None
+    end: datetime | None = None
+    columns: Sequence[str] = ()
+    feature_set: str = ""
+    #: more values (rows times columns) than this are refused
+    most_values: int | None = None
+
+
 class Features:
     """What is built, and what could be."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def read(
-        self,
-        symbol: str,
-        name: str,
-        *,
-        start: datetime | None = None,
-        end: datetime | None = None,
-        columns: Sequence[str] = (),
-    ) -> pl.DataFrame:
-        """Return ts and the wanted columns (all when none is named) of built rows in [start, end).
+    def built(self, symbol: str) -> list[Coverage]:
+        """Return what is built for `symbol`: sets of this version as the catalogue lists them, then older ones."""
+        found, _ = self._store.coverage(feature_set=None, symbol=check_symbol(symbol), limit=1_000, offset=0)
+        order = {one.id: place for place, one in enumerate(SETS.values())}
+        return sorted(found, key=lambda one: (order.get(one.feature_set, len(order)), one.feature_set))
 
-        Raises NotFound for an unknown set, symbol or span, InvalidInput for a column the set does not have.
+    def has_bars(self, symbol: str) -> bool:
+        """Return whether there is anything to build `symbol` of."""
+        return bool(self._store.bars(check_symbol(symbol)).months(check_symbol(symbol)))
+
+    def chosen(self, symbol: str, name: str = "", columns: Sequence[str] = ()) -> str:
+        """Return the id of the set to read: the one named, else the first that is built for `symbol` with `columns`.
+
+        Raises NotFound for an unknown set, or when nothing is built; InvalidInput then for a column nobody knows.
+        """
+        if name:
+            return self._id(name, symbol)
+        built = self.built(symbol)
+        if not built:
+            if unknown := sorted(set(columns) - set(FULL.columns)):
+                raise InvalidInput(f"there is no column {unknown[0]!r}: see GET /catalogue")
+            raise NotFound(
+                f"no features are built for {check_symbol(symbol)}: POST /features/build; without bars, ingest or "
+                "import them first"
+            )
+        having = (one.feature_set for one in built if set(columns) <= set(self.columns(one.feature_set, symbol)))
+        return next(having, built[0].feature_set)
+
+    def pinned(self, symbol: str, wanted: Wanted) -> Wanted:
+        """Return what is wanted with the id of the set that answers it. Raises as `chosen` does."""
+        return replace(wanted, feature_set=self.chosen(symbol, wanted.feature_set, wanted.columns))
+
+    def read(self, symbol: str, wanted: Wanted) -> pl.DataFrame:
+        """Return ts and the wanted columns of built rows.
+
+        Raises NotFound for an unknown set, symbol or span, InvalidInput for a column the set does not have and for
+        more values than asked for at most.
         """
         symbol = check_symbol(symbol)
-        set_id, have = self._stored(symbol, name)
-        if unknown := sorted(set(columns) - set(have)):
+        set_id = self.chosen(symbol, wanted.feature_set, wanted.columns)
+        have = self.columns(set_id, symbol)
+        if unknown := sorted(set(wanted.columns) - set(have)):
             raise InvalidInput(f"set {set_id} has no column {unknown[0]!r}: see GET /catalogue")
-        frame = self._store.read(set_id, symbol, start, end, list(columns) or have)
+        columns = list(wanted.columns) or have
+        self._bounded(set_id, symbol, wanted, len(columns))
+        frame = self._store.read(set_id, symbol, wanted.start, wanted.end, columns)
         if frame.is_empty():
-            raise NotFound(
-                f"no features of {set_id} are built for {symbol} in that span: "
-                "POST /features/build with the symbol and a window that has bars"
-            )
+            raise self._nothing(set_id, symbol)
         return frame
 
-    def _stored(self, symbol: str, name: str) -> tuple[str, Sequence[str]]:
-        """Return a set's id and columns: of this version, or of an older one whose data are still there."""
-        try:
-            known = feature_set(name)
-        except NotFound:
-            if columns := self._store.columns(name, symbol):
-                return name, columns
-            raise
-        return known.id, known.columns
+    def columns(self, set_id: str, symbol: str) -> tuple[str, ...]:
+        """Return the columns of a set's id: by its definition, or those stored of an older one."""
+        known = next((one.columns for one in SETS.values() if one.id == set_id), None)
+        return known if known is not None else tuple(self._store.columns(set_id, check_symbol(symbol)))
 
-    def summary(self, symbol: str, name: str) -> list[ColumnSummary]:
+    def instants(self, symbol: str, name: str) -> Int64Array:
+        """Return when the built rows of a set begin, in microseconds, ascending. Raises NotFound when none is built."""
+        symbol = check_symbol(symbol)
+        set_id = self.chosen(symbol, name)
+        ts = self._store.read(set_id, symbol, None, None, [])["ts"]
+        if ts.is_empty():
+            raise self._nothing(set_id, symbol)
+        return ts.to_physical().to_numpy()
+
+    def symbols(self, name: str) -> list[str]:
+        """Return the symbols that something is built for, sorted: of the set named, else of any."""
+        set_id, found, total = self._id(name) if name else None, list[Coverage](), 1
+        while len(found) < total:
+            page, total = self._store.coverage(feature_set=set_id, symbol=None, limit=1_000, offset=len(found))
+            found += page
+        return sorted({one.symbol for one in found})
+
+    def _id(self, name: str, symbol: str = "") -> str:
+        """Return the id of a set: of this version, or of an older one that is still there (for `symbol`)."""
+        try:
+            return feature_set(name).id
+        except NotFound:
+            older = {one.feature_set for one in self._store.known_sets()}
+            if name in older or (symbol and self._store.columns(name, check_symbol(symbol))):
+                return name
+            raise
+
+    def _bounded(self, set_id: str, symbol: str, wanted: Wanted, columns: int) -> None:
+        if wanted.most_values is None:
+            return
+        rows = self._store.most_rows(set_id, symbol, wanted.start, wanted.end)
+        if rows * columns > wanted.most_values:
+            raise InvalidInput(
+                f"{rows:,} rows of {columns} columns are {rows * columns:,} values, of which one answer of this "
+                f"format holds {wanted.most_values:,}: ask for a shorter span, for fewer columns, or for format=arrow"
+            )
+
+    def _nothing(self, set_id: str, symbol: str) -> NotFound:
+        built = self.built(symbol)
+        here = next((one for one in built if one.feature_set == set_id), None)
+        if here is not None:
+            return NotFound(
+                f"{symbol} has no rows of {set_id} in that span: they run from {here.first_ts:%Y-%m-%d %H:%M} to "
+                f"{here.last_ts:%Y-%m-%d %H:%M} UTC"
+            )
+        others = ", ".join(one.feature_set for one in built) or "none"
+        return NotFound(
+            f"no features of {set_id} are built for {symbol} (built: {others}): POST /features/build; without bars, "
+            "ingest or import them first"
+        )
+
+    def summary(self, symbol: str, set_id: str) -> list[ColumnSummary]:
         """Return what a person wants to know of each column of what is built. Raises NotFound when nothing is."""
-        features = feature_set(name)
-        return summarise(features, self.read(symbol, name))
+        frame = self.read(symbol, Wanted(feature_set=set_id))
+        groups = {one.name: one.group for one in FULL.features}
+        return summarise({name: groups.get(name, "no longer made") for name in frame.columns[1:]}, frame)
 
     def catalogue(self) -> Sequence[Feature]:
         """Return the declaration of every feature."""
         return FULL.features
+
+    def set(self, name: str) -> FeatureSet:
+        """Return a set that this version makes. Raises NotFound."""
+        return feature_set(name)
 
     def sets(self) -> list[FeatureSet]:
         """Return every set this version makes."""
@@ -74,8 +164,9 @@ class Features:
         self, *, name: str | None = None, symbol: str | None = None, limit: int, offset: int = 0
     ) -> tuple[list[Coverage], int]:
         """Return a page of what is built; `name` is a set's plain name or its id."""
-        wanted = feature_set(name).id if name else None
-        return self._store.coverage(feature_set=wanted, symbol=symbol, limit=limit, offset=offset)
+        return self._store.coverage(
+            feature_set=self._id(name) if name else None, symbol=symbol, limit=limit, offset=offset
+        )
 
     def builds(self, *, symbol: str | None, limit: int, offset: int) -> tuple[list[BuildEntry], int]:
         """Return a page of the build log, the newest first."""

@@ -11,11 +11,19 @@ import polars as pl
 
 from feature_service.domain.bars import FloatArray, bars_of, usable
 from feature_service.domain.catalogue import FeatureSet, feature_set
-from feature_service.domain.statistics import ColumnStatistics, describe_columns, forward_return
+from feature_service.domain.statistics import (
+    ColumnStatistics,
+    LabelShare,
+    describe_columns,
+    forward_return,
+    label_shares,
+)
 from feature_service.store import Store
-from feature_service.use_cases.features import Features
+from feature_service.use_cases.features import Features, Wanted
 from shared.contracts.candles import Candles, condense
+from shared.contracts.datasets import TS
 from shared.contracts.identifiers import check_symbol
+from shared.contracts.regimes import REGIMES
 from shared.errors import InvalidInput, NotFound
 
 #: described sets that are kept in memory: a page asks for the same one again and again
@@ -68,11 +76,9 @@ class Statistics:
                 self._kept.popitem(last=False)
         return self._kept[key]
 
-    def beside_candles(
-        self, symbol: str, name: str, column: str, start: datetime | None, end: datetime | None
-    ) -> dict[str, list[float | None]]:
+    def beside_candles(self, symbol: str, column: str, wanted: Wanted) -> dict[str, list[float | None]]:
         """Return at most 2,000 candles of built rows and the column's last value in each, as columns for a chart."""
-        built = self._features.read(symbol, name, start=start, end=end, columns=[column])
+        built = self._features.read(symbol, wanted)
         bars = self._store.bars_between(check_symbol(symbol), built["ts"][0], built["ts"][-1])
         rows = built.join(bars, on="ts", how="inner")
         if rows.is_empty():
@@ -89,7 +95,8 @@ class Statistics:
 
     def shapes(self, symbol: str, name: str, column: str, bins: int = 30) -> dict[str, list[float]]:
         """Return the column's distribution in the oldest 70 % and the newest 30 % of rows: middles and two shares."""
-        values = self._features.read(symbol, name, columns=[column])[column].to_numpy().astype(np.float64)
+        wanted = Wanted(columns=[column], feature_set=name)
+        values = self._features.read(symbol, wanted)[column].to_numpy().astype(np.float64)
         early, late = (part[~np.isnan(part)] for part in np.split(values, [round(0.7 * len(values))]))
         if not len(early) or not len(late):
             return {"middles": [], "early": [], "late": []}
@@ -98,18 +105,36 @@ class Statistics:
         shares = [(np.histogram(np.clip(part, low, high), edges)[0] / len(part)).tolist() for part in (early, late)]
         return {"middles": ((edges[1:] + edges[:-1]) / 2).tolist(), "early": shares[0], "late": shares[1]}
 
-    def _describe(self, features: FeatureSet, symbol: str, horizon: int) -> Described:
-        frame = self._features.read(symbol, features.name)
-        bars = usable(self._store.bars_between(symbol, frame["ts"][0], frame["ts"][-1]))
+    def labels(self, symbol: str, name: str, horizon: int) -> list[LabelShare]:
+        """Return how the labels of a set's rows fall out in each state of each regime.
+
+        The regimes are the set's own; where it has none, those of the first built set of `symbol` that has; else none.
+        """
+        set_id, symbol = feature_set(name).id, check_symbol(symbol)
+        own = set_id if set(REGIMES) & set(feature_set(name).columns) else ""
+        of = self._features.chosen(symbol, own, tuple(REGIMES))
+        columns = [one for one in REGIMES if one in self._features.columns(of, symbol)]
+        if not columns:
+            return []
+        instants = pl.DataFrame({"ts": pl.Series(self._features.instants(symbol, set_id)).cast(TS)})
+        regimes = self._features.read(symbol, Wanted(columns=columns, feature_set=of))
+        rows = instants.join(regimes, on="ts", how="left", maintain_order="left")
+        ahead = self._ahead(symbol, instants["ts"], horizon)
+        states = {one: rows[one].cast(pl.Float64).fill_null(float("nan")).to_numpy() for one in columns}
+        return [share for one in columns for share in label_shares(one, states[one], ahead)]
+
+    def _ahead(self, symbol: str, ts: pl.Series, horizon: int) -> FloatArray:
+        """Return the log return over the next `horizon` bars of the session of each row, NaN where there is none."""
+        bars = usable(self._store.bars_between(symbol, ts[0], ts[-1]))
         seen = bars_of(bars)
         ahead = pl.DataFrame({"ts": bars["ts"], "ahead": forward_return(seen.close, seen.ts_us, seen.first, horizon)})
-        joined = frame.join(ahead, on="ts", how="left", maintain_order="left")
-        columns, correlation = describe_columns(
-            joined,
-            {one.name: one.group for one in features.features},
-            joined["ahead"].fill_null(float("nan")).to_numpy(),
-            horizon,
-        )
+        joined = ts.to_frame("ts").join(ahead, on="ts", how="left", maintain_order="left")
+        return joined["ahead"].fill_null(float("nan")).to_numpy()
+
+    def _describe(self, features: FeatureSet, symbol: str, horizon: int) -> Described:
+        frame = self._features.read(symbol, Wanted(feature_set=features.id))
+        groups = {one.name: one.group for one in features.features}
+        columns, correlation = describe_columns(frame, groups, self._ahead(symbol, frame["ts"], horizon), horizon)
         missing = pl.any_horizontal(pl.col(features.columns).is_nan())
         return Described(
             symbol=symbol,

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Literal
 
 import polars as pl
 
 from feature_service.domain.alignment import as_of_join, inner_join
-from feature_service.domain.catalogue import SETS, feature_set
 from feature_service.domain.episodes import OPTIONS, Option, episodes, option, rows_of, session_count
 from feature_service.domain.regimes.timeline import Span, spans
 from feature_service.store import Store
-from feature_service.use_cases.features import Features
+from feature_service.use_cases.features import Features, Wanted
 from shared.contracts.folds import Fold
 from shared.contracts.identifiers import check_symbol
 from shared.contracts.messages import Folds
@@ -31,25 +31,33 @@ class Together:
         self._store = store
         self._features = features
 
-    def aligned(
-        self,
-        symbols: Sequence[str],
-        name: str,
-        join: Join,
-        max_age_seconds: int,
-        *,
-        start: datetime | None = None,
-        end: datetime | None = None,
-        columns: Sequence[str] = (),
-    ) -> pl.DataFrame:
-        """Return several symbols' built rows side by side, columns named `<column>_<SYMBOL>`.
+    def pinned(self, symbols: Sequence[str], wanted: Wanted) -> Wanted:
+        """Return what is wanted with the set named, else the first that is built for all symbols and has the columns.
 
-        Raises InvalidInput for fewer than 2 or more than 50 symbols, NotFound where one has nothing built.
+        Raises InvalidInput for fewer than 2 or more than 50 symbols, NotFound when no set is built for all.
         """
         chosen = list(dict.fromkeys(check_symbol(one) for one in symbols))
         if not 2 <= len(chosen) <= MAX_SYMBOLS:
             raise InvalidInput(f"{len(chosen)} symbols cannot be joined: name 2 to {MAX_SYMBOLS} different ones")
-        frames = {one: self._features.read(one, name, start=start, end=end, columns=columns) for one in chosen}
+        if wanted.feature_set:
+            return replace(wanted, feature_set=self._features.chosen(chosen[0], wanted.feature_set))
+        first, *_ = (self._features.chosen(symbol, "", wanted.columns) for symbol in chosen)
+        built = [[one.feature_set for one in self._features.built(symbol)] for symbol in chosen]
+        common = [one for one in dict.fromkeys([first, *built[0]]) if all(one in have for have in built)]
+        if not common:
+            raise NotFound(f"no set is built for all of {', '.join(chosen)}: POST /features/build")
+        having = (one for one in common if set(wanted.columns) <= set(self._features.columns(one, chosen[0])))
+        return replace(wanted, feature_set=next(having, common[0]))
+
+    def aligned(self, symbols: Sequence[str], join: Join, max_age_seconds: int, wanted: Wanted) -> pl.DataFrame:
+        """Return several symbols' built rows side by side, columns named `<column>_<SYMBOL>`.
+
+        Raises as `pinned` does, and NotFound where a symbol has no row of the set.
+        """
+        chosen = list(dict.fromkeys(check_symbol(one) for one in symbols))
+        most = None if wanted.most_values is None else wanted.most_values // len(chosen)
+        each = replace(self.pinned(chosen, wanted), most_values=most)
+        frames = {one: self._features.read(one, each) for one in chosen}
         return inner_join(frames) if join == "inner" else as_of_join(frames, max_age_seconds * 1_000_000)
 
     def options(self, name: str) -> list[tuple[Option, int]]:
@@ -64,22 +72,19 @@ class Together:
 
     def columns(self, symbol: str) -> dict[str, tuple[str, ...]]:
         """Return by set's id the columns that are built for `symbol`. Raises NotFound when nothing is."""
-        symbol = check_symbol(symbol)
-        found = {one.id: one.columns for one in SETS.values() if self._store.content_hashes(one.id, symbol)}
-        if not found:
-            raise NotFound(f"nothing is built for {symbol}: POST /features/build")
-        return found
+        first = self._features.chosen(symbol)
+        built = [one.feature_set for one in self._features.built(symbol)]
+        return {one: self._features.columns(one, symbol) for one in dict.fromkeys([first, *built])}
 
     def folds(self, symbol: str, name: str, spec: Folds, horizon_bars: int) -> list[Fold]:
         """Return the episodes of what is built. Raises NotFound, or InvalidInput with too few sessions for one."""
-        ts = self._store.read(self._built(symbol, name), check_symbol(symbol), None, None, [])["ts"]
-        return episodes(ts.to_physical().to_numpy(), horizon_bars, spec)
+        return episodes(self._features.instants(symbol, name), horizon_bars, spec)
 
     def fold_rows(
         self, symbol: str, name: str, spec: Folds, horizon_bars: int, number: int, timeframe: str
     ) -> pl.DataFrame:
         """Return one episode's rows with `split`; a bucket that holds any test minute is test."""
-        frame = self._features.read(symbol, name)
+        frame = self._features.read(symbol, Wanted(feature_set=name))
         found = episodes(frame["ts"].to_physical().to_numpy(), horizon_bars, spec)
         if number >= len(found):
             raise NotFound(f"{symbol.upper()} has {len(found)} such episodes, counted from 0: there is no {number}")
@@ -88,23 +93,19 @@ class Together:
     def regimes(
         self, symbol: str, name: str, *, start: datetime | None = None, end: datetime | None = None
     ) -> dict[str, list[Span]]:
-        """Return the spans of every regime of the set. Raises InvalidInput when it has none, NotFound as `read`."""
-        columns = [one for one in REGIMES if one in feature_set(name).columns]
+        """Return the spans of every regime of the set named, else of the first built that has regimes.
+
+        Raises InvalidInput when it has none, NotFound as `Features.read`.
+        """
+        set_id = self._features.chosen(symbol, name, tuple(REGIMES))
+        columns = [one for one in REGIMES if one in self._features.columns(set_id, symbol)]
         if not columns:
-            raise InvalidInput(f"set {name!r} has no regimes: use regime or full")
-        frame = self._features.read(symbol, name, start=start, end=end, columns=columns)
+            raise InvalidInput(f"set {set_id} has no regimes: use regime or full")
+        wanted = Wanted(start=start, end=end, columns=columns, feature_set=set_id)
+        frame = self._features.read(symbol, wanted)
         return {one: spans(frame, one) for one in columns}
 
-    def _built(self, symbol: str, name: str) -> str:
-        set_id = feature_set(name).id
-        if not self._store.content_hashes(set_id, check_symbol(symbol)):
-            raise NotFound(f"no features of {set_id} are built for {symbol.upper()}: POST /features/build")
-        return set_id
-
     def _sessions(self, name: str) -> dict[str, int]:
-        set_id = feature_set(name).id
-        found, total = self._store.coverage(feature_set=set_id, symbol=None, limit=1_000, offset=0)
-        while len(found) < total:
-            found += self._store.coverage(feature_set=set_id, symbol=None, limit=1_000, offset=len(found))[0]
-        instants = {one.symbol: self._store.read(set_id, one.symbol, None, None, [])["ts"] for one in found}
-        return {symbol: session_count(ts.to_physical().to_numpy()) for symbol, ts in instants.items()}
+        """Return the built sessions by symbol: of the set named, else of the first that is built for each."""
+        names = self._features.symbols(name)
+        return {symbol: session_count(self._features.instants(symbol, name)) for symbol in names}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Mapping
 from typing import Literal
 
 import polars as pl
@@ -11,9 +12,11 @@ from fastapi import Response
 TableFormat = Literal["json", "csv", "parquet", "arrow"]
 
 
-def table_response(frame: pl.DataFrame, kind: TableFormat, name: str) -> Response:
-    """Answer with the frame's rows; the others as a file called `name` to save. Times are UTC."""
-    disposition = {"Content-Disposition": f'attachment; filename="{name}.{kind}"'}
+def table_response(
+    frame: pl.DataFrame, kind: TableFormat, name: str, headers: Mapping[str, str] | None = None
+) -> Response:
+    """Answer with the frame's rows; all but JSON as a file called `name` to save. Times are UTC."""
+    disposition = {"Content-Disposition": f'attachment; filename="{name}.{kind}"', **(headers or {})}
     stamps = [column for column, dtype in frame.schema.items() if isinstance(dtype, pl.Datetime)]
     text = frame.with_columns(pl.col(stamps).dt.strftime("%Y-%m-%dT%H:%M:%SZ")) if stamps else frame
     if kind == "csv":
@@ -26,4 +29,4 @@ def table_response(frame: pl.DataFrame, kind: TableFormat, name: str) -> Respons
         buffer = io.BytesIO()
         frame.write_ipc(buffer)
         return Response(buffer.getvalue(), media_type="application/vnd.apache.arrow.file", headers=disposition)
-    return Response(text.write_json(), media_type="application/json")
+    return Response(text.write_json(), media_type="application/json", headers=dict(headers or {}))

@@ -9,6 +9,7 @@ from training.model
 where
     (%(symbol)s::text is null or symbol = %(symbol)s)
     and (%(parent)s::text is null or parent = %(parent)s)
+    and (%(feature_set)s::text is null or feature_set = %(feature_set)s)
 order by
     %(sign)s * case %(sort)s
         when 'created_at' then extract(epoch from created_at)::double precision
@@ -28,3 +29,4 @@ from training.model
 where
     (%(symbol)s::text is null or symbol = %(symbol)s)
     and (%(parent)s::text is null or parent = %(parent)s)
+    and (%(feature_set)s::text is null or feature_set = %(feature_set)s)

@@ -5,7 +5,7 @@
 //              candles need "open", "high", "low", "close" and may have "volume".
 //              "markers": [{"time", "side": "long" | "short" | "exit", "text"}] puts arrows on the first series.
 // data-series  JSON list: [{"name", "label", "tone": "s1|bench|hit|s4|s5|up|down", "dash", "scale": "left|right",
-//              "format": "number|percent|price|money|small", "level"}]
+//              "format": "number|percent|price|money|small", "level", "names": {"0": what a state is called, ...}}]
 // data-band    "true": series of the right scale get a pane of their own below, so lines never cross and each axis
 //              labels its own values only
 // data-refetch "true": the server answers ?from&to (epoch seconds) with finer bars after a zoom

@@ -1,5 +1,6 @@
 // What a chart draws: lines with a legend, or candles with volume and markers.
 const DASHED = 2;
+const STEPS = 1;
 
 const FORMATS = {
   number: (value) => signless(value.toFixed(2)),
@@ -15,6 +16,11 @@ function signless(text) {
 }
 
 const format = (name) => FORMATS[name] ?? FORMATS.number;
+
+// how a series' values read: states have names, and nothing lies between two states
+function reading(spec) {
+  return spec.names ? (value) => (Number.isInteger(value) ? spec.names[value] ?? "" : "") : format(spec.format);
+}
 
 function points(data, name) {
   const values = data[name] ?? [];
@@ -38,7 +44,8 @@ export function linePlan(holder) {
   const look = (spec, colour) => ({
     color: colour[spec.tone ?? "s1"], lineWidth: spec.dash ? 1 : 2, lineStyle: spec.dash ? DASHED : 0,
     priceScaleId: spec.scale ?? "right", priceLineVisible: false, lastValueVisible: true,
-    priceFormat: { type: "custom", minMove: 0.0001, formatter: format(spec.format) },
+    priceFormat: { type: "custom", minMove: spec.names ? 1 : 0.0001, formatter: reading(spec) },
+    lineType: spec.names ? STEPS : 0,
   });
   return {
     label: (name) => specs.find((spec) => spec.name === name)?.label ?? name,
@@ -64,7 +71,7 @@ export function linePlan(holder) {
     },
     values: (data, index) => specs.map((spec) => {
       const value = data[spec.name]?.[index];
-      return [spec.name, value === null || value === undefined ? "–" : format(spec.format)(value)];
+      return [spec.name, value === null || value === undefined ? "–" : reading(spec)(value)];
     }),
   };
 }

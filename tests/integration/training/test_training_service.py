@@ -117,6 +117,8 @@ def test_a_model_is_registered_once_and_shown_over_http(service, settings):
         assert [one["symbol"] for one in shown["predicted"]] == ["EDGE"]
         assert all(fold["train_rows"] > 0 for fold in shown["fold_results"])
         assert http.get("/models", params={"sort": "-ic", "symbol": "edge"}).json()["total"] == 1
+        made_of = {of: http.get("/models", params={"feature_set": of}).json()["total"] for of in (CORE.id, "other-0")}
+        assert made_of == {CORE.id: 1, "other-0": 0}
         for page in ("/", f"/models/{name}"):
             text = http.get(page, headers=HTML)
             assert text.status_code == 200
