@@ -129,8 +129,8 @@ def luck_line(luck: Luck) -> str:
     """Return the sentence that stands beside every best: how good it would look by chance."""
     if luck.best_sharpe is None:
         return (
-            f"{luck.trials:,} trials, none with a Sharpe ratio yet. One that never trades has none; its run says how far "
-            "the signal goes."
+            f"{luck.trials:,} trials, none with a Sharpe ratio yet. One that never trades has none; its run says how "
+            "far the signal goes."
         )
     if luck.sharpe_by_luck is None:
         return f"One trial, Sharpe {luck.best_sharpe:.2f}: nothing was selected, and nothing is proven."

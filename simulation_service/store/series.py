@@ -62,6 +62,10 @@ class Series:
             return bars
         return bars.with_columns(pl.col(*PRICES) * pl.col("basis"), pl.col("volume") / pl.col("basis"))
 
+    def has_bars(self, symbol: str) -> bool:
+        """Return whether there are any bars of a symbol; opens no file."""
+        return bool(self._lake.snapshot(BARS_1M, symbol=symbol).files)
+
     def count_bars(self, symbol: str, window: Window) -> int:
         """Return how many bars the files of a window hold, at least those in it; opens no file."""
         return self._lake.snapshot(BARS_1M, symbol=symbol, start=window.start_utc, end=window.end_utc).rows

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import polars as pl
 
 from shared.contracts.identifiers import check_symbol
-from shared.errors import NotFound
+from shared.contracts.messages import Window
+from shared.errors import InvalidInput, NotFound
 from simulation_service.domain.records import SignalsRecord
 from simulation_service.domain.signals import read_signals
 from simulation_service.store import Registry, Series
@@ -21,10 +24,11 @@ class SignalSeries:
     def keep(self, content: bytes, *, symbol: str, name: str = "") -> SignalsRecord:
         """Read a CSV or Parquet file, keep what it says, and return its record; the same again is the same record.
 
-        Raises InvalidInput that says what is wrong with the file.
+        Raises InvalidInput that says what is wrong with the file, or that there are no bars it could be traded on.
         """
         symbol = check_symbol(symbol)
         found = read_signals(content)
+        self._check_bars(symbol, found.frame["ts"])
         fingerprint = found.fingerprint(symbol)
         if self._registry.signals(fingerprint) is None:
             # the rows first: a name in the registry always has its rows
@@ -40,6 +44,16 @@ class SignalSeries:
                 last_ts=stamps[-1],
             )
         return self.one(fingerprint)
+
+    def _check_bars(self, symbol: str, stamps: pl.Series) -> None:
+        if not self._series.has_bars(symbol):
+            raise InvalidInput(f"symbol {symbol}: there are no bars to trade it on: ingest them first, then send again")
+        window = Window(start=stamps[0], end=stamps[-1] + timedelta(minutes=1))
+        if not self._series.count_bars(symbol, window):
+            raise InvalidInput(
+                f"there are no bars of {symbol} from {window.start} to {window.end}, where the series speaks: "
+                "ingest them first, then send again"
+            )
 
     def one(self, fingerprint: str) -> SignalsRecord:
         """Return one series' record. Raises NotFound."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import json
+import math
 import re
 
 import numpy as np
@@ -138,10 +140,27 @@ def test_what_is_wrong_with_a_file_is_told(settings):
             400, "a series needs the columns ts and either prediction or position; this file has ts, price",
         )  # fmt: skip
         assert refused(own_file(), symbol="a b")[0] == 400
+        assert refused(own_file(), symbol="NONE") == (
+            400, "symbol NONE: there are no bars to trade it on: ingest them first, then send again",
+        )  # fmt: skip
+        early = refused(b"ts,prediction\n2019-01-02T14:30:00Z,1\n")
+        assert (early[0], "no bars of SPY from 2019-01-02 14:30:00+00:00" in early[1]) == (400, True)
+        assert http.get("/signals").json()["total"] == 0
         status, told = refused(b"x" * (16 * 2**20 + 1))
         assert status == 413
         assert "16 MiB" in told
         assert http.post("/signals", content=own_file(), headers=CSV).status_code == 422
+        body = {"model": MODEL, "symbol": "SPY", "window": WINDOW, "starting_cash": 1e5, "costs": {}}
+        for field, sent in (
+            ("setting.threshold", {"setting": {"threshold": math.inf}}),
+            ("setting.take_profit", {"setting": {**SETTING, "take_profit": math.inf}}),
+            ("costs.fee_per_share", {"costs": {"fee_per_share": math.inf}, "setting": SETTING}),
+            ("starting_cash", {"starting_cash": math.nan, "setting": SETTING}),
+        ):
+            sent_as = json.dumps({**body, **sent}).encode()
+            answer = http.post("/simulate", content=sent_as, headers={"Content-Type": "application/json"})
+            assert answer.status_code == 422, field
+            assert f"{field.replace('setting.', 'settings.0.')}: Input should be" in answer.json()["detail"]
         # times between the bars, another symbol, a window without any
         odd = b"ts,prediction\n2024-03-11T14:30:07Z,1\n"
         mine = http.post("/signals", params={"symbol": "SPY"}, content=odd, headers=CSV).json()["fingerprint"]
