@@ -19,6 +19,7 @@ from alpaca.data.historical.crypto import CryptoHistoricalDataClient
 from alpaca.data.historical.stock import StockHistoricalDataClient
 from alpaca.data.requests import CryptoBarsRequest, StockBarsRequest
 from alpaca.data.timeframe import TimeFrame, TimeFrameUnit
+from pydantic_core import from_json
 
 from ingestion_service.domain.drift import Drift, Field, FieldWatch, documented
 from ingestion_service.domain.sources import EARLIEST, RAW_SCHEMA, NotOffered
@@ -143,11 +144,12 @@ class _Patient(RESTClient):
         def once() -> Reply[Any]:
             try:
                 response = self._session.request(method, url, timeout=_TIMEOUT, **opts)
-                value = response.json() if response.ok else None
-            except requests.exceptions.JSONDecodeError as error:
-                raise NoAnswer("an answer that is not JSON") from error
             except _BROKEN as error:
                 raise NoAnswer(f"no answer ({type(error).__name__})") from error
+            try:
+                value = from_json(response.content) if response.ok else None  # in less than half of json's time
+            except ValueError as error:
+                raise NoAnswer("an answer that is not JSON") from error
             return Reply(response.status_code, response.headers, value, lambda: _message(response))
 
         page = self.patience.ask(once).value

@@ -15,7 +15,7 @@ from ingestion_service.domain.gaps import Missing, Why, missing
 from ingestion_service.domain.releases import displaced, forgiven, without
 from ingestion_service.domain.spans import Answered, FailedAsk, Span, span_of
 from ingestion_service.domain.suspicion import REACH
-from ingestion_service.domain.validation import Screened
+from ingestion_service.domain.validation import Screened, screen_many
 from ingestion_service.store.actions import ActionStore
 from ingestion_service.store.asks import AskStore
 from ingestion_service.store.drift import DriftStore
@@ -151,15 +151,14 @@ class BarStore:
                     self._minutes.popitem(last=False)
         return found
 
-    def around(self, symbol: str, span: Span) -> pl.DataFrame:
-        """Return the bars stored in `span`, and those next to it that judging its first and last bars can need."""
-        return _around(self.read(self.snapshot(symbol, span.start - _NEAR, span.end + _NEAR)), span)
+    def judged(self, raws: Mapping[str, pl.DataFrame], source: str, span: Span) -> dict[str, Screened]:
+        """Return what becomes of each symbol's rows (see `validation.screen`), all of which lie in `span`.
 
-    def around_many(self, symbols: Sequence[str], span: Span) -> dict[str, pl.DataFrame]:
-        """Return `around` of each symbol, read together."""
-        snapshot = self._lake.snapshot(BARS_1M, start=span.start - _NEAR, end=span.end + _NEAR, symbol=list(symbols))
-        found = self.read(snapshot).partition_by("symbol", as_dict=True)
-        return {symbol: _around(found.get((symbol,), BARS_1M.schema.to_frame()), span) for symbol in symbols}
+        They are judged together with the bars stored in it, and with those next to it that its ends can need.
+        """
+        near = self._lake.snapshot(BARS_1M, start=span.start - _NEAR, end=span.end + _NEAR, symbol=list(raws))
+        screened = screen_many(raws, source, _around(self.read(near), span))
+        return {symbol: self.forgiven(symbol, one) for symbol, one in screened.items()}
 
     def exchange(self, wrong: pl.DataFrame, better: pl.DataFrame, received: datetime, still_mine: Precondition) -> None:
         """Put stored bars of one symbol (as `Screened.withdrawn`) aside, `better` ones (BARS_1M) in their place.
@@ -255,10 +254,10 @@ class BarStore:
 
 
 def _around(found: pl.DataFrame, span: Span) -> pl.DataFrame:
-    """Cut bars in order of time down to the span and REACH bars on either side."""
-    first, last = (int(found["ts"].search_sorted(moment, side="left")) for moment in (span.start, span.end))
-    begin = max(first - REACH, 0)
-    return found.slice(begin, last + REACH - begin)
+    """Cut bars, sorted by symbol and time, down to the span and REACH bars of each symbol on either side."""
+    before, after = pl.col("ts") < span.start, pl.col("ts") >= span.end
+    too_early = before & (before.cum_sum(reverse=True).over("symbol") > REACH)
+    return found.filter(~too_early & (after.cum_sum().over("symbol") <= REACH))
 
 
 def _stock(symbol: str, files: list[PartitionInfo]) -> Stock:

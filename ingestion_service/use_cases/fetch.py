@@ -6,11 +6,13 @@
    bars of the symbol close by: then nobody traded.
 3. The bars and the note that the provider answered are stored in one transaction. A job that was killed goes on with
    the month it had not finished.
+4. While a month is stored, whoever gave it is already asked for the next one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 
@@ -18,11 +20,11 @@ import polars as pl
 
 from ingestion_service.domain.requests import IngestBars
 from ingestion_service.domain.sources import MarketDataSource, NotOffered, Refused
-from ingestion_service.domain.spans import Span, by_month, minus
+from ingestion_service.domain.spans import Span, by_month, happened, minus
 from ingestion_service.domain.symbols import crypto_pair
-from ingestion_service.domain.validation import screen
 from ingestion_service.store.bars import BarStore
 from ingestion_service.store.providers import Line
+from ingestion_service.use_cases.asking import Asking
 from ingestion_service.use_cases.tally import Answers, Tally, all_said
 from shared.contracts.sessions import sessions_between
 from shared.errors import InvalidInput, NotFound, Unavailable
@@ -41,6 +43,16 @@ _KINDS: tuple[tuple[type[Exception], str], ...] = (
 )
 
 
+@dataclass(frozen=True)
+class _Question:
+    """What was asked of `source`: `settled` will not change any more, None when all of `span` is too new."""
+
+    source: MarketDataSource
+    span: Span
+    settled: Span | None
+    answer: Future[pl.DataFrame]
+
+
 @dataclass
 class Fetch:
     """One job of fetching. `now` is the clock's."""
@@ -50,25 +62,30 @@ class Fetch:
     line: Line
     request: IngestBars
     ctx: JobContext
+    asking: Asking
     tally: Tally = field(default_factory=Tally)
     answers: dict[str, Answers] = field(default_factory=dict)
     #: who was silent in this job, and is not waited for again
     silent: dict[str, Unavailable] = field(default_factory=dict)
+    #: the month after the one that is being taken, and the question that was put for it already
+    _next: Span | None = None
+    _ahead: _Question | None = None
 
     def run(self) -> dict[str, object]:
-        """Fetch, check and store what is missing of the request.
+        """Fetch, check and store what is missing of the request and has happened.
 
         Raises NotFound when nobody has bars, Refused at once when credentials are, Unavailable and InvalidInput when a
         span stayed open because somebody was silent or answered nonsense; each says who was asked and what they said.
         """
         self.answers = {name: Answers() for name in self.line.names}
         request = self.request
-        asked = Span(request.start_utc, request.end_utc)
+        asked = happened(Span(request.start_utc, request.end_utc), self.now(), request.symbol)
         months = by_month(
             [asked] if request.refresh else self.store.asks.missing_spans(request.symbol, self.line.names, asked)
         )
         for done, month in enumerate(months):
             self.ctx.advanced(done / len(months), f"{request.symbol} {month.month}: {self.tally.stored:,} bars so far")
+            self._next = months[done + 1] if done + 1 < len(months) else None
             self._take_month(month)
         self._check_found(asked)
         givers = [name for name, answer in self.answers.items() if answer.with_bars]
@@ -79,6 +96,7 @@ class Fetch:
             "providers": {name: answer.said() for name, answer in self.answers.items()}
             | {name: f"passed over: {why}" for name, why in self.line.passed_over.items()},
             "months": len(months),
+            "until": asked.end.isoformat(),
             "reused": not months,
         }
 
@@ -104,10 +122,9 @@ class Fetch:
         if source.name in self.silent:
             errors.append(self.silent[source.name])
             return [piece]
-        parts = [piece] if self.request.refresh else self.store.asks.missing_spans(symbol, [source.name], piece)
         taken: list[Span] = []
-        for part in parts:
-            within = Span(max(part.start, source.earliest()), part.end)
+        for part in self._unanswered(source, piece):
+            within = _within_reach(source, part)
             if within.start >= within.end:
                 said.refusals.append(f"has no minutes from before {within.start:%Y-%m-%d}")
                 continue
@@ -124,18 +141,35 @@ class Fetch:
                 if isinstance(error, Unavailable):
                     self.silent[source.name] = error
                     break
-            finally:
-                self.store.drift.record(source.drift())
         return minus(piece, taken)
+
+    def _unanswered(self, source: MarketDataSource, piece: Span) -> list[Span]:
+        if self.request.refresh:
+            return [piece]
+        return self.store.asks.missing_spans(self.request.symbol, [source.name], piece)
+
+    def _put(self, source: MarketDataSource, span: Span) -> _Question:
+        settled_until = min(span.end, self.now() - SETTLE)  # read before asking: what comes later is not in it
+        settled = Span(span.start, settled_until) if settled_until > span.start else None
+        answer = self.asking.put(source, lambda: source.bars(self.request.symbol, span.start, span.end))
+        return _Question(source, span, settled, answer)
+
+    def _put_ahead(self, source: MarketDataSource) -> _Question | None:
+        """Ask `source` for the whole of the next month, where that is what it will be asked for."""
+        if self._next is None or source is not self.line.sources[0]:
+            return None
+        within = _within_reach(source, self._next)
+        return self._put(source, within) if self._unanswered(source, self._next) == [within] else None
 
     def _take(self, source: MarketDataSource, span: Span) -> bool:
         """Ask `source` for `span` and store its answer. Return whether nobody else needs to be asked."""
-        symbol, said = self.request.symbol, self.answers[source.name]
-        settled_until = min(span.end, self.now() - SETTLE)  # read before asking: what comes later is not in it
-        settled = Span(span.start, settled_until) if settled_until > span.start else None
-        raw = source.bars(symbol, span.start, span.end)
+        said, ahead = self.answers[source.name], self._ahead
+        matches = ahead is not None and ahead.source is source and ahead.span == span
+        question = ahead if ahead is not None and matches else self._put(source, span)
+        raw = question.answer.result()
         final = not raw.is_empty() or self._believed(source, span)
-        self._keep(raw, source, span, settled, final=final)
+        self._ahead = self._put_ahead(source) if raw.height else None
+        self._keep(raw, source, span, question.settled, final=final)
         if raw.is_empty():
             said.empty += 1
         else:
@@ -146,7 +180,7 @@ class Fetch:
         self, raw: pl.DataFrame, source: MarketDataSource, span: Span, settled: Span | None, *, final: bool
     ) -> None:
         symbol = self.request.symbol
-        screened = self.store.forgiven(symbol, screen(raw, symbol, source.name, self.store.around(symbol, span)))
+        screened = self.store.judged({symbol: raw}, source.name, span)[symbol]
         if screened.rows and screened.bars.is_empty():
             self.store.quarantine.add(screened.refused, self.now(), self.ctx.still_mine)
             raise InvalidInput(
@@ -189,6 +223,10 @@ class Fetch:
             f"{all_said(self.answers, self.line.passed_over)}. "
             "Check the symbol; ask again with refresh=true if it should have some by now"
         )
+
+
+def _within_reach(source: MarketDataSource, span: Span) -> Span:
+    return Span(max(span.start, source.earliest()), span.end)
 
 
 def _closed(span: Span) -> bool:

@@ -2,13 +2,15 @@
 
 1. Symbols of whose span nobody has answered any part are asked for together where their first provider can do that; a
    few at a time, so that memory stays bounded. Their bars and notes are stored in one commit.
-2. Everybody else - partly answered before, now without a bar, or with nothing but bad rows - is asked for alone,
+2. While those are stored, the next ones are asked for already.
+3. Everybody else - partly answered before, now without a bar, or with nothing but bad rows - is asked for alone,
    through the whole line of providers, as `use_cases.fetch` does.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 
@@ -16,10 +18,10 @@ import polars as pl
 
 from ingestion_service.domain.requests import IngestBars, IngestMany
 from ingestion_service.domain.sources import ManyAtOnce, MarketDataSource, NotOffered, Refused
-from ingestion_service.domain.spans import Span, by_month
-from ingestion_service.domain.validation import screen
+from ingestion_service.domain.spans import Span, by_month, happened
 from ingestion_service.store.bars import BarStore, Kept
 from ingestion_service.store.providers import Providers
+from ingestion_service.use_cases.asking import Asking
 from ingestion_service.use_cases.fetch import SETTLE, Fetch
 from ingestion_service.use_cases.tally import Tally
 from shared.errors import BarsmithError, NotFound, Unavailable
@@ -32,6 +34,16 @@ _ROWS_A_DAY = 960
 _MOST = 50
 
 
+@dataclass(frozen=True)
+class _Question:
+    """What was asked of `source` about many symbols: `settled` will not change any more, empty when all is too new."""
+
+    source: MarketDataSource
+    span: Span
+    settled: tuple[Span, ...]
+    answer: Future[dict[str, pl.DataFrame]]
+
+
 @dataclass
 class FetchMany:
     """One job of fetching many symbols. `now` is the clock's."""
@@ -41,6 +53,7 @@ class FetchMany:
     providers: Providers
     request: IngestMany
     ctx: JobContext
+    asking: Asking
     tally: Tally = field(default_factory=Tally)
     failed: dict[str, str] = field(default_factory=dict)
 
@@ -50,10 +63,15 @@ class FetchMany:
         Raises NotFound when nobody has any of the symbols, and Refused or Unavailable at once.
         """
         chunks = list(self._chunks())
+        asked = self._asked(*chunks[0])
         for done, (span, symbols) in enumerate(chunks):
             self.ctx.advanced(done / len(chunks), f"{span.month} {symbols[0]}...: {self.tally.stored:,} bars so far")
-            for symbol in self._left_over(span, symbols):
-                self._alone(symbol, span)
+            answers = [(question, self._answer(question)) for question in asked]
+            asked = self._asked(*chunks[done + 1]) if done + 1 < len(chunks) else []
+            taken = {symbol for question, frames in answers for symbol in self._stored(question, frames)}
+            for symbol in symbols:
+                if symbol not in taken:
+                    self._alone(symbol, span)
         if self.failed and len(self.failed) == len(self.request.symbols):
             first = next(iter(self.failed.items()))
             raise NotFound(f"nobody has bars of any of the {len(self.failed)} symbols; {first[0]}: {first[1]}")
@@ -61,14 +79,15 @@ class FetchMany:
 
     def _chunks(self) -> Iterator[tuple[Span, list[str]]]:
         symbols = list(dict.fromkeys(self.request.symbols))
-        for month in by_month([Span(self.request.start_utc, self.request.end_utc)]):
+        asked = Span(self.request.start_utc, self.request.end_utc)
+        for month in by_month([happened(asked, self.now(), symbols[0])]):
             days = max((month.end - month.start).days, 1)
             size = min(max(_ROWS // (days * _ROWS_A_DAY), 1), _MOST)
             for first in range(0, len(symbols), size):
                 yield month, symbols[first : first + size]
 
-    def _left_over(self, span: Span, symbols: list[str]) -> list[str]:
-        """Take what can be asked for together; return who is to be asked for alone."""
+    def _asked(self, span: Span, symbols: list[str]) -> list[_Question]:
+        """Ask for those who can be asked for together, a question for each of their first providers."""
         lines = {symbol: self.providers.line(self.request.provider, symbol) for symbol in symbols}
         names = {name for line in lines.values() for name in line.names}
         touched = set[str]() if self.request.refresh else self.store.asks.touched(symbols, sorted(names), span)
@@ -79,36 +98,39 @@ class FetchMany:
             if symbol not in touched and isinstance(first, ManyAtOnce):
                 sources[first.name] = first
                 together.setdefault(first.name, []).append(symbol)
-        taken = {symbol for name, group in together.items() for symbol in self._take(sources[name], group, span)}
-        return [symbol for symbol in symbols if symbol not in taken]
+        return [self._put(sources[name], group, span) for name, group in together.items()]
 
-    def _take(self, source: MarketDataSource, symbols: list[str], span: Span) -> list[str]:
-        """Ask for `symbols` together and store what came; return those of whom something came."""
+    def _put(self, source: MarketDataSource, symbols: list[str], span: Span) -> _Question:
         assert isinstance(source, ManyAtOnce)  # noqa: S101 - chosen for it
         settled_until = min(span.end, self.now() - SETTLE)  # read before asking: what comes later is not in it
-        answered = [Span(span.start, settled_until)] if settled_until > span.start else []
+        settled = (Span(span.start, settled_until),) if settled_until > span.start else ()
+        answer = self.asking.put(source, lambda: source.bars_of(symbols, span.start, span.end))
+        return _Question(source, span, settled, answer)
+
+    def _answer(self, question: _Question) -> dict[str, pl.DataFrame]:
+        """Return the rows of each symbol that has some."""
         try:
-            frames = source.bars_of(symbols, span.start, span.end)
+            frames = question.answer.result()
         except NotOffered:
-            return []  # one name it does not know spoils the question for all
-        finally:
-            self.store.drift.record(source.drift())
-        kept = [one for one in self._screened(frames, source.name, span, answered) if one.screened.bars.height]
+            return {}  # one name it does not know spoils the question for all
+        return {symbol: raw for symbol, raw in frames.items() if raw.height}
+
+    def _stored(self, question: _Question, frames: dict[str, pl.DataFrame]) -> list[str]:
+        """Store what came; return the symbols of whom there were bars."""
+        if not frames:
+            return []
+        provider, span = question.source.name, question.span
+        kept = [
+            Kept(symbol, screened, question.settled)
+            for symbol, screened in self.store.judged(frames, provider, span).items()
+            if screened.bars.height
+        ]
         if kept:
-            commit = self.store.save_many(kept, source.name, self.now(), self.ctx.still_mine)
+            commit = self.store.save_many(kept, provider, self.now(), self.ctx.still_mine)
             self.tally.new_rows += commit.rows_added
         for one in kept:
             self.tally.add(one.screened, where=f"{one.symbol} {span.month}")
         return [one.symbol for one in kept]
-
-    def _screened(
-        self, frames: dict[str, pl.DataFrame], provider: str, span: Span, answered: list[Span]
-    ) -> Iterator[Kept]:
-        around = self.store.around_many(list(frames), span)
-        for symbol, raw in frames.items():
-            if not raw.is_empty():
-                screened = self.store.forgiven(symbol, screen(raw, symbol, provider, around[symbol]))
-                yield Kept(symbol, screened, tuple(answered))
 
     def _alone(self, symbol: str, span: Span) -> None:
         request = self.request
@@ -116,7 +138,7 @@ class FetchMany:
             symbol=symbol, start=span.start, end=span.end, provider=request.provider, refresh=request.refresh
         )
         line = self.providers.line(request.provider, symbol)
-        job = Fetch(self.store, self.now, line, alone, self.ctx)
+        job = Fetch(self.store, self.now, line, alone, self.ctx, self.asking)
         try:
             job.run()
         except (Refused, Unavailable):

@@ -9,17 +9,19 @@ from pathlib import Path
 from ingestion_service.domain.drift import SeenDrift
 from ingestion_service.domain.gaps import covered
 from ingestion_service.domain.requests import ImportFiles, IngestBars, IngestMany
-from ingestion_service.domain.spans import Answered, FailedAsk, span_of
+from ingestion_service.domain.spans import Answered, FailedAsk, Span, happened, span_of
 from ingestion_service.domain.validation import Screened, screen
 from ingestion_service.store.bars import BarStore
 from ingestion_service.store.files import FileSource, find_files
 from ingestion_service.store.providers import Providers
+from ingestion_service.use_cases.asking import Asking
 from ingestion_service.use_cases.fetch import Fetch
 from ingestion_service.use_cases.fetch_many import FetchMany
 from ingestion_service.use_cases.tally import Tally
 from shared.clock import Clock
 from shared.contracts.identifiers import fingerprint
 from shared.contracts.kinds import JobKind
+from shared.contracts.messages import Window
 from shared.errors import InvalidInput
 from shared.jobs.context import JobContext
 from shared.jobs.model import Submission
@@ -53,10 +55,10 @@ class Intake:
     def submit(self, requests: list[IngestBars]) -> list[int]:
         """Enqueue one job for each request; one that waits or runs already is not started twice.
 
-        Raises InvalidInput when nobody a request names can be asked here.
+        Raises InvalidInput when nobody a request names can be asked here, and for a span that lies in the future.
         """
         for request in requests:
-            self.providers.check(request.provider, request.symbol)
+            self._check(request.provider, request.symbol, request)
         return self._queue.submit(
             [
                 Submission(
@@ -86,12 +88,13 @@ class Intake:
     def ingest(self, request: IngestBars, ctx: JobContext) -> dict[str, object]:
         """Fetch what is missing of the request from the providers it names; see `use_cases.fetch`."""
         line = self.providers.line(request.provider, request.symbol)
-        return Fetch(self._store, self._clock.now, line, request, ctx).run()
+        with Asking(self._store.drift) as asking:
+            return Fetch(self._store, self._clock.now, line, request, ctx, asking).run()
 
     def submit_many(self, request: IngestMany) -> int:
         """Enqueue one job for all symbols of the request. Raises InvalidInput as `submit` does."""
         for symbol in request.symbols:
-            self.providers.check(request.provider, symbol)
+            self._check(request.provider, symbol, request)
         return self._queue.submit(
             [
                 Submission(
@@ -104,7 +107,8 @@ class Intake:
 
     def ingest_many(self, request: IngestMany, ctx: JobContext) -> dict[str, object]:
         """Fetch what is missing of many symbols, together where that is possible; see `use_cases.fetch_many`."""
-        return FetchMany(self._store, self._clock.now, self.providers, request, ctx).run()
+        with Asking(self._store.drift) as asking:
+            return FetchMany(self._store, self._clock.now, self.providers, request, ctx, asking).run()
 
     def import_files(self, request: ImportFiles, ctx: JobContext) -> dict[str, object]:
         """Check every file, then store every file: one that cannot be used stops the import before anything is stored.
@@ -120,6 +124,10 @@ class Intake:
             total.merge(tally)
             reports.append({"file": str(file), "symbols": symbols, **asdict(tally)})
         return {**asdict(total), "files": reports}
+
+    def _check(self, provider: str, symbol: str, window: Window) -> None:
+        self.providers.check(provider, symbol)
+        happened(Span(window.start_utc, window.end_utc), self._clock.now(), symbol)
 
     def _refuse_bad_files(self, files: list[Path], request: ImportFiles, ctx: JobContext) -> None:
         troubles: list[str] = []
@@ -139,8 +147,7 @@ class Intake:
         tally, symbols = Tally(), list[str]()
         for symbol in source.symbols():
             rows, received = source.rows(symbol), self._clock.now()
-            screened = screen(rows, symbol, source.name, self._store.around(symbol, span_of(rows["ts"])))
-            screened = self._store.forgiven(symbol, screened)
+            screened = self._store.judged({symbol: rows}, source.name, span_of(rows["ts"]))[symbol]
             answered = covered(symbol, screened.bars["ts"].to_physical().to_numpy())
             commit = self._store.save(screened, symbol, source.name, answered, received, ctx.still_mine)
             tally.add(screened, where=f"{source.path.name} {symbol}")

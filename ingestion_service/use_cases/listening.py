@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+import polars as pl
+
 from ingestion_service.domain.agents import LiveOptions
 from ingestion_service.domain.live import (
     Dropped,
@@ -19,7 +21,6 @@ from ingestion_service.domain.live import (
 )
 from ingestion_service.domain.spans import span_of
 from ingestion_service.domain.symbols import crypto_pair, is_index
-from ingestion_service.domain.validation import screen
 from ingestion_service.domain.windows import Window
 from ingestion_service.store.bars import BarStore, Kept
 from ingestion_service.use_cases.agents import Run
@@ -157,13 +158,11 @@ class Listening:
         if self.feed is None:
             return
         source = self.feed.name
-        kept = [
+        if self.held:
+            raws = raw_frames(self.held)
+            screened = self.store.judged(raws, source, span_of(pl.concat(raw["ts"] for raw in raws.values())))
             # no span is settled by it: late trades still come
-            Kept(symbol, self.store.forgiven(symbol, screen(raw, symbol, source, around)), ())
-            for symbol, raw in raw_frames(self.held).items()
-            for around in [self.store.around(symbol, span_of(raw["ts"]))]
-        ]
-        if kept:
+            kept = [Kept(symbol, one, ()) for symbol, one in screened.items()]
             self.store.save_many(kept, source, self.machine.now(), self.run.ctx.still_mine)
             self.stored += sum(one.screened.bars.height for one in kept)
         self.held = []
