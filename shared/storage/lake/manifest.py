@@ -150,9 +150,13 @@ class Manifest:
         now = max([self._clock.now(), *(row.committed_at for row in locked)])
         self._queries.run(conn, "supersede", ids=replaced, now=now)
         # in one order for all writers: two that add the same partitions queue up instead of deadlocking
-        for file in sorted(new, key=lambda file: file.partition):
-            values = {name: value for name, value in vars(file).items() if name != "replaces"}
-            self._queries.run(conn, "add_file", dataset=dataset.name, now=now, **values)
+        rows = [
+            {name: value for name, value in vars(file).items() if name != "replaces"}
+            | {"dataset": dataset.name, "now": now}
+            for file in sorted(new, key=lambda file: file.partition)
+        ]
+        if rows:
+            self._queries.run_many(conn, "add_file", rows)
         return now
 
     def usage(self, before: datetime) -> list[Usage]:
