@@ -41,6 +41,7 @@ class PinnedBars:
         self._lake = lake
         self._symbols = symbols
         snapshot = lake.snapshot(BARS_1M, symbol=symbols)
+        # in the order of symbol and month, as a snapshot is
         self._files: dict[tuple[str, Month], PartitionInfo] = {
             (file.partition_values["symbol"], _month_of(file)): file for file in snapshot.files
         }
@@ -59,12 +60,8 @@ class PinnedBars:
         def taking_part(symbol: str, month: Month) -> bool:
             return month <= last and any(symbol == one and since <= month for one, since in spans)
 
-        files = self._part(file for name, file in sorted(self._files.items()) if taking_part(*name)).version
-        splits = [
-            [symbol, day.isoformat(), value]
-            for symbol, day, value in self._splits.select("symbol", "ex_date", "value").rows()
-            if taking_part(symbol, Month.of(day))
-        ]
+        files = self._part(file for name, file in self._files.items() if taking_part(*name)).version
+        splits = [[one, str(day), value] for one, day, value in self._told if taking_part(one, Month.of(day))]
         return fingerprint("bars_and_splits", files=files, splits=splits) if splits else files
 
     def splits(self, symbol: str) -> pl.DataFrame:
@@ -75,13 +72,18 @@ class PinnedBars:
     def _splits(self) -> pl.DataFrame:
         """The splits of all symbols, as they are told when first asked for."""
         actions = self._lake.read(self._lake.snapshot(CORPORATE_ACTIONS, symbol=self._symbols))
-        return actions.filter(pl.col("kind") == "split").sort("symbol", "ex_date")
+        return actions.filter(pl.col("kind") == "split").sort("symbol", "ex_date") if actions.height else actions
+
+    @cached_property
+    def _told(self) -> list[tuple[str, date, float]]:
+        return self._splits.select("symbol", "ex_date", "value").rows()
 
     def usable(self, symbol: str, month: Month) -> pl.DataFrame:
         """Return the month's bars that features may see, ascending; none where there is no such month."""
         file = self._files.get((symbol, month))
-        part = self._part([file] if file is not None else [])
-        return usable(self._lake.read(part, [*BAR_COLUMNS, "source"]))
+        if file is None:  # of most that may play a role, for every month
+            return pl.DataFrame(schema={name: BARS_1M.schema[name] for name in BAR_COLUMNS})
+        return usable(self._lake.read(self._part([file]), [*BAR_COLUMNS, "source"]))
 
     def _part(self, files: Iterable[PartitionInfo]) -> Snapshot:
         return Snapshot(BARS_1M, tuple(files), None, None)
