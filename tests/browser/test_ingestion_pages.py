@@ -81,6 +81,10 @@ def test_coverage_tells_what_was_stored_and_what_was_rejected(visit, ingestion):
     jobs = page.inner_text("#jobs-h >> xpath=ancestor::section")
     assert "same minute again later" in jobs
     assert "BAD.csv: no column for close; it has: ts" in jobs  # the job's page says the rest
+    for one in httpx.get(f"{ingestion.url}/coverage", headers={"Accept": "application/json"}).json()["items"]:
+        row = page.inner_text(f"#symbols tr:has(a:text-is('{one['symbol']}'))").split("\t")
+        gaps = one["outage_minutes"] + one["silent_minutes"]
+        assert (row[2], row[4], row[5]) == (f"{gaps:,}", "none", f"{one['rows']:,}")
 
 
 def test_zooming_in_fetches_single_minutes(visit, ingestion):
@@ -139,6 +143,10 @@ def test_gaps_are_shaded_listed_and_can_be_refilled(visit, ingestion):
     page.click("button:has-text('Refill gaps')")
     page.wait_for_url("**/jobs/*")
     assert "ingestion.fill" in page.inner_text("main")
+    page = visit(ingestion.url, "/symbols/VIX")
+    page.get_by_role("button", name="Ask again for").first.click()
+    page.wait_for_url("**/jobs/*")
+    assert '"refresh": true' in page.inner_text("main")
 
 
 def test_the_quality_page_narrows_to_a_reason(visit, ingestion):
@@ -148,6 +156,22 @@ def test_the_quality_page_narrows_to_a_reason(visit, ingestion):
     assert page.locator("#refused-rows tbody tr").count() == 2
     page.go_back()
     page.wait_for_selector("#refused-rows:has-text('1–5 of 5')")
+    assert page.locator("#reasons svg rect").count() >= page.locator("#reasons tbody tr").count()
+
+
+def test_a_refused_row_leads_to_the_bars_around_it(visit, ingestion, check):
+    page = visit(ingestion.url, "/quality?reason=a price is zero")
+    page.click("#refused-rows tbody a[href*='around=']")
+    page.wait_for_selector("#around")
+    states = [cell.inner_text() for cell in page.locator("#around tbody td:nth-child(2)").all()]
+    # all that was refused is of the first three minutes; the bar of the first, and five after it
+    assert (states.count("refused"), states.count("stored")) == (5, 6)
+    assert page.locator("#around tbody tr:has-text('a price is zero')").count() == 2
+    page.wait_for_selector("html[data-ready='1']", state="attached")
+    check(page)
+    chart = httpx.get(f"{ingestion.url}/symbols/CALM/chart").json()
+    refused = httpx.get(f"{ingestion.url}/quarantine?symbol=CALM").json()["total"]
+    assert sum(int(marker["text"] or 1) for marker in chart["markers"]) == refused == 5
 
 
 def test_an_agent_is_started_and_stopped_from_its_page(visit, ingestion):
@@ -171,6 +195,13 @@ def test_a_watched_symbol_and_a_universe_come_and_go(visit, ingestion, check):
     page.click("#watch button:has-text('Watch')")
     page.wait_for_selector("#watched tr:has(th:has-text('CALM'))")
     check(page)
+    home = visit(ingestion.url, "/")
+    hours = httpx.get(f"{ingestion.url}/monitoring").json()["feed"]["hours"]
+    assert len(hours) == home.locator("#feed svg g").count() == 24
+    expected = sum(hour["expected"] for hour in hours)
+    said = f"0 of {expected:,} bars of 2 symbols came" if expected else "no session in these hours"
+    assert said in home.inner_text("#feed")
+    check(home)
     page.get_by_role("button", name="Remove CALM").click()
     page.wait_for_selector("#watched tr:has(th:has-text('CALM'))", state="detached")
     page.click("#watch button:has-text('Watch')")
