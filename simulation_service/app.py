@@ -6,6 +6,7 @@ from functools import partial
 
 from fastapi import FastAPI
 
+from shared.storage.compiled import compile_ahead
 from shared.web.run import run
 from shared.web.service import create_service
 from simulation_service import pages, routes
@@ -25,4 +26,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
 
 if __name__ == "__main__":
-    run("simulation_service.app:create_app", Settings())  # pyright: ignore[reportCallIssue] - read from the environment
+    own = Settings()  # pyright: ignore[reportCallIssue] - read from the environment
+    # else the first run that somebody waits for takes ten seconds more
+    compile_ahead(own.home, "simulation_service.domain.ahead")
+    run("simulation_service.app:create_app", own)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
+import threading
 from pathlib import Path
 
 
@@ -19,3 +22,14 @@ def keep_compiled_code(home: Path) -> None:
     except OSError:
         return
     os.environ.setdefault("NUMBA_CACHE_DIR", str(folder))
+
+
+def compile_ahead(home: Path, module: str) -> None:
+    """Run `module`, which compiles, in a process of its own: later ones find the machine code. Nobody waits for it.
+
+    It imports what is heavy, so that the caller need not; that it fails is only slower.
+    """
+    keep_compiled_code(home)
+    command = [sys.executable, "-m", module]
+    quiet = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "check": False}
+    threading.Thread(target=subprocess.run, args=(command,), kwargs=quiet, name="compile ahead", daemon=True).start()
