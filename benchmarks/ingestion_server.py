@@ -1,4 +1,4 @@
-"""The server of `benchmarks/ingestion.py`: Alpaca's protocol, in a process of its own; all symbols have the same bars."""
+"""The server of `benchmarks/ingestion.py`: it speaks Alpaca's protocol, and has the same bars for all symbols."""
 
 # ruff: noqa: E402 - the folder of this file must not be importable: it has a "queue" that is not the standard one
 from __future__ import annotations
