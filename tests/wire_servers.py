@@ -47,9 +47,9 @@ class Wire:
 
 
 def massive(wire: Wire) -> FastAPI:
-    """`/v2/aggs/ticker/{ticker}/range/1/minute/{from}/{to}` and `/v3/reference/{splits, dividends}`, pages by `next_url`.
+    """`/v2/aggs/ticker/{ticker}/range/1/minute/{from}/{to}` and `/v3/reference/{kind}`, pages by `next_url`.
 
-    A page of actions holds one.
+    Kinds are splits and dividends; a page of them holds one.
     """
     app = FastAPI()
 

@@ -17,6 +17,8 @@ import polars as pl
 from ingestion_service.domain.suspicion import LEVEL, ORDINARY
 
 _LEAST, _ORDINARY_BARS, _ORDINARY_BARS_APART = 0.01, 10.0, 3.0
+#: highs and lows of two providers within this share of each other agree; a spike is off its surroundings by 1 % or more
+SAME = 0.005
 #: closes within this share of each other agree
 _AGREED = 0.001
 
@@ -62,3 +64,10 @@ def compare(ours: pl.DataFrame, theirs: pl.DataFrame) -> Comparison:
         worst=float(apart_values.max()),
         contradicted=judged.filter("wrong")["ts"],
     )
+
+
+def agreeing(ours: pl.DataFrame, theirs: pl.DataFrame) -> pl.DataFrame:
+    """Return the bars of `ours` whose high and low are each within half a percent of `theirs` (ts, high, low)."""
+    both = ours.join(theirs.select("ts", "high", "low"), on="ts", how="inner", suffix="_other", maintain_order="left")
+    apart = [(pl.col(name) / pl.col(f"{name}_other") - 1).abs() for name in ("high", "low")]
+    return both.filter(pl.max_horizontal(apart) <= SAME).select(ours.columns)

@@ -74,11 +74,12 @@ class Minutes:
 
 @dataclass(frozen=True)
 class Kept:
-    """A provider's answer for one symbol as it was judged, and the spans it settles."""
+    """A provider's answer for one symbol as it was judged, the spans it settles, and what a second one confirmed."""
 
     symbol: str
     screened: Screened
     answered: tuple[Span, ...]
+    confirmed: pl.DataFrame | None = None
 
 
 class BarStore:
@@ -186,11 +187,13 @@ class BarStore:
         still_mine: Precondition,
         *,
         empty: bool = False,
+        confirmed: pl.DataFrame | None = None,
     ) -> Commit:
         """Merge sound bars into the lake, and put refused rows and withdrawn bars into the quarantine.
 
         In the bars' transaction it is recorded that the provider answered the spans `answered`: what it said of them
-        will not change any more; `empty` that it holds no bars there, and perhaps does not know the symbol. The
+        will not change any more; `empty` that it holds no bars there, and perhaps does not know the symbol. There
+        also the release of bars that another provider `confirmed` (columns of a Release without its time). The
         quarantine comes first: a job killed in between is done again, and nothing is lost or doubled.
         """
         self.quarantine.add(screened.refused, received, still_mine)
@@ -201,6 +204,8 @@ class BarStore:
             still_mine(conn)
             for span in answered:
                 self.asks.record_answer(conn, symbol, provider, span, empty=empty)
+            if confirmed is not None:
+                self.releases.record(conn, confirmed)
 
         return self._lake.upsert(BARS_1M, screened.bars, precondition=commit_together)
 
@@ -214,6 +219,9 @@ class BarStore:
         def commit_together(conn: Connection) -> None:
             still_mine(conn)
             self.asks.record_answers(conn, provider, [(one.symbol, span) for one in answers for span in one.answered])
+            for one in answers:
+                if one.confirmed is not None:
+                    self.releases.record(conn, one.confirmed)
 
         bars = pl.concat([one.screened.bars for one in answers])
         return self._lake.upsert(BARS_1M, bars, precondition=commit_together)

@@ -25,6 +25,7 @@ from ingestion_service.domain.symbols import crypto_pair
 from ingestion_service.store.bars import BarStore
 from ingestion_service.store.providers import Line
 from ingestion_service.use_cases.asking import Asking
+from ingestion_service.use_cases.second_opinion import SecondOpinion
 from ingestion_service.use_cases.tally import Answers, Tally, all_said
 from shared.contracts.sessions import sessions_between
 from shared.errors import InvalidInput, NotFound, Unavailable
@@ -180,7 +181,9 @@ class Fetch:
         self, raw: pl.DataFrame, source: MarketDataSource, span: Span, settled: Span | None, *, final: bool
     ) -> None:
         symbol = self.request.symbol
-        screened = self.store.judged({symbol: raw}, source.name, span)[symbol]
+        judged = self.store.judged({symbol: raw}, source.name, span)[symbol]
+        second = SecondOpinion(self.asking, self.tally, self.silent)
+        screened, confirmed = second.on(judged, symbol, source.name, self.line.sources)
         if screened.rows and screened.bars.is_empty():
             self.store.quarantine.add(screened.refused, self.now(), self.ctx.still_mine)
             raise InvalidInput(
@@ -189,7 +192,14 @@ class Fetch:
             )
         answered = [settled] if settled else []
         commit = self.store.save(
-            screened, symbol, source.name, answered, self.now(), self.ctx.still_mine, empty=not final
+            screened,
+            symbol,
+            source.name,
+            answered,
+            self.now(),
+            self.ctx.still_mine,
+            empty=not final,
+            confirmed=confirmed,
         )
         self.tally.add(screened, where=f"{symbol} {span.month}")
         self.tally.new_rows += commit.rows_added

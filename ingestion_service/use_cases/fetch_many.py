@@ -23,6 +23,7 @@ from ingestion_service.store.bars import BarStore, Kept
 from ingestion_service.store.providers import Providers
 from ingestion_service.use_cases.asking import Asking
 from ingestion_service.use_cases.fetch import SETTLE, Fetch
+from ingestion_service.use_cases.second_opinion import SecondOpinion
 from ingestion_service.use_cases.tally import Tally
 from shared.errors import BarsmithError, NotFound, Unavailable
 from shared.jobs.context import JobContext
@@ -56,6 +57,8 @@ class FetchMany:
     asking: Asking
     tally: Tally = field(default_factory=Tally)
     failed: dict[str, str] = field(default_factory=dict)
+    #: second providers that were silent in this job, and are not waited for again
+    silent: dict[str, Unavailable] = field(default_factory=dict)
 
     def run(self) -> dict[str, object]:
         """Fetch, check and store what is missing; a symbol that nobody has is told in `failed`.
@@ -120,9 +123,12 @@ class FetchMany:
         if not frames:
             return []
         provider, span = question.source.name, question.span
+        second = SecondOpinion(self.asking, self.tally, self.silent)
         kept = [
-            Kept(symbol, screened, question.settled)
-            for symbol, screened in self.store.judged(frames, provider, span).items()
+            Kept(symbol, screened, question.settled, confirmed)
+            for symbol, judged in self.store.judged(frames, provider, span).items()
+            for sources in [self.providers.line(self.request.provider, symbol).sources]
+            for screened, confirmed in [second.on(judged, symbol, provider, sources)]
             if screened.bars.height
         ]
         if kept:

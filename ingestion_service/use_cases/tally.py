@@ -13,6 +13,7 @@ class Tally:
     """What became of the rows of a job: `rows` came in; each is either stored or rejected with a reason.
 
     `new_rows` of the stored ones were not there before. `examples` are the first rejected rows of each reason.
+    `second_opinions` questions about spikes went to second providers, who `confirmed` so many bars that are stored.
     """
 
     rows: int = 0
@@ -20,6 +21,8 @@ class Tally:
     new_rows: int = 0
     rejected: dict[str, int] = field(default_factory=dict)
     examples: list[dict[str, str]] = field(default_factory=list)
+    second_opinions: int = 0
+    confirmed: int = 0
 
     def add(self, screened: Screened, *, where: str) -> None:
         self.rows += screened.rows
@@ -34,6 +37,8 @@ class Tally:
         self.rows += part.rows
         self.stored += part.stored
         self.new_rows += part.new_rows
+        self.second_opinions += part.second_opinions
+        self.confirmed += part.confirmed
         for reason, count in part.rejected.items():
             self.rejected[reason] = self.rejected.get(reason, 0) + count
         self.examples = (self.examples + part.examples)[: 4 * EXAMPLES]
