@@ -35,6 +35,7 @@ def get(house, symbol: str, **params: object) -> pl.DataFrame:
     answer = house.http.get(f"/bars/{symbol}", params={"format": "arrow", "limit": 100_000, **params})
     assert answer.is_success, answer.text
     assert answer.headers["content-type"] == "application/vnd.apache.arrow.stream"
+    assert "content-encoding" not in answer.headers  # packing it took longer than making it
     return pl.read_ipc_stream(io.BytesIO(answer.content))
 
 
@@ -116,6 +117,22 @@ def test_any_past_state_can_be_read(house, tmp_path):
     assert get(house, "META", as_of=now["changed"][1])["close"].to_list() == NEW["close"].to_list()
     assert get(house, "META")["close"][0] == NEW["close"][0] + 1
     assert get(house, "META", as_of="2020-01-01").is_empty()
+
+
+def test_a_dividend_above_the_price_is_refused_and_one_that_came_before_the_bars_is_told(house, tmp_path):
+    close = get(house, "META").filter(pl.col("ts") < datetime(2022, 6, 14, tzinfo=UTC))["close"][-1]
+    dividend = {"kind": "dividend", "ex_date": "2022-06-14", "value": close}
+    answer = house.http.post("/actions/META", json=[dividend])
+    assert answer.status_code == 400
+    assert f"is not below the close before it, {close:g}" in answer.json()["detail"]
+    assert house.http.post("/actions/META", json=[{**dividend, "factor": 0.01}]).is_success
+    assert house.http.get("/quality/META").json()["impossible_dividends"] == []
+    add(house, "ABC", dividend)  # nothing is known of its price
+    NEW.drop("symbol", "source").write_parquet(tmp_path / "ABC.parquet")
+    house.done(house.post("/import", path=str(tmp_path / "ABC.parquet"))["job_id"])
+    (told,) = house.http.get("/quality/ABC").json()["impossible_dividends"]
+    assert told == {"ex_date": "2022-06-14", "cash": close, "close_before": close, "source": "user"}
+    assert_frame_equal(get(house, "ABC", adjustment="all"), get(house, "ABC"))
 
 
 @pytest.mark.skipif(not REAL.is_dir(), reason="the factor files at ../shared/data are not here")
