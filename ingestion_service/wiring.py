@@ -86,7 +86,7 @@ def assemble(settings: Settings) -> Iterator[Wired]:
             releasing=Releasing(store, clock),
             filler=filler,
             comparing=Comparing(store, providers, queue, clock),
-            actions=Actions(store.actions),
+            actions=Actions(store),
             action_intake=ActionIntake(store.actions, queue, providers),
             agents=agents,
             watchlist=Watchlist(agent_store, store, intake, clock),

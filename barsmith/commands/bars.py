@@ -72,6 +72,7 @@ def quality(symbol: str, home: Path, as_json: bool) -> None:
         ("missing minutes", report["gaps"]),
         ("quarantine", refused),
         ("steps that look like splits", report["suspected_splits"]),
+        ("dividends that adjust nothing: not below the close before them", report["impossible_dividends"]),
         ("asked in vain", report["failed_asks"]),
     ):
         click.echo(f"\n{title}\n{table(rows, [])}")

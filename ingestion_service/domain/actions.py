@@ -98,20 +98,41 @@ def chapters(symbol: str, actions_of: Callable[[str], pl.DataFrame]) -> list[Cha
 def with_factors(actions: pl.DataFrame, closes: Mapping[date, float]) -> pl.DataFrame:
     """Return the actions, dividends without a factor given one from `closes`: ex-date -> raw close before it.
 
-    A dividend before whose ex-date there is no close scales no bar and gets 1. Of a split on the same day the cash is
-    taken to be for a new share.
+    A dividend before whose ex-date there is no close scales no bar and gets 1, as does one that cannot be
+    (`impossible_dividends`). Of a split on the same day the cash is taken to be for a new share.
     """
+    found = actions.with_columns(close=_close_before(actions, closes), cash=_cash_of_old_share(actions))
+    derived = pl.when(pl.col("cash") < pl.col("close")).then(1 - pl.col("cash") / pl.col("close")).otherwise(1.0)
+    lacks = (pl.col("kind") == Kind.DIVIDEND.value) & pl.col("factor").is_null()
+    return found.with_columns(factor=pl.when(lacks).then(derived).otherwise("factor")).drop("close", "cash")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImpossibleDividend:
+    """More cash than the share cost: it adjusts nothing. `cash` is for one share of the day before the ex-date."""
+
+    ex_date: date
+    cash: float
+    close_before: float
+    source: str
+
+
+def impossible_dividends(actions: pl.DataFrame, closes: Mapping[date, float]) -> list[ImpossibleDividend]:
+    """Return the dividends without a factor that are not below the close before them, oldest first."""
+    lacks = (pl.col("kind") == Kind.DIVIDEND.value) & pl.col("factor").is_null()
+    found = actions.with_columns(close_before=_close_before(actions, closes), cash=_cash_of_old_share(actions))
+    found = found.filter(lacks & (pl.col("cash") >= pl.col("close_before")))
+    rows = found.sort("ex_date").select("ex_date", "cash", "close_before", "source").to_dicts()
+    return [ImpossibleDividend(**row) for row in rows]
+
+
+def _close_before(actions: pl.DataFrame, closes: Mapping[date, float]) -> pl.Series:
+    return pl.Series([closes.get(day) for day in actions["ex_date"]], dtype=pl.Float64)
+
+
+def _cash_of_old_share(actions: pl.DataFrame) -> pl.Series:
     splits = dict(actions.filter(pl.col("kind") == Kind.SPLIT.value).select("ex_date", "value").iter_rows())
-    factors = [
-        factor if factor is not None or kind != Kind.DIVIDEND.value else _factor(ex_date, value, closes, splits)
-        for kind, ex_date, value, factor in actions.select("kind", "ex_date", "value", "factor").iter_rows()
-    ]
-    return actions.with_columns(factor=pl.Series(factors, dtype=pl.Float64))
-
-
-def _factor(ex_date: date, cash: float, closes: Mapping[date, float], splits: Mapping[date, float]) -> float:
-    close = closes.get(ex_date)
-    return 1.0 if close is None else max(1 - cash * splits.get(ex_date, 1.0) / close, 0.0) or 1.0
+    return actions["value"] * pl.Series([splits.get(day, 1.0) for day in actions["ex_date"]], dtype=pl.Float64)
 
 
 def from_factors(symbol: str, factors: pl.DataFrame, source: str) -> pl.DataFrame:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from shared.contracts.identifiers import check_symbol
+
 #: Indices that providers sell under names of their own. An index prints every minute and has no volume.
 INDICES = frozenset({"VIX", "VIX9D", "VIX3M", "VVIX", "VXN", "SPX", "XSP", "OEX", "NDX", "RUT", "DJI"})
 
@@ -16,10 +18,17 @@ _LONGEST_STOCK = 5
 
 
 def our_symbol(text: str) -> str:
-    """Return `text` as we spell it: BTC/USD and X:BTCUSD are BTCUSD, I:VIX and ^VIX are VIX, ^GSPC is SPX."""
+    """Return `text` as we spell it: BTC/USD, BTC-USD and X:BTCUSD are BTCUSD, I:VIX and ^VIX are VIX, ^GSPC is SPX."""
     name = text.strip().upper()
     name = next((ours for ours, theirs in _YAHOO_INDICES.items() if theirs == name), name)
-    return re.sub(r"^(I:|X:|\^)", "", name).replace("/", "")
+    name = re.sub(r"^(I:|X:|\^)", "", name).replace("/", "")
+    joined = name.replace("-", "")
+    return joined if crypto_pair(joined) else name
+
+
+def read_symbol(text: str) -> str:
+    """Return the symbol that `text` spells. Raises InvalidInput when it cannot be one."""
+    return check_symbol(our_symbol(text))
 
 
 def is_index(symbol: str) -> bool:

@@ -15,7 +15,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -52,6 +52,8 @@ class Reason(StrEnum):
     DUPLICATE = "same minute again later (the last one is stored)"
     SPIKE = "spike: far off the bars before and after it"
     STALE = "stale: repeats the minute before again and again"
+    #: not found on the way in from a provider, who is asked for minutes that are over only
+    NOT_OVER = "its minute is not over yet"
     #: a user judged another row of that minute good
     DISPLACED = "another row of its minute was released"
     #: not found on the way in: another provider gives this minute differently, and agrees with the minutes around
@@ -159,6 +161,21 @@ def _screened(rows: int, source: str, bars: pl.DataFrame, refused: pl.DataFrame,
 def flaws(rows: pl.DataFrame) -> pl.Series:
     """Return why each of `rows` (RAW_SCHEMA) can never be a bar, null where it can."""
     return rows.select(reason=_first_reason())["reason"]
+
+
+def only_what_is_over(screened: Screened, now: datetime) -> Screened:
+    """Return the same with the bars refused whose minute is not over at `now`."""
+    over = pl.col("ts") + pl.duration(minutes=1) <= now
+    early = screened.bars.filter(~over)
+    if early.is_empty():
+        return screened
+    refused = early.with_columns(said=pl.lit(None, pl.String), reason=pl.lit(Reason.NOT_OVER.value))
+    return replace(
+        screened,
+        bars=screened.bars.filter(over),
+        refused=pl.concat([screened.refused, refused.select(screened.refused.columns)]),
+        rejected={**screened.rejected, Reason.NOT_OVER.value: early.height},
+    )
 
 
 def for_quarantine(refused: pl.DataFrame, received: datetime) -> pl.DataFrame:

@@ -6,10 +6,10 @@ from typing import Annotated
 
 from fastapi import Depends, Request, Response
 
+from ingestion_service.domain.symbols import read_symbol
 from ingestion_service.schemas.quality import ReleaseForm
 from ingestion_service.use_cases import Bars, Intake, Quality, Releasing
 from ingestion_service.use_cases.releasing import Chosen
-from shared.contracts.identifiers import check_symbol
 from shared.errors import InvalidInput
 from shared.web.forms import SubmittedForm, check_form
 from shared.web.pages import page_router, redirect_after_post, render
@@ -42,7 +42,7 @@ def quality_page(
     covered, _ = bars.coverage(search="", sort="symbol", offset=0, limit=1_000)
     marked = [one for one in covered if one.outage_minutes or one.silent_minutes or one.quarantined or one.filled]
     marked.sort(key=lambda one: (-(one.outage_minutes + one.silent_minutes), -one.quarantined, one.symbol))
-    symbol = check_symbol(symbol) if symbol else None
+    symbol = read_symbol(symbol) if symbol else None
     rows, total = quality.quarantined(symbol, reason, paging.offset, paging.per_page)
     return render(
         request,
@@ -60,7 +60,7 @@ def quality_page(
 @router.post("/quarantine/{symbol}/release")
 def release_row(symbol: str, submitted: SubmittedForm, releasing: ReleasingDep) -> Response:
     """Store a refused row as a bar, and show the others. Raises InvalidInput where the form is not right."""
-    checked, form = check_symbol(symbol), check_form(ReleaseForm, submitted)
+    checked, form = read_symbol(symbol), check_form(ReleaseForm, submitted)
     if form.data is None:
         raise InvalidInput("; ".join(f"{name}: {said}" for name, said in form.errors.items()))
     asked = form.data
@@ -71,4 +71,4 @@ def release_row(symbol: str, submitted: SubmittedForm, releasing: ReleasingDep) 
 @router.get("/quality/{symbol}")
 def quality_of_symbol(symbol: str) -> Response:
     """Lead to the symbol's page, which shows it all."""
-    return redirect_after_post(f"/symbols/{check_symbol(symbol)}")
+    return redirect_after_post(f"/symbols/{read_symbol(symbol)}")

@@ -8,9 +8,9 @@ from typing import Annotated
 from fastapi import Depends, Request, Response
 
 from ingestion_service.domain.requests import FillGaps
+from ingestion_service.domain.symbols import read_symbol
 from ingestion_service.schemas.intake import IngestSpan
 from ingestion_service.use_cases import Bars, Filler, Intake, Quality
-from shared.contracts.identifiers import check_symbol
 from shared.contracts.messages import Moment
 from shared.errors import InvalidInput
 from shared.jobs.queue import Queue
@@ -42,7 +42,7 @@ def symbol_page(
     around: Moment | None = None,
 ) -> Response:
     """All that is stored of a symbol and all that is known against it; `around`: the minutes beside one, closely."""
-    found = bars.stock(check_symbol(symbol))
+    found = bars.stock(read_symbol(symbol))
     gaps = [gap for gap in quality.gaps(found.symbol) if gap.why.is_gap][::-1]
     jobs, _ = queue.jobs(per_page=200)
     span = None if around is None else (around - _BESIDE, around + _BESIDE)
@@ -65,17 +65,17 @@ def ask_again(symbol: str, submitted: SubmittedForm, intake: IntakeDep) -> Respo
     form = check_form(IngestSpan, submitted)
     if form.data is None:
         raise InvalidInput("; ".join(f"{name}: {text}" for name, text in form.errors.items()))
-    return redirect_after_post(f"/jobs/{intake.submit(form.data.requests([check_symbol(symbol)], intake.provider))[0]}")
+    return redirect_after_post(f"/jobs/{intake.submit(form.data.requests([read_symbol(symbol)], intake.provider))[0]}")
 
 
 @router.post("/backfill/{symbol}")
 def refill(symbol: str, filler: FillerDep) -> Response:
     """Ask again for the gaps, then make bars up for what is left; show the job."""
-    return redirect_after_post(f"/jobs/{filler.submit(FillGaps(symbol=check_symbol(symbol)))}")
+    return redirect_after_post(f"/jobs/{filler.submit(FillGaps(symbol=read_symbol(symbol)))}")
 
 
 @router.post("/backfill/{symbol}/drop")
 def drop_filled(symbol: str, filler: FillerDep) -> Response:
     """Drop the bars made up for gaps."""
-    filler.drop(check_symbol(symbol), None, None)
-    return redirect_after_post(f"/symbols/{check_symbol(symbol)}")
+    filler.drop(read_symbol(symbol), None, None)
+    return redirect_after_post(f"/symbols/{read_symbol(symbol)}")

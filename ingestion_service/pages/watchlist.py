@@ -6,9 +6,9 @@ from typing import Annotated
 
 from fastapi import Depends, Request, Response
 
+from ingestion_service.domain.symbols import read_symbol
 from ingestion_service.schemas.agents import UniverseForm, Watch
 from ingestion_service.use_cases import Watchlist
-from shared.contracts.identifiers import check_symbol
 from shared.errors import InvalidInput, NotFound
 from shared.web.forms import Form, SubmittedForm, check_form, with_error
 from shared.web.pages import page_router, redirect_after_post, render
@@ -65,7 +65,7 @@ def watch(submitted: SubmittedForm, watchlist: WatchlistDep, page: PageDep) -> R
 @router.post("/watchlist/{symbol}/remove")
 def unwatch(symbol: str, watchlist: WatchlistDep) -> Response:
     """Take a symbol off the list."""
-    watchlist.remove(check_symbol(symbol))
+    watchlist.remove(read_symbol(symbol))
     return redirect_after_post("/watchlist")
 
 

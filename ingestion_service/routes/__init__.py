@@ -2,7 +2,18 @@
 
 from fastapi import APIRouter
 
-from ingestion_service.routes import actions, agents, bars, charts, intake, monitoring, providers, quality, watchlist
+from ingestion_service.routes import (
+    actions,
+    agents,
+    bars,
+    charts,
+    coins,
+    intake,
+    monitoring,
+    providers,
+    quality,
+    watchlist,
+)
 
 ROUTERS: tuple[APIRouter, ...] = (
     intake.router,
@@ -14,4 +25,5 @@ ROUTERS: tuple[APIRouter, ...] = (
     watchlist.router,
     monitoring.router,
     charts.router,
+    coins.router,
 )

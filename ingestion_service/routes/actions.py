@@ -8,12 +8,11 @@ from typing import Annotated
 from fastapi import Body, Depends
 
 from ingestion_service.domain.actions import Kind
-from ingestion_service.domain.symbols import our_symbol
+from ingestion_service.domain.symbols import read_symbol
 from ingestion_service.schemas.providers import AskForActions
 from ingestion_service.schemas.quality import ImportFactors, NewAction
 from ingestion_service.use_cases import ActionIntake, Actions
 from ingestion_service.use_cases.actions import Action
-from shared.contracts.identifiers import check_symbol
 from shared.web.accepted import Accepted, accepted
 from shared.web.known import strict_router
 from shared.web.parts import provided
@@ -26,7 +25,7 @@ ActionsDep = Annotated[Actions, Depends(provided(Actions))]
 
 @router.get("/actions/{symbol}")
 def list_actions(symbol: str, actions: ActionsDep) -> list[Action]:
-    return actions.of(check_symbol(symbol))
+    return actions.of(read_symbol(symbol))
 
 
 @router.post("/actions/import")
@@ -38,16 +37,16 @@ def import_factor_files(body: ImportFactors, actions: ActionsDep) -> dict[str, i
 @router.post("/actions/{symbol}/fetch", status_code=202)
 def fetch_actions(symbol: str, body: AskForActions, intake: ActionIntakeDep) -> Accepted:
     """Ask the providers for splits, dividends and renames with an ex-date in [start, end)."""
-    return accepted(intake.submit(body.request(check_symbol(our_symbol(symbol)))))
+    return accepted(intake.submit(body.request(read_symbol(symbol))))
 
 
 @router.post("/actions/{symbol}")
 def add_actions(
     symbol: str, body: Annotated[list[NewAction], Body(min_length=1, max_length=1_000)], actions: ActionsDep
 ) -> list[Action]:
-    return actions.add(check_symbol(symbol), [one.action() for one in body])
+    return actions.add(read_symbol(symbol), [one.action() for one in body])
 
 
 @router.delete("/actions/{symbol}/{kind}/{ex_date}", status_code=204)
 def remove_action(symbol: str, kind: Kind, ex_date: date, actions: ActionsDep) -> None:
-    actions.remove(check_symbol(symbol), kind, ex_date)
+    actions.remove(read_symbol(symbol), kind, ex_date)

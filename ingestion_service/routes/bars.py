@@ -8,12 +8,12 @@ from typing import Annotated
 from fastapi import Depends, Query, Response
 
 from ingestion_service.domain.actions import Adjustment
+from ingestion_service.domain.symbols import read_symbol
 from ingestion_service.schemas.bars import BarsQuery, CandlesAnswer, Format, SymbolSummary, candle_columns
 from ingestion_service.use_cases import Bars, SymbolCoverage
 from ingestion_service.use_cases.bars import Excerpt, Past
 from ingestion_service.use_cases.series import Wanted
 from shared.contracts.candles import MAX_BARS
-from shared.contracts.identifiers import check_symbol
 from shared.contracts.messages import Moment
 from shared.web.known import strict_router
 from shared.web.pagination import Page, PageQuery
@@ -31,7 +31,7 @@ def list_symbols(bars: BarsDep) -> list[SymbolSummary]:
 
 @router.get("/symbols/{symbol}")
 def show_symbol(symbol: str, bars: BarsDep) -> SymbolCoverage:
-    return bars.coverage_of(check_symbol(symbol))
+    return bars.coverage_of(read_symbol(symbol))
 
 
 @router.get("/coverage")
@@ -42,7 +42,7 @@ def show_coverage(bars: BarsDep, paging: PageQuery, sort: str = "symbol", search
 @router.get("/as-of/{symbol}")
 def show_past(symbol: str, bars: BarsDep, at: Moment | None = None) -> Past:
     """Show what was stored of a symbol at a past moment, and at which moments that changed."""
-    return bars.past(check_symbol(symbol), at)
+    return bars.past(read_symbol(symbol), at)
 
 
 @router.get("/bars/{symbol}/lod")
@@ -57,15 +57,13 @@ def show_candles(
     as_of: Moment | None = None,
 ) -> CandlesAnswer:
     """Level of detail for charts; `from` and `to` as ISO 8601 or seconds since 1970."""
-    wanted = Wanted(
-        symbol=check_symbol(symbol), start=start, end=end, adjustment=adjustment, filled=filled, as_of=as_of
-    )
+    wanted = Wanted(symbol=read_symbol(symbol), start=start, end=end, adjustment=adjustment, filled=filled, as_of=as_of)
     return CandlesAnswer(symbol=wanted.symbol, **candle_columns(bars.candles(wanted, limit)))
 
 
 @router.get("/bars/{symbol}")
 def show_bars(query: Annotated[BarsQuery, Query()], symbol: str, bars: BarsDep) -> Response:
-    wanted = query.wanted(check_symbol(symbol))
+    wanted = query.wanted(read_symbol(symbol))
     return _written(bars.excerpt(wanted, query.limit), wanted.symbol, query.format)
 
 

@@ -6,11 +6,11 @@ from typing import Annotated
 
 from fastapi import Depends, Query
 
+from ingestion_service.domain.symbols import read_symbol
 from ingestion_service.schemas.bars import ChartAnswer, ChartMarker, candle_columns
 from ingestion_service.use_cases import Bars, Quality
 from ingestion_service.use_cases.series import Wanted
 from shared.contracts.candles import MAX_BARS
-from shared.contracts.identifiers import check_symbol
 from shared.contracts.messages import Moment
 from shared.web.known import strict_router
 from shared.web.parts import provided
@@ -31,7 +31,7 @@ def show_chart(
     limit: Annotated[int, Query(ge=1, le=MAX_BARS)] = MAX_BARS,
 ) -> ChartAnswer:
     """Candles as `/bars/{symbol}/lod` has them, each with the gap minutes and refused rows in it or next to it."""
-    wanted = Wanted(symbol=check_symbol(symbol), start=start, end=end)
+    wanted = Wanted(symbol=read_symbol(symbol), start=start, end=end)
     found = bars.candles(wanted, limit)
     shade = quality.gap_minutes_by_candle(wanted.symbol, found.ts_us, end).tolist()
     refused = quality.refused_by_candle(wanted.symbol, found.ts_us, end).tolist()

@@ -7,10 +7,9 @@ from typing import Annotated
 from fastapi import Depends
 
 from ingestion_service.domain.requests import ImportFiles
-from ingestion_service.domain.symbols import our_symbol
+from ingestion_service.domain.symbols import read_symbol
 from ingestion_service.schemas.intake import AcceptedIngests, IngestSpan, IngestSymbols
 from ingestion_service.use_cases import Intake
-from shared.contracts.identifiers import check_symbol
 from shared.web.accepted import Accepted, accepted
 from shared.web.known import strict_router
 from shared.web.parts import provided
@@ -28,9 +27,10 @@ def ingest_symbols(body: IngestSymbols, intake: IntakeDep) -> AcceptedIngests:
     return AcceptedIngests.of(requests, intake.submit(requests))
 
 
-@router.post("/ingest/{symbol}", status_code=202)
+# a path: coins are written BTC/USD too
+@router.post("/ingest/{symbol:path}", status_code=202)
 def ingest_symbol(symbol: str, body: IngestSpan, intake: IntakeDep) -> Accepted:
-    return accepted(intake.submit(body.requests([check_symbol(our_symbol(symbol))], intake.provider))[0])
+    return accepted(intake.submit(body.requests([read_symbol(symbol)], intake.provider))[0])
 
 
 @router.post("/import", status_code=202)

@@ -7,10 +7,10 @@ from typing import Annotated
 from fastapi import Depends
 
 from ingestion_service.domain.drift import SeenDrift
+from ingestion_service.domain.symbols import read_symbol
 from ingestion_service.schemas.providers import AsksAnswer
 from ingestion_service.store.providers import Status
 from ingestion_service.use_cases import Intake
-from shared.contracts.identifiers import check_symbol
 from shared.web.known import strict_router
 from shared.web.parts import provided
 
@@ -34,5 +34,5 @@ def list_drift(intake: IntakeDep) -> list[SeenDrift]:
 @router.get("/asks/{symbol}")
 def show_asks(symbol: str, intake: IntakeDep) -> AsksAnswer:
     """Which spans of the symbol each provider answered, and which it was asked in vain."""
-    answered, failed = intake.asks(check_symbol(symbol))
-    return AsksAnswer(symbol=check_symbol(symbol), answered=answered, failed=failed)
+    answered, failed = intake.asks(read_symbol(symbol))
+    return AsksAnswer(symbol=read_symbol(symbol), answered=answered, failed=failed)

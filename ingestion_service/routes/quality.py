@@ -7,12 +7,12 @@ from typing import Annotated
 from fastapi import Depends, Query
 
 from ingestion_service.domain.gaps import Gap, Why
+from ingestion_service.domain.symbols import read_symbol
 from ingestion_service.schemas.quality import BackfillQuery, CompareBody, Dropped, QuarantinedRow, ReleaseBody
 from ingestion_service.store.releases import Release
 from ingestion_service.use_cases import Comparing, Filler, Quality, Releasing
 from ingestion_service.use_cases.quality import QualityReport
 from ingestion_service.use_cases.releasing import Released
-from shared.contracts.identifiers import check_symbol
 from shared.contracts.messages import Moment
 from shared.web.accepted import Accepted, accepted
 from shared.web.known import strict_router
@@ -29,7 +29,7 @@ ComparingDep = Annotated[Comparing, Depends(provided(Comparing))]
 
 @router.get("/quality/{symbol}")
 def show_quality(symbol: str, quality: QualityDep) -> QualityReport:
-    return quality.report(check_symbol(symbol))
+    return quality.report(read_symbol(symbol))
 
 
 @router.get("/gaps/{symbol}")
@@ -41,7 +41,7 @@ def show_gaps(
     end: Moment | None = None,
     why: Why | None = None,
 ) -> Page[Gap]:
-    found = quality.gaps(check_symbol(symbol), start, end, why)
+    found = quality.gaps(read_symbol(symbol), start, end, why)
     return paging.of(found[paging.offset : paging.offset + paging.per_page], len(found))
 
 
@@ -49,7 +49,7 @@ def show_gaps(
 def show_quarantine(
     quality: QualityDep, paging: PageQuery, symbol: str | None = None, reason: str | None = None
 ) -> Page[QuarantinedRow]:
-    wanted = None if symbol is None else check_symbol(symbol)
+    wanted = None if symbol is None else read_symbol(symbol)
     rows, total = quality.quarantined(wanted, reason, paging.offset, paging.per_page)
     return paging.of([QuarantinedRow.model_validate(row) for row in rows], total)
 
@@ -57,29 +57,29 @@ def show_quarantine(
 @router.post("/quarantine/{symbol}/release")
 def release_rows(symbol: str, body: ReleaseBody, releasing: ReleasingDep) -> Released:
     """Store refused rows that somebody knows to be good as bars; they are not suspected again."""
-    return releasing.release(check_symbol(symbol), body.chosen(), by=body.by, why=body.why, replace=body.replace)
+    return releasing.release(read_symbol(symbol), body.chosen(), by=body.by, why=body.why, replace=body.replace)
 
 
 @router.get("/quarantine/{symbol}/release")
 def list_releases(symbol: str, releasing: ReleasingDep) -> list[Release]:
     """List what was released of a symbol, by whom and why."""
-    return releasing.all(check_symbol(symbol))
+    return releasing.all(read_symbol(symbol))
 
 
 @router.post("/backfill/{symbol}", status_code=202)
 def fill_gaps(symbol: str, filler: FillerDep, query: Annotated[BackfillQuery, Query()]) -> Accepted:
     """Ask again for the symbol's gaps, then make bars up for what is left."""
-    return accepted(filler.submit(query.request(check_symbol(symbol))))
+    return accepted(filler.submit(query.request(read_symbol(symbol))))
 
 
 @router.delete("/backfill/{symbol}")
 def drop_filled(symbol: str, filler: FillerDep, start: Moment | None = None, end: Moment | None = None) -> Dropped:
     """Drop the bars made up for gaps."""
-    checked = check_symbol(symbol)
+    checked = read_symbol(symbol)
     return Dropped(symbol=checked, dropped=filler.drop(checked, start, end))
 
 
 @router.post("/compare/{symbol}", status_code=202)
 def compare_bars(symbol: str, body: CompareBody, comparing: ComparingDep) -> Accepted:
     """Compare stored bars with a second provider's."""
-    return accepted(comparing.submit(body.request(check_symbol(symbol))))
+    return accepted(comparing.submit(body.request(read_symbol(symbol))))

@@ -6,12 +6,12 @@ from typing import Annotated
 
 from fastapi import Depends
 
+from ingestion_service.domain.symbols import read_symbol
 from ingestion_service.schemas.agents import UniverseName, UniverseSymbols, Watch, WatchAccepted
 from ingestion_service.schemas.intake import AcceptedIngest
 from ingestion_service.store.agents import Universe
 from ingestion_service.use_cases import Watchlist
 from ingestion_service.use_cases.watchlist import WatchedSymbol
-from shared.contracts.identifiers import check_symbol
 from shared.web.known import strict_router
 from shared.web.parts import provided
 
@@ -40,7 +40,7 @@ def watch(body: Watch, watchlist: WatchlistDep) -> WatchAccepted:
 @router.delete("/watchlist/{symbol}", status_code=204)
 def unwatch(symbol: str, watchlist: WatchlistDep) -> None:
     """Watch a symbol no longer; its bars stay."""
-    watchlist.remove(check_symbol(symbol))
+    watchlist.remove(read_symbol(symbol))
 
 
 @router.get("/universes")

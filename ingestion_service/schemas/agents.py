@@ -7,10 +7,10 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
 from ingestion_service.domain.agents import LONGEST_DAYS, RetentionRules
-from ingestion_service.schemas.intake import AcceptedIngest
+from ingestion_service.schemas.intake import AcceptedIngest, Ticker
 from ingestion_service.schemas.pairs import named_pairs
 from ingestion_service.use_cases.retention import Going
-from shared.contracts.messages import Day, Symbol
+from shared.contracts.messages import Day
 from shared.web.forms import Listed
 
 #: what a universe may be called
@@ -30,7 +30,7 @@ class Watch(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    symbols: Annotated[list[Symbol], Listed] = Field(default_factory=list, max_length=1_000)
+    symbols: Annotated[list[Ticker], Listed] = Field(default_factory=list, max_length=1_000)
     universe: UniverseName | None = None
     since: Day | None = None
     live: bool = True
@@ -51,7 +51,7 @@ class WatchAccepted(BaseModel):
 class UniverseSymbols(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
-    symbols: Annotated[list[Symbol], Listed] = Field(min_length=1, max_length=5_000)
+    symbols: Annotated[list[Ticker], Listed] = Field(min_length=1, max_length=5_000)
 
 
 class UniverseForm(BaseModel):
@@ -60,7 +60,7 @@ class UniverseForm(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     name: UniverseName
-    members: Annotated[list[Symbol], Listed] = Field(min_length=1, max_length=5_000)
+    members: Annotated[list[Ticker], Listed] = Field(min_length=1, max_length=5_000)
 
 
 class RetentionForm(BaseModel):

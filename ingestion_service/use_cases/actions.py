@@ -8,7 +8,9 @@ from datetime import date
 import polars as pl
 
 from ingestion_service.domain.actions import Kind
-from ingestion_service.store.actions import ActionStore, read_factor_files
+from ingestion_service.store.actions import read_factor_files
+from ingestion_service.store.bars import BarStore
+from ingestion_service.use_cases.series import Reader
 from shared.contracts.datasets import CORPORATE_ACTIONS
 from shared.errors import InvalidInput, NotFound
 
@@ -29,8 +31,9 @@ class Action:
 
 
 class Actions:
-    def __init__(self, store: ActionStore) -> None:
-        self._store = store
+    def __init__(self, store: BarStore) -> None:
+        self._store = store.actions
+        self._reader = Reader(store)
 
     def of(self, symbol: str) -> list[Action]:
         """Return the actions of a symbol, oldest first."""
@@ -41,6 +44,7 @@ class Actions:
         """Keep actions and return all of the symbol's. Raises InvalidInput for one that cannot be."""
         for action in actions:
             _check(symbol, action)
+            self._check_payable(symbol, action)
         rows = [{**vars(action), "symbol": symbol, "kind": action.kind.value} for action in actions]
         self._store.save(pl.DataFrame(rows, schema=CORPORATE_ACTIONS.schema))
         return self.of(symbol)
@@ -58,6 +62,17 @@ class Actions:
         found = read_factor_files(path, glob)
         self._store.save(pl.concat(found.values()))
         return {symbol: actions.height for symbol, actions in found.items()}
+
+    def _check_payable(self, symbol: str, action: Action) -> None:
+        if action.kind is not Kind.DIVIDEND or action.factor is not None or action.value is None:
+            return
+        close = self._reader.close_before(symbol, action.ex_date)
+        if close is not None and action.value >= close:
+            raise InvalidInput(
+                f"dividend of {symbol} on {action.ex_date}: {action.value:g} a share is not below the close before it, "
+                f"{close:g}, so no price can be adjusted for it. Check the value; if it is right, give the factor "
+                "that earlier prices are to be multiplied by"
+            )
 
 
 def _check(symbol: str, action: Action) -> None:

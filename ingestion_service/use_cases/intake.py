@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict
+from datetime import datetime
 from pathlib import Path
 
 from ingestion_service.domain.drift import SeenDrift
 from ingestion_service.domain.gaps import covered
 from ingestion_service.domain.requests import ImportFiles, IngestBars, IngestMany
 from ingestion_service.domain.spans import Answered, FailedAsk, Span, happened, span_of
-from ingestion_service.domain.validation import Screened, screen
+from ingestion_service.domain.validation import Screened, only_what_is_over, screen
 from ingestion_service.store.bars import BarStore
 from ingestion_service.store.files import FileSource, find_files
 from ingestion_service.store.providers import Providers
@@ -134,7 +135,7 @@ class Intake:
         for done, file in enumerate(files):
             ctx.advanced(done / len(files) / 2, f"checking {file.name}")
             try:
-                for symbol, screened in _screened(_source(file, request)):
+                for symbol, screened in _screened(_source(file, request), self._clock.now()):
                     if screened.bars.is_empty():
                         troubles.append(f"{file}: all {screened.rows} rows of {symbol} are bad: {screened.why()}")
             except InvalidInput as error:
@@ -148,6 +149,7 @@ class Intake:
         for symbol in source.symbols():
             rows, received = source.rows(symbol), self._clock.now()
             screened = self._store.judged({symbol: rows}, source.name, span_of(rows["ts"]))[symbol]
+            screened = only_what_is_over(screened, received)
             answered = covered(symbol, screened.bars["ts"].to_physical().to_numpy())
             commit = self._store.save(screened, symbol, source.name, answered, received, ctx.still_mine)
             tally.add(screened, where=f"{source.path.name} {symbol}")
@@ -160,6 +162,6 @@ def _source(file: Path, request: ImportFiles) -> FileSource:
     return FileSource(file, request.columns, request.symbol, request.timezone)
 
 
-def _screened(source: FileSource) -> Iterator[tuple[str, Screened]]:
+def _screened(source: FileSource, now: datetime) -> Iterator[tuple[str, Screened]]:
     for symbol in source.symbols():
-        yield symbol, screen(source.rows(symbol), symbol, source.name)
+        yield symbol, only_what_is_over(screen(source.rows(symbol), symbol, source.name), now)

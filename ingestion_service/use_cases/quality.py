@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 import numpy as np
 import polars as pl
 
+from ingestion_service.domain.actions import ImpossibleDividend
 from ingestion_service.domain.coverage import SessionCoverage
 from ingestion_service.domain.gaps import Gap, Missing, Why, gaps
 from ingestion_service.domain.refused import RefusedRows, nearby, refused_rows
@@ -45,6 +46,8 @@ class QualityReport:
     #: refused rows by reason
     quarantine: dict[str, int]
     suspected_splits: list[SuspectedSplit]
+    #: dividends that adjust nothing
+    impossible_dividends: list[ImpossibleDividend]
     failed_asks: list[FailedAsk]
     sessions: list[SessionCoverage]
 
@@ -85,6 +88,7 @@ class Quality:
             gaps=[_summary(why, [gap.minutes for gap in runs if gap.why is why]) for why in Why],
             quarantine=dict(refused["reason"].value_counts(sort=True).iter_rows()),
             suspected_splits=self._suspected(symbol),
+            impossible_dividends=self._reader.impossible_dividends(self._reader.names(symbol)),
             failed_asks=self._store.failed_asks(symbol),
             sessions=sessions,
         )

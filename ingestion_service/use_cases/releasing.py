@@ -9,7 +9,7 @@ from datetime import datetime
 import polars as pl
 
 from ingestion_service.domain.releases import VALUES, among, without
-from ingestion_service.domain.validation import flaws
+from ingestion_service.domain.validation import Reason, flaws
 from ingestion_service.store.bars import BarStore
 from ingestion_service.store.releases import Release
 from shared.clock import Clock
@@ -79,7 +79,7 @@ class Releasing:
         rows = chosen.among(self._store.quarantine.every(symbol))
         if rows.is_empty():
             raise NotFound(f"no refused row of {symbol} is like that: GET /quarantine?symbol={symbol} lists them")
-        _check_bars(symbol, rows)
+        _check_bars(symbol, rows, self._clock.now())
         rows = rows.unique(VALUES, maintain_order=True)
         known, in_the_way = self._store.releases.rows(symbol), self._store.in_the_way(rows)
         new, old = without(rows, known), among(rows, known)
@@ -101,12 +101,13 @@ class Releasing:
         )
 
 
-def _check_bars(symbol: str, rows: pl.DataFrame) -> None:
-    bad = rows.with_columns(flaw=flaws(rows)).filter(pl.col("flaw").is_not_null())
+def _check_bars(symbol: str, rows: pl.DataFrame, now: datetime) -> None:
+    early = pl.when(pl.col("ts") + pl.duration(minutes=1) > now).then(pl.lit(Reason.NOT_OVER.value))
+    bad = rows.with_columns(flaw=pl.coalesce(flaws(rows), early)).filter(pl.col("flaw").is_not_null())
     if bad.height:
         said = "; ".join(f"{row['id']} ({_shown(row)}): {row['flaw']}" for row in bad.head(_NAMED).to_dicts())
         raise InvalidInput(
-            f"{bad.height} of {rows.height} chosen rows of {symbol} can never be bars, nothing was released: {said}. "
+            f"{bad.height} of {rows.height} chosen rows of {symbol} cannot be bars, nothing was released: {said}. "
             "Choose the others, by id or by reason"
         )
 

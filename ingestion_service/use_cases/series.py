@@ -11,9 +11,11 @@ import polars as pl
 from ingestion_service.domain.actions import (
     Adjustment,
     Chapter,
+    ImpossibleDividend,
     Kind,
     adjusted,
     chapters,
+    impossible_dividends,
     with_factors,
 )
 from ingestion_service.domain.timeframes import Timeframe, resampled
@@ -85,14 +87,22 @@ class Reader:
 
     def actions(self, names: list[Chapter], as_of: datetime | None = None) -> pl.DataFrame:
         """Return the actions of a history, each of the name it had on its ex-date; dividends with their factor."""
+        return with_factors(*self._with_closes(names, as_of))
+
+    def impossible_dividends(self, names: list[Chapter]) -> list[ImpossibleDividend]:
+        """Return the dividends of a history that adjust nothing, for they are not below the close before them."""
+        return impossible_dividends(*self._with_closes(names, None))
+
+    def _with_closes(self, names: list[Chapter], as_of: datetime | None) -> tuple[pl.DataFrame, dict[date, float]]:
+        """Return the actions of a history, and the close before each dividend that has no factor."""
         found = pl.concat([self._actions_of(chapter, as_of) for chapter in names])
         lacking = found.filter((pl.col("kind") == Kind.DIVIDEND.value) & pl.col("factor").is_null())
         closes = {
             day: close
             for symbol, day in lacking.select("symbol", "ex_date").iter_rows()
-            if (close := self._close_before(symbol, day, as_of)) is not None
+            if (close := self.close_before(symbol, day, as_of)) is not None
         }
-        return with_factors(found, closes)
+        return found, closes
 
     def _actions_of(self, chapter: Chapter, as_of: datetime | None) -> pl.DataFrame:
         actions = self._store.actions.of(chapter.symbol, as_of)
@@ -109,7 +119,7 @@ class Reader:
         actions = self.actions(names, wanted.as_of)
         return adjusted(rows, trading_days(rows["ts"]), actions, wanted.adjustment)
 
-    def _close_before(self, symbol: str, day: date, as_of: datetime | None) -> float | None:
+    def close_before(self, symbol: str, day: date, as_of: datetime | None = None) -> float | None:
         """Return the last raw close of a regular session before `day`, of any bar when none is regular."""
         end = datetime.combine(day, time(), ZoneInfo(EXCHANGE_ZONE)).astimezone(UTC)
         bars = self._store.read(self._store.snapshot(symbol, end - _CLOSE_WITHIN, end, as_of), ["ts", "close"])

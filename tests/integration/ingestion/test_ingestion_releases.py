@@ -62,7 +62,7 @@ def test_released_rows_are_bars_and_are_not_suspected_again(open_house, tmp_path
     assert [row["releasable"] for row in rows.values()].count(False) == 1
 
     detail = release(house, 400, start="2024-11-25", end="2024-12-01")["detail"]  # all or nothing
-    assert "1 of 3 chosen rows of SPY can never be bars" in detail
+    assert "1 of 3 chosen rows of SPY cannot be bars" in detail
     assert "low -1.0" in detail
     assert "a price is zero or negative" in detail
     assert "no refused row has id nonsense" in release(house, 404, ids=["nonsense"])["detail"]

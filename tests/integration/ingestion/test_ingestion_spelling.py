@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+import polars as pl
+
 from shared.clock import SystemClock
 
 SPAN = {"start": "2024-01-01", "end": "2024-02-01"}
@@ -48,6 +50,41 @@ def test_forms_refuse_what_is_misspelt_too(open_house):
         assert answer.status_code == 422, path
         assert f">{wrong}</a>: is not known here: there are" in answer.text, path
         assert right in answer.text
+
+
+def test_a_coin_may_be_spelled_as_others_do(open_house):
+    house = open_house(worker=False)
+    jobs = {
+        house.http.post(path, json=SPAN).json()["job_id"]
+        for path in ("/ingest/BTCUSD", "/ingest/BTC/USD", "/ingest/btc%2Fusd", "/ingest/BTC-USD", "/ingest/X:BTCUSD")
+    }
+    assert len(jobs) == 1
+    assert house.http.post("/watchlist", json={"symbols": ["ETH/USD"]}).json()["jobs"][0]["symbol"] == "ETHUSD"
+    for method, path, right in (
+        ("GET", "/bars/BTC/USD", "/bars/BTCUSD"),
+        ("GET", "/bars/BTC/USD/lod", "/bars/BTCUSD/lod"),
+        ("DELETE", "/watchlist/ETH/USD", "/watchlist/ETHUSD"),
+    ):
+        answer = house.http.request(method, path)
+        assert (answer.status_code, answer.json()["detail"]) == (404, f"a coin has no slash here: write {right}")
+    assert "no bars of BTCUSD" in house.http.get("/bars/BTC-USD").json()["detail"]
+    assert "no bars of VIX" in house.http.get("/quality/I:VIX").json()["detail"]
+
+
+def test_rows_of_a_file_that_lie_in_the_future_are_refused(open_house, tmp_path):
+    minute = SystemClock().now().replace(second=0, microsecond=0)
+    stamps = [minute + timedelta(minutes=one) for one in (-3, -2, -1, 0, 1, 60)]
+    rows = pl.DataFrame({"ts": stamps, **{name: [1.0] * 6 for name in ("open", "high", "low", "close")}})
+    rows.write_parquet(tmp_path / "ABC.parquet")
+    house = open_house()
+    result = house.done(house.post("/import", path=str(tmp_path / "ABC.parquet"))["job_id"])
+    refused = house.http.get("/quarantine", params={"symbol": "ABC"}).json()["items"]
+    assert result["stored"] + len(refused) == 6
+    assert len(refused) in (2, 3)  # a minute may end meanwhile
+    assert {row["reason"] for row in refused} == {"its minute is not over yet"}
+    body = {"start": f"{stamps[-1].isoformat()}", "end": f"{stamps[-1] + timedelta(minutes=1)}", "why": "I am early"}
+    answer = house.http.post("/quarantine/ABC/release", json=body)
+    assert (answer.status_code, "its minute is not over yet" in answer.json()["detail"]) == (400, True)
 
 
 def test_no_minute_is_asked_for_that_is_not_over(start_exchange, open_house):

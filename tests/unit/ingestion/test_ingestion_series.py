@@ -17,6 +17,7 @@ from ingestion_service.domain.actions import (
     adjusted,
     chapters,
     from_factors,
+    impossible_dividends,
     with_factors,
 )
 from ingestion_service.domain.comparing import compare
@@ -58,6 +59,17 @@ def test_dividends_count_only_in_all_and_follow_from_the_close_before():
     split, everything = (adjusted(BARS, days, known, how)["close"] for how in (Adjustment.SPLIT, Adjustment.ALL))
     assert np.allclose(everything[:100] / split[:100], 0.96)
     assert with_factors(both, {})["factor"].to_list() == [1.0, None]  # nothing before it, nothing to scale
+
+
+def test_a_dividend_that_is_not_below_the_close_adjusts_nothing_and_is_told():
+    day, later = date(2024, 11, 25), date(2024, 11, 26)
+    both = actions(
+        ("dividend", day, 50.0, None, None), ("dividend", later, 80.0, None, None), ("split", day, 2.0, None, None)
+    )
+    closes = {day: 100.0, later: 81.0}
+    assert with_factors(both, closes)["factor"].to_list() == [1.0, pytest.approx(1 / 81), None]
+    (told,) = impossible_dividends(both, closes)
+    assert (told.ex_date, told.cash, told.close_before) == (day, 100.0, 100.0)  # for an old share
 
 
 def test_a_day_begins_at_midnight_in_new_york():
