@@ -24,7 +24,7 @@ from itertools import chain
 import numpy as np
 import polars as pl
 
-from ingestion_service.domain.comparing import compare
+from ingestion_service.domain.comparing import agreeing, compare
 from ingestion_service.domain.coverage import completeness
 from ingestion_service.domain.gaps import missing
 from ingestion_service.domain.sources import RAW_SCHEMA
@@ -146,6 +146,15 @@ class _Year:
         wrong = compare(self._scaled(chosen, 1.05), other).contradicted
         hit = wrong.is_in(self.clean["ts"][chosen].implode()).sum()
         yield Line("wrong level of 20 minutes, 5 %, against a second provider", len(chosen), hit, len(wrong) - hit)
+        chosen = self._spread(rng, 240)
+        suspects = screen(self._scaled(chosen, 1.05), "SPY", "test").refused
+        moved = np.ones(self.clean.height)
+        moved[chosen] = 1.05
+        seen_too = other.with_columns(pl.col(PRICES) * pl.Series(moved))
+        yield Line("spikes of 5 % that a second provider confirms", len(chosen), len(agreeing(suspects, seen_too)), 0)
+        yield Line(
+            "spikes of 5 % that a second provider refutes", len(chosen), len(suspects), len(agreeing(suspects, other))
+        )
 
     def splits(self, rng: np.random.Generator) -> Iterator[Line]:
         """Splits nobody told of: found when their day, and no other, is suspected."""
