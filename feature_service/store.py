@@ -28,10 +28,10 @@ Precondition = Callable[[Connection], None]
 
 @dataclass(frozen=True)
 class Turn:
-    """Whether a block is this build's to make, and the transaction that says so."""
+    """Which blocks' months are this build's to make, and the transaction that says so."""
 
     conn: Connection
-    mine: bool
+    mine: set[str]
 
 
 class PinnedBars:
@@ -108,14 +108,15 @@ class Store:
 
     # features -----------------------------------------------------------------------------------------------------
 
-    def save_block(self, block: pl.DataFrame, precondition: Precondition) -> str:
-        """Put a month of features in place of an earlier one and return its content's hash."""
-        [content] = self._lake.replace(FEATURES, block, precondition=precondition).content.values()
-        return content
+    def save_blocks(self, blocks: Sequence[pl.DataFrame], precondition: Precondition) -> dict[str, str]:
+        """Put months of one set and symbol in place of earlier ones and return their contents' hashes by month."""
+        content = self._lake.replace(FEATURES, pl.concat(blocks), precondition=precondition).content
+        return {partition.rpartition("=")[2]: name for partition, name in content.items()}
 
-    def content_hashes(self, feature_set: str, symbol: str, **month: str) -> dict[str, str]:
-        """Return by month which content the lake holds now; `month` names one."""
-        found = self._lake.partitions(FEATURES, feature_set=feature_set, symbol=symbol, **month)
+    def content_hashes(self, feature_set: str, symbol: str, months: Sequence[str] | None = None) -> dict[str, str]:
+        """Return by month which content the lake holds now, of all months or of those."""
+        named = {} if months is None else {"month": months}
+        found = self._lake.partitions(FEATURES, feature_set=feature_set, symbol=symbol, **named)
         return {info.partition_values["month"]: info.content_hash for info in found}
 
     def features_version(self, feature_set: str, symbol: str) -> str:
@@ -141,25 +142,27 @@ class Store:
 
     # registry -----------------------------------------------------------------------------------------------------
 
-    def blocks(self, feature_set: str, symbol: str, month: str | None = None) -> dict[str, Block]:
-        """Return the registered blocks by month, or that of one."""
+    def blocks(self, feature_set: str, symbol: str, months: Sequence[str] | None = None) -> dict[str, Block]:
+        """Return the registered blocks by month, all or those of some."""
         with self._database.transaction() as conn:
-            found = self._queries.rows(conn, "blocks", Block, feature_set=feature_set, symbol=symbol, month=month)
+            found = self._queries.rows(conn, "blocks", Block, feature_set=feature_set, symbol=symbol, months=months)
         return {block.month: block for block in found}
 
     @contextmanager
-    def turn(self, feature_set: str, symbol: str, month: str) -> Iterator[Turn]:
-        """Ask for the right to make a block: nobody else has it until the `with` ends, or this process does."""
+    def turn(self, feature_set: str, symbol: str, months: Sequence[str]) -> Iterator[Turn]:
+        """Ask for the right to make blocks: nobody else has it until the `with` ends, or this process does."""
+        asked = {"feature_set": feature_set, "symbol": symbol}
         with self._database.transaction() as conn:
-            mine = self._queries.value(conn, "take_turn", feature_set=feature_set, symbol=symbol, month=month)
-            yield Turn(conn, mine=mine)
+            mine = {month for month in months if self._queries.value(conn, "take_turn", **asked, month=month)}
+            yield Turn(conn, mine)
 
-    def register(self, conn: Connection, block: Block, fits: Sequence[FitRow]) -> None:
-        """Make a block and the estimations made for it known, when the transaction of `conn` ends."""
-        self._queries.run(conn, "register_block", block=block.as_json())
-        self._queries.run(conn, "count_made", fingerprint=block.fingerprint)
+    def register(self, conn: Connection, blocks: Sequence[Block], fits: Sequence[FitRow]) -> None:
+        """Make blocks and the estimations made for them known, when the transaction of `conn` ends."""
+        for block in blocks:
+            self._queries.run(conn, "register_block", block=block.as_json())
+            self._queries.run(conn, "count_made", fingerprint=block.fingerprint)
         for fit in fits:
-            self._queries.run(conn, "keep_fit", **vars(fit), job_id=block.job_id)
+            self._queries.run(conn, "keep_fit", **vars(fit), job_id=blocks[0].job_id)
 
     def fit(self, fingerprint: str) -> FitRow | None:
         """Return what an estimation left behind, None when it was never made."""

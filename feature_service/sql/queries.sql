@@ -6,7 +6,7 @@ select
 from features.block
 where
     feature_set = %(feature_set)s and symbol = %(symbol)s
-    and (%(month)s::text is null or month = %(month)s)
+    and (%(months)s::text[] is null or month = any(%(months)s))
 order by month
 
 -- name: take_turn

@@ -5,8 +5,10 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
+import polars as pl
 
 from feature_service.domain.bars import Fitted
 from feature_service.domain.blocks import Month, block_fingerprint, compute_block, estimate, fit_fingerprint
@@ -20,6 +22,8 @@ from shared.contracts.progress import Progress
 from shared.storage.lake.frames import content_hash
 from shared.storage.postgres import Connection
 
+#: months that are made, saved and made known together: their files wait for the disk at one time, not in turn
+_TOGETHER = 4
 #: between looks at months that other builds are making
 _PAUSE_S = 0.1
 #: a month that another build has been making for so long is made here too: its worker hangs, or its machine is gone
@@ -54,28 +58,46 @@ class Making:
         waiting = deque(month for month in months if not self._is_there(self._found.get(str(month)), month))
         refused, patience = 0, time.monotonic() + _PATIENCE_S
         while waiting:
-            month = waiting.popleft()
-            progress.advanced(1 - (len(waiting) + 1) / len(months), f"{self._symbol} {month}")
-            if self._brought(month, insist=time.monotonic() > patience):
+            some = [waiting.popleft() for _ in range(min(_TOGETHER, len(waiting)))]
+            progress.advanced(1 - (len(waiting) + len(some)) / len(months), f"{self._symbol} {some[0]}")
+            left = self._left_over(some, insist=time.monotonic() > patience)
+            waiting.extend(left)
+            if len(left) < len(some):
                 refused, patience = 0, time.monotonic() + _PATIENCE_S
                 continue
-            waiting.append(month)
-            refused += 1
-            if refused == len(waiting):
+            refused += len(left)
+            if refused >= len(waiting):
                 refused = 0
                 time.sleep(_PAUSE_S)
 
-    def _brought(self, month: Month, *, insist: bool) -> bool:
-        """Make a block unless it was made meanwhile; return False, having done nothing, while another build does."""
-        with self._store.turn(self._features.id, self._symbol, str(month)) as turn:
-            if not (turn.mine or insist):
-                return False
-            found = present_blocks(self._store, self._features, self._symbol, month=str(month)).get(str(month))
-            if found != self._found.get(str(month)):  # it may be of newer bars than those pinned when the build began
-                self.bars = monthly_bars(self._store, self._roles, self._features, self._symbol)
-            if not self._is_there(found, month):
-                self._make(month, found, turn)
-        return True
+    def _left_over(self, months: Sequence[Month], *, insist: bool) -> list[Month]:
+        """Make blocks unless they were made meanwhile; return those left alone because another build makes them."""
+        with self._store.turn(self._features.id, self._symbol, [str(month) for month in months]) as turn:
+            mine = [month for month in months if insist or str(month) in turn.mine]
+            if mine:
+                self._bring_here(mine, turn)
+        return [month for month in months if month not in mine]
+
+    def _bring_here(self, months: Sequence[Month], turn: Turn) -> None:
+        names = [str(month) for month in months]
+        found = present_blocks(self._store, self._features, self._symbol, names)
+        # one may be of newer bars than those pinned when the build began
+        if any(found.get(name) != self._found.get(name) for name in names):
+            self.bars = monthly_bars(self._store, self._roles, self._features, self._symbol)
+        fits = len(self.fits)
+        made = [
+            self._make(month, found.get(str(month)))
+            for month in months
+            if not self._is_there(found.get(str(month)), month)
+        ]
+        new = [one for one in made if one is not None]
+        if not new:
+            return
+        contents = self._store.save_blocks([frame for _, frame in new], self._still_mine)
+        blocks = [Block(**told, content_hash=contents[told["month"]]) for told, _ in new]
+        self._still_mine(turn.conn)
+        self._store.register(turn.conn, blocks, self.fits[fits:])
+        self.built += blocks
 
     def _is_there(self, block: Block | None, month: Month) -> bool:
         """Return whether a block was made of the very bars that are there."""
@@ -85,11 +107,12 @@ class Making:
             self.built.append(block)
         return True
 
-    def _make(self, month: Month, known: Block | None, turn: Turn) -> None:
+    def _make(self, month: Month, known: Block | None) -> tuple[dict[str, Any], pl.DataFrame] | None:
+        """Return what a block is made known by, but for its content's hash, and its rows; None without a new one."""
         features, symbol = self._features, self._symbol
         gathered = self.bars.gather(features, symbol, month)
         if gathered.bars.is_empty():  # a month of nothing but filled or after-hours bars
-            return
+            return None
         names = {fit.name: fit_fingerprint(fit, past_hash(fit, gathered)) for fit in features.fits}
         bars_hash = fingerprint("block_reads", bars=gathered.bars_hash, fits=names)
         version = self.bars.version(features, gathered.reads, month)
@@ -100,8 +123,7 @@ class Making:
         }
         if known is not None and known.bars_hash == bars_hash:
             self.confirmed.append(Block(**{**vars(known), **seen}))
-            return
-        before = len(self.fits)
+            return None
         fits = {fit.name: self._fitted(fit, names[fit.name], gathered, month) for fit in features.fits}
         frame = compute_block(
             features,
@@ -112,26 +134,24 @@ class Making:
             {name: numbers for name, numbers in fits.items() if numbers is not None},
             gathered.splits,
         )
-        block = Block(
+        told = {
             **seen,
-            feature_set=features.id,
-            symbol=symbol,
-            month=str(month),
-            fingerprint=block_fingerprint(features, symbol, month, bars_hash),
-            bars_hash=bars_hash,
-            content_hash=self._store.save_block(frame, self._still_mine),
-            rows=frame.height,
-            first_ts=frame["ts"][0],
-            last_ts=frame["ts"][-1],
-            job_id=self._job_id,
-        )
-        self._still_mine(turn.conn)
-        self._store.register(turn.conn, block, self.fits[before:])
-        self.built.append(block)
+            "feature_set": features.id,
+            "symbol": symbol,
+            "month": str(month),
+            "fingerprint": block_fingerprint(features, symbol, month, bars_hash),
+            "bars_hash": bars_hash,
+            "rows": frame.height,
+            "first_ts": frame["ts"][0],
+            "last_ts": frame["ts"][-1],
+            "job_id": self._job_id,
+        }
+        return told, frame
 
     def _fitted(self, fit: Fit, name: str, gathered: Gathered, month: Month) -> Fitted | None:
         """Return what an estimation left behind, made now only if nobody made it before."""
-        row = self._store.fit(name)
+        made_here = (one for one in self.fits if one.fingerprint == name)
+        row = next(made_here, None) or self._store.fit(name)
         if row is None:
             numbers = estimate(fit, gathered.past, gathered.past_context)
             kept = None if numbers is None else {one: values.tolist() for one, values in numbers.items()}
@@ -142,10 +162,12 @@ class Making:
         return None if row.numbers is None else numbers_of(row)
 
 
-def present_blocks(store: Store, features: FeatureSet, symbol: str, **month: str) -> dict[str, Block]:
-    """Return by month the blocks that the registry knows and the lake holds; `month` names one."""
-    hashes = store.content_hashes(features.id, symbol, **month)
-    known = store.blocks(features.id, symbol, **month)
+def present_blocks(
+    store: Store, features: FeatureSet, symbol: str, months: Sequence[str] | None = None
+) -> dict[str, Block]:
+    """Return by month the blocks that the registry knows and the lake holds, of all months or the named ones."""
+    hashes = store.content_hashes(features.id, symbol, months)
+    known = store.blocks(features.id, symbol, months)
     return {month: block for month, block in known.items() if hashes.get(month) == block.content_hash}
 
 

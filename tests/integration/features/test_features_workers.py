@@ -142,8 +142,8 @@ def test_a_month_whose_maker_hangs_is_made_after_a_while_all_the_same(service, s
     monkeypatch.setattr(making, "_PATIENCE_S", 0.3)
     june = Window(start=datetime(2024, 6, 1, tzinfo=UTC), end=END)
     store = Store(service.resources.database, service.resources.lake)
-    with store.turn(CORE.id, "SPY", "2024-06") as hanging:
-        assert hanging.mine
+    with store.turn(CORE.id, "SPY", ["2024-06"]) as hanging:
+        assert hanging.mine == {"2024-06"}
         [job] = service.builds.submit([BuildFeatures(symbol="SPY", window=june)])
         with handlers(settings) as known:
             [done] = run_pending(service.resources.queue, known)
