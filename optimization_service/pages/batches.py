@@ -120,7 +120,7 @@ def leaderboard_page(
     return render(
         request,
         "leaderboard.html",
-        luck=luck_line(leaderboard.luck(asked.batch)),
+        luck=luck_line(leaderboard.luck(asked.batch, asked.filter(1, 0).terms)),
         **_board(leaderboard, asked, paging, None, groups),
     )
 

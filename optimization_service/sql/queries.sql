@@ -212,7 +212,8 @@ order by
 limit %(limit)s offset %(offset)s
 
 -- name: terms
--- Which trials can be compared with each other, those of most trials first; of a batch, or of all of them.
+-- Which trials can be compared with each other, of a batch or of all of them: those of most trials first, after them
+-- those that paid nothing, and what is unknown last.
 select
     terms_key as terms,
     (terms ->> 'first_day')::date as first_day,
@@ -228,7 +229,7 @@ where
         where entry.batch = %(batch)s and entry.sweep = trial.sweep and entry.index = trial.index
     )
 group by trial.terms_key, trial.terms
-order by trials desc, last_day desc nulls last, terms_key
+order by trial.terms -> 'costs' = '{}', trials desc, last_day desc, terms_key
 
 -- name: spread
 -- How many trials were made, the best Sharpe and their spread. No other filter: whoever looks at part of a search
@@ -242,12 +243,13 @@ left join optimization.trial using (sweep, index)
 where entry.batch = %(batch)s
 
 -- name: spread_of_all
--- The same of all batches together, each simulated setting once.
+-- The same of all batches together, each simulated setting once; of the same terms, since others spread otherwise.
 select
     count(*)::integer as trials,
     max(sharpe) as best_sharpe,
     stddev_samp(sharpe) as sharpe_sd
 from optimization.trial
+where %(terms)s::text is null or terms_key = %(terms)s
 
 -- name: scores
 -- One figure of every trial of a batch, in the order they were chosen.

@@ -152,10 +152,10 @@ class Registry:
         with self._database.transaction() as conn:
             return self._queries.rows(conn, "terms", Terms, batch=batch)
 
-    def spread(self, batch: str | None) -> Spread:
+    def spread(self, batch: str | None, terms: str | None = None) -> Spread:
         with self._database.transaction() as conn:
             if batch is None:
-                found = self._queries.row(conn, "spread_of_all", Spread)
+                found = self._queries.row(conn, "spread_of_all", Spread, terms=terms)
             else:
                 found = self._queries.row(conn, "spread", Spread, batch=batch)
         return found or Spread(trials=0, best_sharpe=None, sharpe_sd=None)

@@ -21,7 +21,10 @@ class Leaderboard:
         """Return the groups of trials that can be compared with each other, the largest first."""
         return self._registry.terms(batch)
 
-    def luck(self, batch: str | None) -> Luck:
-        """Return how many trials were made, the best of them, and what luck alone would have shown."""
-        spread = self._registry.spread(batch)
+    def luck(self, batch: str | None, terms: str | None = None) -> Luck:
+        """Return how many trials were made, the best of them, and what luck alone would have shown.
+
+        Of a batch; else of all trials, or those of the same terms.
+        """
+        spread = self._registry.spread(batch, terms)
         return luck_of(spread.trials, spread.best_sharpe, spread.sharpe_sd)

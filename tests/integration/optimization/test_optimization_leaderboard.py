@@ -69,10 +69,10 @@ def test_trials_of_other_days_or_costs_are_told_apart(service, settings):
         assert found["total"] == 8
         assert [(one["first_day"], one["last_day"], one["costs"], one["trials"]) for one in found["groups"]] == [
             ("2024-03-09", "2024-03-15", {"fee_per_fill": 0.02, "half_spread_bps": 0.5}, 4),
-            ("2024-03-09", "2024-03-15", {}, 2),
             ("2024-03-09", "2024-03-12", {"fee_per_fill": 0.02, "fee_per_share": 0.01, "half_spread_bps": 0.5}, 2),
+            ("2024-03-09", "2024-03-15", {}, 2),
         ]
-        usual, unpaid, short = (one["terms"] for one in found["groups"])
+        usual, short, unpaid = (one["terms"] for one in found["groups"])
         rows = http.get("/leaderboard", params={"terms": short}).json()["items"]
         assert {(row["end"], row["costs"]["fee_per_share"], row["starting_cash"]) for row in rows} == {
             ("2024-03-13T00:00:00Z", 0.01, 100_000)
@@ -90,6 +90,7 @@ def test_trials_of_other_days_or_costs_are_told_apart(service, settings):
         shown, count = page()
         assert count == 4, "only what can be compared, until somebody asks for all"
         assert "ranked together" not in shown
+        assert "Best of 4 trials" in shown, "and luck is measured among the same"
         assert f"terms={usual}" in shown.split('href="/leaderboard.csv')[1].split('"')[0], "so has the CSV"
         assert "2024-03-09 to 2024-03-12, 0.02 a fill, 0.01 a share, 0.5 bp half spread" in shown
         mixed, count = page(terms="all")
