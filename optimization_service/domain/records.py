@@ -167,6 +167,10 @@ def standing_of(record: BatchRecord, steps: Sequence[Step]) -> Standing:
         state = BatchState.PARTIAL if record.failed else BatchState.COMPLETED
         note = f"{record.failed:,} of {record.ranked:,} failed" if record.failed else ""
         return Standing(state=state, done=record.ranked - record.failed, total=record.ranked, note=note)
+    if not steps:
+        # it has a job from its first moment on: retention removed it before the batch ended
+        note = "its jobs were removed before it ended: start it again, and it goes on where its rows end"
+        return Standing(state=BatchState.CANCELLED, done=record.ranked, total=record.trials, note=note)
     started = any(step.state != "PENDING" for step in steps)
     state = BatchState.RUNNING if started else BatchState.PENDING
     done = min(record.trials, max(record.ranked, _simulated(steps)))

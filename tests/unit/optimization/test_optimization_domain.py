@@ -134,6 +134,7 @@ SECOND = [
     sweeps("PENDING", 1, group=4, points=20),
 ]
 PREDICTING = [BEGUN, step("training.predict", "RUNNING", 2, group=1)]
+FORGOTTEN = "its jobs were removed before it ended: start it again, and it goes on where its rows end"
 BROKEN = [step("optimization.sweep", "FAILED", 1, "no disk")]
 
 
@@ -147,6 +148,8 @@ BROKEN = [step("optimization.sweep", "FAILED", 1, "no disk")]
         (record(ranked=40, ranked_at=AT), [BEGUN], BatchState.COMPLETED, 40, ""),
         (record(ranked=40, failed=10, ranked_at=AT), [BEGUN], BatchState.PARTIAL, 30, "10 of 40 failed"),
         (record(ranked=20), BROKEN, BatchState.FAILED, 20, "no disk"),
+        (record(ranked=20), [], BatchState.CANCELLED, 20, FORGOTTEN),
+        (record(ranked=40, ranked_at=AT), [], BatchState.COMPLETED, 40, ""),
     ],
 )
 def test_what_the_jobs_of_a_batch_add_up_to(stored, steps, state, done, note):
