@@ -11,7 +11,7 @@ import pytest
 
 from ingestion_service.domain.sources import RAW_SCHEMA
 from ingestion_service.domain.suspicion import spikes, stale
-from ingestion_service.domain.validation import Reason, for_quarantine, screen
+from ingestion_service.domain.validation import Reason, for_quarantine, screen, screen_many
 from shared.contracts.datasets import BARS_1M, QUARANTINE
 from shared.testing.markets import reverting_bars
 
@@ -164,3 +164,24 @@ def test_of_a_minute_given_twice_the_earlier_row_is_stored_when_the_last_is_a_sp
     assert found.bars["close"].to_list() == BARS["close"].to_list()
     assert found.rejected == {Reason.SPIKE: 2}
     assert found.refused["close"].to_list() == [BARS["close"][200] * 3, BARS["close"][200] * 6]
+
+
+def test_symbols_judged_together_are_judged_as_if_each_were_alone():
+    prices = pl.col("open", "high", "low", "close")
+    spiky = raw(changed(ROWS, close=pl.col("close") * 1.5, high=pl.col("high") * 1.5))
+    raws = {
+        "SPY": pl.concat([spiky, raw(BARS[[50, 60]].with_columns(prices * 1.001))]),
+        "BTCUSD": raw(changed([0, BARS.height - 1], low=-pl.col("low"))).reverse(),  # beside another's first and last
+        "FLAT": raw(repeated(50, 6).with_columns(prices / 10)),
+        "NONE": raw(BARS.clear()),
+    }
+    stored = [BARS[:40].with_columns(symbol=pl.lit(name)) for name in ("BTCUSD", "FLAT", "SPY")]
+    together = screen_many(raws, "feed", pl.concat(stored))
+    for symbol, rows in raws.items():
+        alone = screen(rows, symbol, "feed", pl.concat(stored).filter(pl.col("symbol") == symbol))
+        for name, value in vars(alone).items():
+            assert str(vars(together[symbol])[name]) == str(value), (symbol, name)
+        assert together[symbol].bars.equals(alone.bars)
+        assert together[symbol].refused.equals(alone.refused)
+    assert together["SPY"].rejected[Reason.SPIKE] == len(ROWS)
+    assert together["NONE"].rows == 0
