@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import asdict
 
 from ingestion_service.domain.drift import Drift, SeenDrift
 from shared.storage.postgres import Database
 from shared.storage.queries import Queries
+
+_log = logging.getLogger(__name__)
 
 
 class DriftStore:
@@ -16,7 +19,9 @@ class DriftStore:
         self._queries = Queries.of("ingestion_service")
 
     def record(self, found: Sequence[Drift]) -> None:
-        """Keep what was found; what is known already is counted and its last sight moved."""
+        """Keep what was found and warn of it; what is known already is counted and its last sight moved."""
+        for drift in found:
+            _log.warning("a provider's answer is not as documented", extra={"action": "drift", **asdict(drift)})
         if found:
             with self._database.transaction() as conn:
                 self._queries.run_many(conn, "record_drift", [asdict(drift) for drift in found])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 
 from prometheus_client.core import GaugeMetricFamily, Metric
@@ -39,6 +40,12 @@ class Gauges(Collector):
             size.add_metric([one.dataset, "live"], one.bytes)
             size.add_metric([one.dataset, "superseded"], one.superseded_bytes)
         yield size
+        drifted = GaugeMetricFamily(
+            "barsmith_ingestion_drifted_fields", "Fields not as documented in the last day.", labels=["provider"]
+        )
+        for provider, fields in Counter(one.provider for one in self._monitoring.drift()).items():
+            drifted.add_metric([provider], fields)
+        yield drifted
 
     def _agents(self) -> Iterable[Metric]:
         states = GaugeMetricFamily("barsmith_agent_state", "1 for the state an agent is in.", labels=["agent", "state"])

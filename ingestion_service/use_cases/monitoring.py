@@ -5,12 +5,13 @@ from __future__ import annotations
 import shutil
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 
+from ingestion_service.domain.drift import SeenDrift
 from ingestion_service.domain.feed import Feed, feed, first_hour
 from ingestion_service.domain.symbols import crypto_pair
 from ingestion_service.domain.windows import minutes_behind
@@ -21,6 +22,8 @@ from shared.clock import Clock
 from shared.contracts.datasets import BARS_1M
 from shared.errors import Unavailable
 from shared.storage.lake import Lake, Usage
+
+_DRIFTED_WITHIN = timedelta(days=1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +57,8 @@ class Overview:
     disk: Disk
     #: the live feed's last 24 hours
     feed: Feed
+    #: fields of providers' answers that were not as documented in the last day
+    drift: list[SeenDrift]
 
 
 class Monitoring:
@@ -74,7 +79,13 @@ class Monitoring:
             staleness=self.staleness(),
             disk=self.disk(),
             feed=self.feed(),
+            drift=self.drift(),
         )
+
+    def drift(self) -> list[SeenDrift]:
+        """Return the fields that were not as documented in the last day, newest first."""
+        since = self._clock.now() - _DRIFTED_WITHIN
+        return [drift for drift in self._bars.drift.all() if drift.last_seen >= since]
 
     def feed(self) -> Feed:
         """Return what came of the symbols listened to live."""

@@ -200,12 +200,13 @@ def test_only_what_a_provider_reaches_is_asked_of_it(ingest, store):
     assert sources_of(store) == {"a", "b"}
 
 
-def test_rows_that_are_all_bad_hand_over_and_drift_is_kept(ingest, store):
+def test_rows_that_are_all_bad_hand_over_and_drift_is_kept(ingest, store, caplog):
     odd = Drift(provider="a", field="c", kind="missing", type="", expected="number", example="", rows_seen=5)
     nameless = bars_at(MAY + timedelta(days=2, hours=14)).with_columns(close=pl.lit(None, dtype=pl.Float64))
     changed = Scripted("a", nameless, odd=[odd])
     sound = Scripted("b", bars_at(MAY + timedelta(days=2, hours=14)))
     assert ingest(changed, sound)["provider"] == "b"
+    assert [record.__dict__["field"] for record in caplog.records if record.msg.endswith("as documented")] == ["c"]
     (seen,) = store.drift.all()
     assert (seen.provider, seen.field, seen.kind, seen.rows_seen) == ("a", "c", "missing", 5)
     changed.odd, changed.error = [odd], InvalidInput("a: nonsense")
@@ -235,7 +236,7 @@ def test_the_whole_chain_through_the_real_clients(open_house, caplog):
     ex_date = truth["ts"][-1].date()
     at = int(truth.filter(pl.col("ts").dt.date() == ex_date)["ts"][0].timestamp())
     split = {"date": at, "numerator": 3.0, "denominator": 1.0, "splitRatio": "3:1"}
-    free = Wire({"QMKT": truth}, actions={"QMKT": {"splits": {str(at): split}}})
+    free = Wire({"QMKT": truth}, actions={"QMKT": {"splits": {str(at): split}}}, twist=lambda said: said | {"odd": 1})
     with (
         serving(alpaca_crypto(coins)) as alpaca_http,
         serving(massive(paid)) as massive_http,
@@ -262,6 +263,9 @@ def test_the_whole_chain_through_the_real_clients(open_house, caplog):
         assert (told["provider"], told["actions"]) == ("yahoo", 1), told
         (action,) = house.http.get("/actions/QMKT").json()
         assert (action["kind"], action["ex_date"], action["value"]) == ("split", str(ex_date), 3.0)
+        drifted = [(one["provider"], one["field"]) for one in house.http.get("/monitoring").json()["drift"]]
+        assert drifted == [("yahoo", "odd")]
+        assert 'barsmith_ingestion_drifted_fields{provider="yahoo"} 1.0' in house.http.get("/metrics").text
         lost = house.ended(house.post("/ingest/NOPE", **span)["job_id"])
         assert lost["state"] == "FAILED"
         assert "simulated, massive and yahoo have no bars of NOPE" in lost["error"]
