@@ -167,21 +167,29 @@ def test_of_a_minute_given_twice_the_earlier_row_is_stored_when_the_last_is_a_sp
 
 
 def test_symbols_judged_together_are_judged_as_if_each_were_alone():
-    prices = pl.col("open", "high", "low", "close")
-    spiky = raw(changed(ROWS, close=pl.col("close") * 1.5, high=pl.col("high") * 1.5))
+    higher = {name: pl.col(name) * 1.1 for name in ("close", "high")}
+    night = raw(changed([200, BARS.height - 1], **higher)).with_columns(pl.col("ts") + timedelta(hours=12))
+    begins_as_night_ends = raw(repeated(50, 6)).with_columns(
+        pl.when(pl.int_range(pl.len()) < 2).then(night[name][-1]).otherwise(pl.col(name)).alias(name)
+        for name in RAW_SCHEMA.names()[1:]
+    )
     raws = {
-        "SPY": pl.concat([spiky, raw(BARS[[50, 60]].with_columns(prices * 1.001))]),
-        "BTCUSD": raw(changed([0, BARS.height - 1], low=-pl.col("low"))).reverse(),  # beside another's first and last
-        "FLAT": raw(repeated(50, 6).with_columns(prices / 10)),
+        "SPY": pl.concat([raw(changed(ROWS, **higher)), raw(BARS[[50, 60]])]),
+        "BTCUSD": night.reverse(),  # its last bar has nothing behind it but the first of DULL
+        "DULL": begins_as_night_ends,
         "NONE": raw(BARS.clear()),
     }
-    stored = [BARS[:40].with_columns(symbol=pl.lit(name)) for name in ("BTCUSD", "FLAT", "SPY")]
-    together = screen_many(raws, "feed", pl.concat(stored))
+    stored = pl.concat(BARS[40:45].with_columns(symbol=pl.lit(name)) for name in ("DULL", "SPY"))
+    together = screen_many(raws, "feed", stored)
     for symbol, rows in raws.items():
-        alone = screen(rows, symbol, "feed", pl.concat(stored).filter(pl.col("symbol") == symbol))
-        for name, value in vars(alone).items():
-            assert str(vars(together[symbol])[name]) == str(value), (symbol, name)
-        assert together[symbol].bars.equals(alone.bars)
-        assert together[symbol].refused.equals(alone.refused)
-    assert together["SPY"].rejected[Reason.SPIKE] == len(ROWS)
-    assert together["NONE"].rows == 0
+        alone = screen(rows, symbol, "feed", stored.filter(pl.col("symbol") == symbol))
+        assert together[symbol].bars.equals(alone.bars), symbol
+        assert together[symbol].refused.equals(alone.refused), symbol
+        assert together[symbol].rejected == alone.rejected
+    found = {symbol: screened.rejected for symbol, screened in together.items()}
+    assert found == {
+        "SPY": {Reason.DUPLICATE: 2, Reason.SPIKE: len(ROWS)},
+        "BTCUSD": {Reason.SPIKE: 1},  # a coin has no night
+        "DULL": {Reason.STALE: 6},
+        "NONE": {},
+    }
