@@ -13,6 +13,7 @@ from ingestion_service.schemas.intake import IngestSpan
 from ingestion_service.use_cases import Bars, Filler, Intake, Quality
 from shared.contracts.messages import Moment
 from shared.errors import InvalidInput
+from shared.jobs.model import JobState
 from shared.jobs.queue import Queue
 from shared.web.forms import SubmittedForm, check_form
 from shared.web.pages import page_router, redirect_after_post, render
@@ -44,7 +45,7 @@ def symbol_page(
     """All that is stored of a symbol and all that is known against it; `around`: the minutes beside one, closely."""
     found = bars.stock(read_symbol(symbol))
     gaps = [gap for gap in quality.gaps(found.symbol) if gap.why.is_gap][::-1]
-    jobs, _ = queue.jobs(per_page=200)
+    jobs = [job for job in queue.jobs(per_page=200)[0] if job.payload.get("symbol") == found.symbol]
     span = None if around is None else (around - _BESIDE, around + _BESIDE)
     return render(
         request,
@@ -52,7 +53,8 @@ def symbol_page(
         report=quality.report(found.symbol),
         files=found.files[::-1],
         page=paging.of(gaps[paging.offset : paging.offset + paging.per_page], len(gaps)),
-        working=[job for job in jobs if not job.state.ended and job.payload.get("symbol") == found.symbol],
+        # what is being done, and what went wrong last
+        jobs=[job for at, job in enumerate(jobs) if not job.state.ended or (at == 0 and job.state is JobState.FAILED)],
         around=around,
         nearby=[] if around is None else quality.nearby(found.symbol, around),
         window="" if span is None else f"?from={span[0].timestamp():.0f}&to={span[1].timestamp():.0f}",
