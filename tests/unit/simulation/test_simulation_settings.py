@@ -31,6 +31,7 @@ from simulation_service.domain.tables import trades_frame
         ({"z_bars": 3}, "at least 20"),
         ({"hold_bars": 3, "time_stop_bars": 5}, "alone decides"),
         ({"min_hold_bars": 6, "time_stop_bars": 5}, "longer than"),
+        *(({name: 10**9}, "100000000") for name in ("hold_bars", "min_hold_bars", "time_stop_bars", "cooldown_bars")),
         ({"take_profit": 1.0, "side": "long_short"}, "never be reached"),
         ({"size": 0.5}, "leave it at 1"),
         ({"sizing": "fraction", "size": 2}, "up to 1"),
