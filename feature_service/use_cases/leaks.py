@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from feature_service.domain.bars import Bars, Fitted, bars_of
-from feature_service.domain.blocks import Month
+from feature_service.domain.blocks import Month, months_between
 from feature_service.domain.catalogue import FULL
 from feature_service.domain.feature import Feature
 from feature_service.domain.leaks.column import MAX_BARS, Detector
@@ -41,7 +41,8 @@ class Leaks:
         column = _checked(column)
         first, last = column["ts"][0], column["ts"][-1]
         # bars before the column describe its first rows' past, bars after it its last rows' future
-        bars = self._bars(check_symbol(symbol), Month.of(first - timedelta(days=7)), Month.of(last).next)
+        symbol = check_symbol(symbol)
+        bars = self._bars(symbol, months_between(first - timedelta(days=7), Month.of(last).next.end))
         inside = bars.filter(pl.col("ts").is_between(first, last)).height
         until = bars.filter(pl.col("ts") <= last + timedelta(days=4))
         arrays = bars_of(until.tail(min(MAX_BARS, inside + 3_000)))
@@ -57,15 +58,16 @@ class Leaks:
         )
 
     def of_feature(self, name: str, symbol: str) -> Report:
-        """Run a feature of the catalogue again on prefixes and changed futures of the symbol's latest bars."""
+        """Run a feature of the catalogue again on prefixes and changed futures of the symbol's bars.
+
+        Of its newest months, three in which everybody that the feature reads was there too; where there are none, the
+        newest three, and the report says who was missing.
+        """
         feature, symbol = FULL.feature(name), check_symbol(symbol)
-        bars = self._bars(symbol).tail(_FUNCTION_BARS)
-        span = (Month.of(bars["ts"][0]), Month.of(bars["ts"][-1]))
-        context = dict[str, pl.DataFrame]()
-        for role in sorted({*feature.context, *(role for fit in feature.fits for role in fit.roles)}):
-            player = next((one for one in self._roles[role] if self._store.bars(one).months(one)), None)
-            if player is not None:
-                context[role] = self._bars(player, *span)
+        roles = sorted({*feature.context, *(role for fit in feature.fits for role in fit.roles)})
+        months, players = self._together(symbol, roles)
+        bars = self._bars(symbol, months).tail(_FUNCTION_BARS)
+        context = {role: self._bars(player, months) for role, player in players.items()}
         # cuts fall into the last two thirds: what is estimated on the first third is known at each
         fits = _estimated(feature, bars.head(bars.height // 3), context)
 
@@ -74,17 +76,29 @@ class Leaks:
             values = feature.values(bars_of(own).beside(others, fits))
             return own.select("ts").with_columns(value=pl.Series(values))
 
-        return check_function(function, bars, context, np.random.default_rng(0))
+        report = check_function(function, bars, context, np.random.default_rng(0))
+        if not (absent := [role for role in roles if role not in players]):
+            return report
+        who = "; ".join(f"{role}: {', '.join(self._roles[role])}" for role in absent)
+        reason = f"nobody who plays its context has bars in a month of {symbol} ({who}), so its default was checked"
+        return Report(findings=report.findings, skipped={**report.skipped, Check.CONTEXT_CHANGED: reason})
 
-    def _bars(self, symbol: str, first: Month | None = None, last: Month | None = None) -> pl.DataFrame:
+    def _together(self, symbol: str, roles: Sequence[str]) -> tuple[list[Month], dict[str, str]]:
+        """Return the newest months of `symbol` in which all roles are played, else the newest, and who plays then."""
+        own = self._store.bars(symbol).months(symbol)
+        have = {role: {one: set(self._store.bars(one).months(one)) for one in self._roles[role]} for role in roles}
+        shared = [month for month in own if all(any(month in of for of in have[role].values()) for role in roles)]
+        months = (shared or own)[-3:]
+        cast = {role: next((one for one, of in have[role].items() if of & set(months)), None) for role in roles}
+        return months, {role: player for role, player in cast.items() if player is not None}
+
+    def _bars(self, symbol: str, wanted: Sequence[Month]) -> pl.DataFrame:
         pinned = self._store.bars(symbol)
-        months = [
-            one for one in pinned.months(symbol) if (first is None or first <= one) and (last is None or one <= last)
-        ]
+        months = [month for month in pinned.months(symbol) if month in set(wanted)]
         if not months:
-            raise NotFound(f"there are no bars of {symbol} in the column's span: ingest or import them first")
-        wanted = months if first is not None else months[-3:]
-        return pl.concat([pinned.usable(symbol, month).select(BAR_COLUMNS) for month in wanted])
+            span = f" from {min(wanted)} to {max(wanted)}" if wanted else ""
+            raise NotFound(f"there are no bars of {symbol}{span}: ingest or import them first")
+        return pl.concat([pinned.usable(symbol, month).select(BAR_COLUMNS) for month in months])
 
 
 def _checked(column: pl.DataFrame) -> pl.DataFrame:
@@ -97,6 +111,8 @@ def _checked(column: pl.DataFrame) -> pl.DataFrame:
     column = _timed(column).select("ts", pl.col(numbers).cast(pl.Float64).fill_nan(None)).sort("ts")
     if column["ts"].null_count() or column["ts"].is_duplicated().any():
         raise InvalidInput("ts has empty or repeated instants: each row must have its own")
+    if not column["ts"].dt.year().is_between(1900, 2199).all():
+        raise InvalidInput(f"ts runs from {column['ts'][0]} to {column['ts'][-1]}: use the years 1900 to 2199")
     column = column.filter(pl.col("value").is_not_null())
     if column.is_empty() or column["value"].is_infinite().any():
         raise InvalidInput("the column has no values, or infinite ones: replace them")

@@ -15,7 +15,7 @@ from shared.errors import Unavailable
 class Origin:
     """What a set of one symbol was made of.
 
-    reads : by symbol, the oldest month whose bars may have taken part, "" for the beginning; its own first
+    reads : by symbol that has bars, the oldest month of them that may have taken part, "" for the beginning
     """
 
     blocks: int
@@ -38,12 +38,13 @@ class Lineage:
         for block in blocks:
             for read in block.reads:
                 reads[read["symbol"]] = min(read["since"], reads.get(read["symbol"], read["since"]))
+        bars = self._store.bars(*reads)
         built = sorted(block.created_at for block in blocks if block.created_at is not None)
         return Origin(
             blocks=len(blocks),
             first_built=built[0] if built else None,
             last_built=built[-1] if built else None,
-            reads={one: "" if since == str(BEGINNING) else since for one, since in reads.items()},
+            reads={one: "" if since == str(BEGINNING) else since for one, since in reads.items() if bars.months(one)},
         )
 
     def models(self, *set_ids: str) -> dict[str, int] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 
 import numpy as np
@@ -11,6 +12,7 @@ from pydantic import SecretStr
 
 from feature_service.app import create_app
 from feature_service.domain.catalogue import FULL, SETS
+from feature_service.schemas import asking
 from feature_service.settings import Settings
 from feature_service.wiring import assemble
 from feature_service.worker import handlers
@@ -19,6 +21,8 @@ from shared.contracts.messages import BuildFeatures, Window
 from shared.testing.jobs import run_pending
 from shared.testing.markets import reverting_bars
 from shared.testing.servers import serving
+from training_service.app import create_app as training_app
+from training_service.settings import Settings as TrainingSettings
 
 START, END = datetime(2024, 1, 1, tzinfo=UTC), datetime(2024, 3, 1, tzinfo=UTC)
 HTML = {"Accept": "text/html"}
@@ -116,3 +120,115 @@ def test_every_page_has_its_numbers(settings):
         regimes = http.get("/regimes/spy", headers=HTML).text
         assert "below SMA 200" in regimes
         assert "column=regime_gmm" in regimes
+
+
+@pytest.mark.usefixtures("service")
+def test_without_a_set_the_one_that_is_built_is_shown_and_what_is_not_can_be_built(settings, monkeypatch):
+    with serving(create_app(settings)) as http:
+        rows = http.get("/features/SPY", params={"columns": "ibs", "start": "2024-02-05", "end": "2024-02-06"})
+        assert (rows.status_code, rows.headers["x-feature-set"], len(rows.json())) == (200, FULL.id, 390)
+        assert http.get("/columns", params={"symbol": "SPY"}).json()[0]["feature_set"] == FULL.id
+        assert http.get("/symbols").json() == [{"symbol": "SPY", "sessions": 41}]
+        assert http.get("/folds/SPY", params={"train_days": 20, "test_days": 10}).json()[0]["number"] == 0
+        page = http.get("/features/SPY", headers=HTML).text
+        assert f'value="{FULL.id}" selected' in page
+        assert f'value="{SETS["regime"].id}"' in page  # the other one is a choice away
+        assert f"feature_set={FULL.id}" in http.get("/regimes/SPY", headers=HTML).text
+        unbuilt = http.get("/features/SPY?feature_set=core", headers=HTML).text
+        assert '<span class="mono">core</span> is not built for SPY' in unbuilt
+
+        for page in ("/features/QQQ", "/regimes/QQQ"):
+            offer = http.get(page, headers=HTML)
+            assert (offer.status_code, "Build from all bars of QQQ" in offer.text) == (200, True)
+        sent = http.post("/features/build", data={"symbols": "QQQ", "feature_set": "regime"}, headers=HTML)
+        assert (sent.status_code, sent.headers["location"].startswith("/jobs/")) == (303, True)
+        nothing = http.get("/features/NOPE", headers=HTML)
+        assert (nothing.status_code, "There are no bars of NOPE" in nothing.text) == (404, True)
+
+        monkeypatch.setitem(asking._MOST_VALUES, "json", 100_000)
+        for query, status, words in (
+            ("start=2024-02-02&end=2024-02-01", 422, "end 2024-02-01 00:00 must be later than start"),
+            ("start=2030-01-01", 404, "they run from 2024-01-02 14:30 to"),
+            ("column=ibs", 422, "column: is not known here: there are columns"),
+            ("feature_set=core", 404, f"(built: {FULL.id}"),
+            ("columns=nope", 400, "has no column 'nope'"),
+            ("", 400, "values, of which one answer of this format holds 100,000"),
+        ):
+            answer = http.get(f"/features/SPY?{query}")
+            assert (answer.status_code, words in answer.json()["detail"]) == (status, True), answer.text
+        assert http.get("/folds/SPY/-1").status_code == 422
+        assert http.get("/features/SPY", params={"format": "csv"}).status_code == 200
+
+
+def test_a_set_says_how_labels_fall_out_by_regime_and_how_many_models_it_has(service, settings):
+    with serving(create_app(settings)) as http:
+        found = http.get("/sets/full/labels", params={"symbol": "SPY", "horizon": 5}).json()
+        by_state = {(one["regime"], one["name"]): one for one in found}
+        assert {one["regime"] for one in found} == {"regime_vix", "regime_gmm", "regime_sma"}
+        above = by_state["regime_sma", "above SMA 200"]
+        assert above["share"] + by_state["regime_sma", "below SMA 200"]["share"] + (
+            by_state["regime_sma", "unknown"]["share"]
+        ) == pytest.approx(1)
+        lake = service.resources.lake
+        built = lake.read(lake.snapshot(FEATURES, symbol="SPY", feature_set=FULL.id), ["ts", "regime_sma"])
+        close = lake.read(lake.snapshot(BARS_1M, symbol="SPY"), ["ts", "close"])
+        both = built.join(close, on="ts").with_columns(
+            ahead=(pl.col("close").shift(-5) / pl.col("close")).log().over(pl.col("ts").dt.date())
+        )
+        of = both.filter((pl.col("regime_sma") == 1) & pl.col("ahead").is_not_null())["ahead"]
+        assert above["rows"] == of.len()
+        assert above["up"] == pytest.approx((of > 0).mean())
+        page = http.get("/sets/full", params={"symbol": "SPY"}, headers=HTML).text
+        assert "1 above SMA 200" in page
+        assert "training does not answer" in page  # nothing listens there: the page stands without it
+    training = TrainingSettings(**settings.model_dump(include={"database_url", "home"}))
+    with serving(training_app(training)) as registry:
+        row = {"fingerprint": "ab" * 32, "symbol": "SPY", "feature_set": FULL.id, "features": ["ibs"], "job_id": 1}
+        texts = dict.fromkeys(("artefact_sha256", "data_version", "code_version"), "x")
+        parts = {one: {} for one in ("params", "folds", "importance", "metrics")}
+        train = {"start": START.isoformat(), "end": END.isoformat()}
+        made = {"estimator": "elasticnet", "train": train, "fold_results": [], "created_at": END.isoformat()}
+        whole = {**row, **texts, **parts, **made, "target": {"horizon_bars": 5}, "seed": 1, "train_rows": 1}
+        with service.resources.database.transaction() as conn:
+            conn.execute(
+                "insert into training.model select * from jsonb_populate_record(null::training.model, %s::jsonb)",
+                (json.dumps(whole),),
+            )
+        asking = settings.model_copy(update={"training_url": str(registry.base_url)})
+        with serving(create_app(asking)) as http:
+            assert "1 model</dd>" in http.get("/sets/full", params={"symbol": "SPY"}, headers=HTML).text
+            assert f"/?feature_set={FULL.id}" in http.get("/", headers=HTML).text
+
+
+def test_prometheus_is_told_what_builds_made_and_found(service, settings):
+    def counted(http):
+        lines = [
+            line.split() for line in http.get("/metrics").text.splitlines() if line.startswith("barsmith_features")
+        ]
+        return {name.removeprefix("barsmith_features_"): float(value) for name, value in lines}
+
+    with serving(create_app(settings)) as http:
+        before = counted(http)
+        assert before['blocks_total{outcome="made"}'] == 4  # two months of two sets
+        assert before["blocks_made_twice_total"] == 0
+        assert before["build_seconds_total"] > 0
+        service.builds.submit([BuildFeatures(symbol="SPY", window=Window(start=START, end=END), feature_set="full")])
+        with handlers(settings) as known:
+            run_pending(service.resources.queue, known)
+        after = counted(http)
+        assert after['blocks_total{outcome="reused"}'] == before['blocks_total{outcome="reused"}'] + 2
+        assert after['blocks_total{outcome="made"}'] == 4
+        assert (after["builds_total"], after["rows_made_total"]) == (3, before["rows_made_total"])
+        log = http.get("/builds", headers=HTML).text
+        assert "3 builds made 4 blocks" in log
+
+
+def test_a_feature_is_checked_in_months_that_have_its_context_or_says_that_it_had_none(service, settings):
+    with serving(create_app(settings)) as http:
+        alone = http.post("/leak-check/vix_z_score", params={"symbol": "SPY"}).json()
+        assert "volatility: VIXY, VIX" in alone["skipped"]["context changed"]
+        january = reverting_bars("VIX", START, datetime(2024, 2, 1, tzinfo=UTC), seed=8)
+        service.resources.lake.upsert(BARS_1M, january)
+        beside = http.post("/leak-check/vix_z_score", params={"symbol": "SPY"}).json()
+        assert (beside["leak"], beside["skipped"]) == (False, {})
+        assert any("context" in one["check"] for one in beside["findings"])
