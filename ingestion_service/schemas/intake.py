@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
 from ingestion_service.domain.requests import ImportFiles, IngestBars, IngestMany, Timezone
 from ingestion_service.domain.symbols import our_symbol
+from ingestion_service.schemas.order import after_start
 from ingestion_service.schemas.pairs import named_pairs
 from shared.contracts.messages import Moment, Symbol
 
@@ -32,13 +32,7 @@ class IngestSpan(BaseModel):
     provider: str | None = None
     refresh: bool = False
 
-    @field_validator("end")
-    @classmethod
-    def _after_start(cls, end: datetime, info: ValidationInfo) -> datetime:
-        start: datetime | None = info.data.get("start")
-        if start is not None and start >= end:
-            raise ValueError(f"must be later than start, {start:%Y-%m-%d %H:%M}")
-        return end
+    _ordered = field_validator("end")(after_start)
 
     def requests(self, symbols: list[str], provider: str) -> list[IngestBars]:
         """Return one job's payload for each symbol."""

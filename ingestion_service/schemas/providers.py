@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, field_validator
 
 from ingestion_service.domain.requests import FetchActions
 from ingestion_service.domain.spans import Answered, FailedAsk
+from ingestion_service.schemas.order import after_start
 from shared.contracts.messages import Day
 
 
@@ -25,6 +26,8 @@ class AskForActions(BaseModel):
     start: Day
     end: Day
     provider: str | None = None
+
+    _ordered = field_validator("end")(after_start)
 
     def request(self, symbol: str) -> FetchActions:
         return FetchActions(symbol=symbol, start=self.start, end=self.end, provider=self.provider)

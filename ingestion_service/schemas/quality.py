@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from ingestion_service.domain.actions import Kind
 from ingestion_service.domain.requests import CompareBars, FillGaps
+from ingestion_service.schemas.order import after_start
 from ingestion_service.use_cases.actions import Action
 from ingestion_service.use_cases.releasing import Chosen
 from shared.contracts.messages import Day, Moment, Symbol
@@ -32,6 +33,8 @@ class CompareBody(BaseModel):
     start: Moment
     end: Moment
     provider: str
+
+    _ordered = field_validator("end")(after_start)
 
     def request(self, symbol: str) -> CompareBars:
         return CompareBars(symbol=symbol, **self.model_dump())
