@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from math import isfinite
 
 #: With less than this share of the requests left, what is left is spread over the rest of the window.
 _TIGHT = 0.1
@@ -14,7 +15,7 @@ _TIGHT = 0.1
 
 @dataclass(frozen=True, kw_only=True)
 class RetryPolicy:
-    """Exponential backoff with full jitter, capped; a provider that says when to come back is obeyed."""
+    """Exponential backoff with jitter, capped; a provider that says to come back later than that is obeyed."""
 
     attempts: int = 6
     #: so many attempts without any answer, in all, are enough: a server that refuses is alive, one that is silent not
@@ -30,11 +31,13 @@ class RetryPolicy:
 
     def wait_s(self, attempt: int, headers: Mapping[str, str], now: datetime, chance: random.Random) -> float:
         """Return the seconds to wait after failed `attempt` (from 1) that was answered with `headers`."""
+        own = chance.uniform(0.5, 1.0) * min(self.first_wait_s * 2 ** (attempt - 1), self.longest_wait_s)
         told = _told_s(headers, now)
-        if told is not None:
-            # a little apart, so that many workers do not come back in the same instant
-            return min(max(told, 0.0), self.longest_obeyed_s) + chance.uniform(0, 0.1)
-        return chance.uniform(0.5, 1.0) * min(self.first_wait_s * 2 ** (attempt - 1), self.longest_wait_s)
+        if told is None:
+            return own
+        # one that says "at once" again and again is overloaded all the same; a little apart, so that many workers do
+        # not come back in the same instant
+        return max(own, min(told, self.longest_obeyed_s) + chance.uniform(0, 0.1))
 
 
 #: For providers whose limit is a handful of requests a minute and who do not say when to come back.
@@ -53,13 +56,14 @@ class Budget:
     def read(cls, headers: Mapping[str, str]) -> Budget:
         lower = {name.lower(): value for name, value in headers.items()}
         try:
-            return cls(
+            budget = cls(
                 limit=int(lower.get("x-ratelimit-limit", "0")),
                 left=int(lower["x-ratelimit-remaining"]),
                 resets_at=float(lower["x-ratelimit-reset"]),
             )
         except (KeyError, ValueError):
             return cls()
+        return budget if isfinite(budget.resets_at) else cls()
 
     def wait_s(self, now: datetime, longest_s: float) -> float:
         """Return how long to wait before the next request, so that it is not refused: 0 while there is room."""
@@ -81,7 +85,8 @@ def _told_s(headers: Mapping[str, str], now: datetime) -> float | None:
 
 def _after_s(text: str, now: datetime) -> float | None:
     try:
-        return float(text)
+        seconds = float(text)
+        return seconds if isfinite(seconds) else None
     except ValueError:
         pass
     try:

@@ -121,6 +121,18 @@ def test_what_may_pass_is_asked_again_and_silence_ends_in_words():
         dead.ask()
 
 
+def test_at_once_said_again_and_again_is_not_obeyed_and_nonsense_is_not_heard():
+    provider = Provider(reply(429, retry_after=0))
+    with pytest.raises(Unavailable, match="4 times in a row"):
+        provider.ask()
+    assert [0.25 <= wait <= 0.5 for wait in provider.waits[:1]] == [True]
+    assert provider.waits[2] >= 1.0  # twice the time before, less the jitter
+    for odd in ("nan", "inf", "-inf", "soon"):
+        heard = Provider(reply(429, retry_after=odd, **{"X-RateLimit-Remaining": 0, "X-RateLimit-Reset": odd}), reply())
+        assert heard.ask().value == "value"
+        assert 0.25 <= heard.waits[0] <= 0.5
+
+
 @pytest.mark.parametrize(
     ("status", "said", "error"),
     [
