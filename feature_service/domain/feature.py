@@ -8,6 +8,8 @@ Policy that holds for every feature, so that no single one repeats it:
 * Returns never cross the night: in the first k bars of a session, a k-bar return runs from the session's first
   open. The night itself is a feature of its own (`overnight_gap`). Averages, oscillators and windows of
   volatility do run on across sessions.
+* Bars come in the shares of the last of them: a split among them is no move, and columns that are prices or shares
+  are in those of each row's own day (`blocks`).
 * NaN only where the value is undefined: fewer than `warm_up` bars before it (the very beginning of a symbol's
   history), or an input that the source does not have (volume of an index). NaN inputs give NaN outputs.
 * 0/0 has a stated neutral value instead (a bar without range closed in its middle: 0.5; a return without

@@ -2,7 +2,8 @@
 
 The label of bar t is ln(C[t + h] / C[t]) for a horizon of h minutes bars: both bars must exist, be real (not
 filled) and lie in one session. A bar whose horizon crosses the close, or ends at a missing or filled minute, has no
-label. Minutes without a trade between the two do not matter: only the two closes enter the number.
+label. Minutes without a trade between the two do not matter: only the two closes enter the number. Closes are as
+traded: a split comes between two sessions, so both are of the same shares.
 
 A row is known at its bar's close, ts + 1 minute; its label is known at `end_us`, the close of bar t + h.
 """
