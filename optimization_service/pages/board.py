@@ -12,7 +12,7 @@ _FRACTIONS = {
     "total_return", "buy_hold_return", "annual_return", "excess_return", "max_drawdown", "win_rate", "hit_rate",
     "exposure", "expectancy", "cost_drag", "plateau",
 }  # fmt: skip
-_SIGNED_FRACTIONS = {"total_return", "buy_hold_return", "annual_return", "excess_return", "expectancy"}
+_SIGNED_FRACTIONS = {"total_return", "annual_return", "excess_return", "expectancy"}
 _SIGNED = {"sharpe", "sortino", "calmar", "sqn", "sqn100", "timing_alpha_t", "average_trade"}
 _COUNTS = {"number", "trades", "neighbours", "drawdown_days", "longest_losing_run"}
 
