@@ -33,7 +33,7 @@ class SweepRecord(Record):
     #: what its settings read beside bars and predictions
     reads: dict[str, Any]
     #: how far its signals went; empty for what older code stored
-    signals: dict[str, tuple[float | None, float | None]]
+    signals: dict[str, tuple[float | None, ...]]
     evidence: Evidence
     data_version: str
     code_version: str

@@ -63,7 +63,10 @@ def read_signals(content: bytes) -> Signals:
     if frame.height > MAX_ROWS:
         raise InvalidInput(f"the file has {frame.height:,} rows, at most {MAX_ROWS:,} are taken: split it by time")
     kind: Kind = "prediction" if kinds[0] == "prediction" else "position"
-    return Signals(kind=kind, frame=_in_order(pl.DataFrame({"ts": _times(frame["ts"]), "value": _values(frame, kind)})))
+    said = pl.DataFrame({"ts": _times(frame["ts"]), "value": _values(frame, kind)})
+    if said["value"].null_count() == said.height:
+        raise InvalidInput(f"no row of the file has a {kind}")
+    return Signals(kind=kind, frame=_in_order(said))
 
 
 def _table(content: bytes) -> pl.DataFrame:

@@ -11,7 +11,7 @@ from shared.web.forms import SubmittedForm, check_form
 from shared.web.pages import page_router, redirect_after_post, render
 from shared.web.pagination import PageQuery
 from simulation_service.deps import RunsDep, StressDep, SweepsDep
-from simulation_service.domain.reach import why_silent
+from simulation_service.domain.reach import remark
 from simulation_service.schemas import StressAsked
 from simulation_service.use_cases import Runs
 from simulation_service.use_cases.runs import RunDetail
@@ -45,7 +45,7 @@ def run_page(
         sweep=sweep,
         hold=hold_text(run.setting.hold_bars),
         problem=problem,
-        note=why_silent([run.setting], sweep.signals),
+        note=remark([run.setting], sweep.signals),
         trades=paging.of(trades, 0 if detail is None else detail.trades.height),
         months=None if detail is None else month_grid(runs.months(detail)),
         regimes=[] if detail is None else regime_rows(runs.regimes(detail)),

@@ -8,7 +8,7 @@ from shared.contracts.backtests import Metrics
 from shared.web.pages import page_router, render
 from shared.web.pagination import PageQuery
 from simulation_service.deps import AskedAxes, RunsDep, SweepsDep
-from simulation_service.domain.reach import why_silent
+from simulation_service.domain.reach import remark
 from simulation_service.schemas import run_filter
 from simulation_service.views import heatmap
 
@@ -33,7 +33,7 @@ def sweep_page(
 ) -> Response:
     view = sweeps.view(fingerprint)
     page = paging.of(*runs.page(run_filter(paging, sort, sweep=fingerprint)))
-    note = why_silent([run.setting for run in view.runs], view.record.signals)
+    note = remark([run.setting for run in view.runs], view.record.signals)
     figures = list(Metrics.model_fields)
     heat = heatmap(view.runs, **dict(axes))
     return render(request, "sweep.html", sweep=view.record, page=page, heat=heat, figures=figures, note=note)

@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from shared.contracts.messages import Costs, Metrics, Setting, Window
 from shared.web.pagination import PageNumbers, sort_of
-from simulation_service.domain.reach import why_silent
+from simulation_service.domain.reach import remark
 from simulation_service.domain.records import Evidence, Run, SweepRecord
 from simulation_service.store import RunFilter
 
@@ -82,7 +82,7 @@ class RunDetailOut(RunOut):
 
     data_version: str
     code_version: str
-    #: why it could never trade; "" where it could
+    #: why it could never trade, or that its signal knows the future; else ""
     note: str
 
     @classmethod
@@ -91,5 +91,5 @@ class RunDetailOut(RunOut):
             run,
             data_version=sweep.data_version,
             code_version=sweep.code_version,
-            note=why_silent([run.setting], sweep.signals),
+            note=remark([run.setting], sweep.signals),
         )

@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field, model_validator
 
 from shared.contracts.messages import Costs, Message, Metrics, Setting, Sweep, Symbol, Window
 from shared.web.accepted import Accepted
-from simulation_service.domain.reach import why_silent
+from simulation_service.domain.reach import remark
 from simulation_service.domain.records import Evidence, Run, SweepRecord
 
 
@@ -92,7 +92,7 @@ class SweepOut(_SweepFacts):
 
     settings: list[Setting]
     runs: list[SweepRunOut]
-    #: why no setting could ever trade; "" where one could
+    #: why no setting could ever trade, or that the signal knows the future; else ""
     note: str
 
     @classmethod
@@ -100,4 +100,4 @@ class SweepOut(_SweepFacts):
         facts = _SweepFacts.model_validate(record, from_attributes=True)
         items = [SweepRunOut(id=run.id, index=run.index, setting=run.setting, metrics=run.metrics) for run in runs]
         settings = [run.setting for run in runs]
-        return cls(**dict(facts), settings=settings, runs=items, note=why_silent(settings, record.signals))
+        return cls(**dict(facts), settings=settings, runs=items, note=remark(settings, record.signals))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import polars as pl
+from pydantic import ValidationError
 
 from shared.contracts.identifiers import check_symbol
 from shared.contracts.messages import Window
@@ -48,7 +49,10 @@ class SignalSeries:
     def _check_bars(self, symbol: str, stamps: pl.Series) -> None:
         if not self._series.has_bars(symbol):
             raise InvalidInput(f"symbol {symbol}: there are no bars to trade it on: ingest them first, then send again")
-        window = Window(start=stamps[0], end=stamps[-1] + timedelta(minutes=1))
+        try:
+            window = Window(start=stamps[0], end=stamps[-1] + timedelta(minutes=1))
+        except (ValidationError, OverflowError):
+            raise InvalidInput(f"ts goes from {stamps[0]} to {stamps[-1]}: no bars are that old, or that new") from None
         if not self._series.count_bars(symbol, window):
             raise InvalidInput(
                 f"there are no bars of {symbol} from {window.start} to {window.end}, where the series speaks: "

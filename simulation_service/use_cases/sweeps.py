@@ -19,7 +19,7 @@ from shared.storage.postgres import Connection
 from simulation_service.domain import engine
 from simulation_service.domain.engine import CODE_VERSION, Terms
 from simulation_service.domain.market import Floats, Market
-from simulation_service.domain.reach import ranges_of, why_silent
+from simulation_service.domain.reach import ranges_of, remark
 from simulation_service.domain.records import Run, SweepRecord
 from simulation_service.store import Registry, Series
 from simulation_service.use_cases.markets import Markets, Reads
@@ -93,7 +93,7 @@ class Sweeps:
         reads = Reads.of(sweep)
         loaded = self._markets.load(sweep, reads, still_mine)
         market = loaded.market
-        name, ranges = _name(sweep, market), ranges_of(market, sweep.settings)
+        name, ranges = _name(sweep, market), ranges_of(market, sweep.settings, own=loaded.evidence == "own")
         result = {
             "fingerprint": name,
             "evidence": loaded.evidence,
@@ -103,7 +103,7 @@ class Sweeps:
             "sessions": market.sessions,
             "reads": reads.as_json(),
             "signals": ranges,
-            "note": why_silent(sweep.settings, ranges),
+            "note": remark(sweep.settings, ranges),
             "sweep": sweep.model_dump(mode="json"),
         }
         if self._registry.sweep(name) is not None:

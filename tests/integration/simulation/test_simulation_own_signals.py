@@ -110,6 +110,23 @@ def test_a_models_predictions_are_log_returns_and_thresholds_that_are_never_pass
 
 
 @pytest.mark.usefixtures("service")
+def test_a_series_that_knows_the_next_bar_is_told(settings):
+    bars, _ = bars_and_predictions()
+    bars = bars.filter(pl.col("ts") >= MIDDLE)
+    ahead = bars.select("ts", prediction=(pl.col("close").shift(-1) / pl.col("close")).log())
+    late = bars.select("ts", prediction=(pl.col("close") / pl.col("close").shift(1)).log())
+    with serving(create_app(settings)) as http:
+        for said, told in ((ahead, True), (late, False)):
+            content = io.BytesIO()
+            said.write_parquet(content)
+            mine = http.post("/signals", params={"symbol": "SPY"}, content=content.getvalue(), headers=CSV).json()
+            body = {"model": mine["fingerprint"], "symbol": "SPY", "window": WINDOW, "setting": SETTING}
+            run = http.post("/simulate", json=body).json()
+            assert ("moves with the bar that follows it (correlation 1.00)" in run["note"]) is told
+            assert ("moves with the bar" in http.get(f"/runs/{run['id']}", headers=PAGE).text) is told
+
+
+@pytest.mark.usefixtures("service")
 def test_positions_are_simulated_as_they_are_said(settings):
     with serving(create_app(settings)) as http:
         frame = pl.read_csv(own_file("position")).with_columns(pl.col("ts").str.to_datetime(time_zone="UTC"))
@@ -145,6 +162,10 @@ def test_what_is_wrong_with_a_file_is_told(settings):
         )  # fmt: skip
         early = refused(b"ts,prediction\n2019-01-02T14:30:00Z,1\n")
         assert (early[0], "no bars of SPY from 2019-01-02 14:30:00+00:00" in early[1]) == (400, True)
+        for odd in (b"9999-12-31T23:59:00Z,1\n", b"0001-01-01T00:00:00Z,1\n2024-03-11T14:30:00Z,1\n"):
+            status, told = refused(b"ts,prediction\n" + odd)
+            assert (status, "no bars are that" in told) == (400, True)
+        assert refused(b"ts,prediction\n2024-03-11T14:30:00Z,\n") == (400, "no row of the file has a prediction")
         assert http.get("/signals").json()["total"] == 0
         status, told = refused(b"x" * (16 * 2**20 + 1))
         assert status == 413
