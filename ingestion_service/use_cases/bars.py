@@ -10,6 +10,7 @@ import polars as pl
 
 from ingestion_service.domain.gaps import Why
 from ingestion_service.domain.spans import LastFailure
+from ingestion_service.domain.symbols import crypto_pair
 from ingestion_service.store.bars import BarStore, Stock
 from ingestion_service.use_cases.series import Reader, Wanted
 from shared.clock import Clock
@@ -139,6 +140,7 @@ class Bars:
                 volume=rows["volume"].fill_null(float("nan")).to_numpy(),
             ),
             limit,
+            always_open=crypto_pair(wanted.symbol) is not None,
         )
 
     def past(self, symbol: str, at: datetime | None) -> Past:

@@ -2,7 +2,8 @@
 
 1. The span's bars are grouped into the finest of 1, 2, 5, 10, 15, 30, 65, 130 or 390 minutes, counted from each
    session's open, that gives no more than the wanted number of groups. A group never spans two sessions.
-   Bars outside regular hours are grouped by the clock in the same way, a day at most.
+   Bars outside regular hours are grouped by the clock in the same way, a day at most; so are all of a market without
+   sessions.
 2. If whole sessions are still too many, neighbouring sessions are joined evenly.
 3. A group's open is its first open, its close the last close, its volume the sum.
 """
@@ -38,25 +39,30 @@ class Candles:
         return len(self.ts_us)
 
 
-def condense(bars: Candles, wanted: int = MAX_BARS) -> Candles:
-    """Return at most `wanted` (1..2500) candles that together are `bars` (ascending by time)."""
+def condense(bars: Candles, wanted: int = MAX_BARS, *, always_open: bool = False) -> Candles:
+    """Return at most `wanted` (1..2500) candles that together are `bars` (ascending by time).
+
+    always_open : the market has no sessions (crypto)
+    """
     if len(bars) <= wanted:
         return bars
     starts = np.arange(len(bars))
     for step in _STEPS:
         if len(bars) > wanted * step and step < _STEPS[-1]:
             continue  # a group holds no more than `step` bars, so there are too many of them
-        starts = np.flatnonzero(np.diff(_group(bars.ts_us, step), prepend=-1))
+        starts = np.flatnonzero(np.diff(_group(bars.ts_us, step, always_open=always_open), prepend=-1))
         if len(starts) <= wanted:
             break
     return _reduced(bars, starts[:: -(-len(starts) // wanted)])
 
 
-def _group(ts_us: Int64Array, step: int) -> Int64Array:
+def _group(ts_us: Int64Array, step: int, *, always_open: bool) -> Int64Array:
     """Return the start of the group each bar belongs to; shape (n,)."""
-    sessions = sessions_between(int(ts_us[0]) - _DAY_US, int(ts_us[-1]) + MINUTE_US)
     width = step * MINUTE_US
     by_clock = ts_us - ts_us % (width if step < 390 else _DAY_US)
+    if always_open:
+        return by_clock
+    sessions = sessions_between(int(ts_us[0]) - _DAY_US, int(ts_us[-1]) + MINUTE_US)
     if not len(sessions):
         return by_clock
     row = sessions.index_of(ts_us)

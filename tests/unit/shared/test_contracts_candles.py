@@ -70,6 +70,13 @@ def test_groups_begin_at_the_open_and_stay_in_their_session():
     assert set(minute % 30) == {0}
 
 
+def test_without_sessions_a_days_group_is_a_day():
+    days = condense(walk(NON_STOP), 20, always_open=True)
+    assert (days.ts_us - days.ts_us[0]).tolist() == [day * 1_440 * MINUTE_US for day in range(14)]
+    hours = condense(walk(NON_STOP), 700, always_open=True)
+    assert set(np.diff(hours.ts_us) // MINUTE_US) == {30}
+
+
 def test_few_bars_are_left_alone():
     bars = walk(REGULAR[:MAX_BARS])
     assert condense(bars) is bars
