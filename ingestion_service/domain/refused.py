@@ -9,6 +9,8 @@ from typing import cast
 import numpy as np
 import polars as pl
 
+from shared.contracts.sessions import MINUTE_US
+
 #: parts of the time that the refused rows span
 PARTS = 60
 
@@ -39,7 +41,7 @@ class RefusedRows:
 def refused_rows(rows: pl.DataFrame) -> RefusedRows:
     """Return what `rows` (symbol, ts, reason; ts may be null) are."""
     first, last = (cast("datetime | None", bound) for bound in (rows["ts"].min(), rows["ts"].max()))
-    edges = (_us(first), max(_us(last), _us(first) + 1))
+    edges = (_us(first), max(_us(last), _us(first) + MINUTE_US))  # rows of one minute need parts too
     reasons = [
         Refusals(
             reason=cast("str", reason),

@@ -65,7 +65,7 @@ def release_row(symbol: str, submitted: SubmittedForm, releasing: ReleasingDep) 
         raise InvalidInput("; ".join(f"{name}: {said}" for name, said in form.errors.items()))
     asked = form.data
     releasing.release(checked, Chosen(ids=(asked.id,)), by="user", why=asked.why, replace=asked.replace)
-    return redirect_after_post(f"/quality?symbol={checked}#refused-rows")
+    return redirect_after_post(f"/quality?symbol={checked}#released")
 
 
 @router.get("/quality/{symbol}")

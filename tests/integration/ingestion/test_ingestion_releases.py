@@ -110,8 +110,14 @@ def test_a_released_row_takes_the_place_of_another_only_when_told(open_house, tm
     assert [row["reason"] for row in refused(house)] == ["another row of its minute was released"]
     assert imported(house, twice, tmp_path)["rejected"] == {"another row of its minute was released": 1}
     assert stored(house)["volume"][50] == first["volume"].item()
-    # and back
-    assert release(house, ids=[refused(house)[0]["id"]], replace=True)["displaced"] == 1
+    # and back, by the form on the page
+    form, page = {"id": refused(house)[0]["id"], "why": "I was wrong", "replace": "true"}, {"Accept": "text/html"}
+    assert 'name="why"' in house.http.get("/quality", headers=page).text
+    without_why = house.http.post("/quarantine/SPY/release", data={"id": form["id"]}, headers=page)
+    assert (without_why.status_code, "why: Field required" in without_why.text) == (400, True)
+    answer = house.http.post("/quarantine/SPY/release", data=form, headers=page)
+    assert (answer.status_code, answer.headers["location"]) == (303, "/quality?symbol=SPY#released")
+    assert "I was wrong" in house.http.get("/quality?symbol=SPY", headers=page).text
     assert stored(house)["volume"][50] == later["volume"].item()
     assert [row["volume"] for row in refused(house)] == [first["volume"].item()]
 
