@@ -124,8 +124,8 @@ class Features:
         rows = self._store.most_rows(set_id, symbol, wanted.start, wanted.end)
         if rows * columns > wanted.most_values:
             raise InvalidInput(
-                f"{rows:,} rows of {columns} columns are {rows * columns:,} values, of which one answer of this "
-                f"format holds {wanted.most_values:,}: ask for a shorter span, for fewer columns, or for format=arrow"
+                f"{rows:,} rows of {columns} columns are {rows * columns:,} values of {symbol}, and this answer may "
+                f"hold {wanted.most_values:,} of each symbol: ask for a shorter span, fewer columns, or format=arrow"
             )
 
     def _nothing(self, set_id: str, symbol: str) -> NotFound:

@@ -105,6 +105,8 @@ def _checked(column: pl.DataFrame) -> pl.DataFrame:
     missing = [name for name in ("ts", "value") if name not in column.columns]
     if missing:
         raise InvalidInput(f"the table has no column {missing[0]!r}: it needs ts (bar starts in UTC) and value")
+    if column.is_empty():
+        raise InvalidInput("the table has no rows: it needs ts (bar starts in UTC) and value")
     numbers = [name for name in ("value", "earlier") if name in column.columns]
     if text := [name for name in numbers if not column[name].dtype.is_numeric() and column[name].dtype != pl.Null]:
         raise InvalidInput(f"{text[0]} is of type {column[text[0]].dtype}: it must be a number")

@@ -16,6 +16,7 @@ from fastapi import Request
 from markupsafe import Markup
 
 from shared.clock import Clock
+from shared.contracts.regimes import state_words
 
 MISSING = "–"
 MINUS = "−"
@@ -186,5 +187,6 @@ def filters(clock: Clock) -> Mapping[str, Callable[..., Any]]:
         short,
         slug,
         last_line,
+        state_words,
     )
     return {made.__name__: made for made in plain} | {"ago": ago}

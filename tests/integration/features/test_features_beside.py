@@ -221,6 +221,8 @@ def test_leak_checks_over_rest(settings):
             (check(b"a,b\n1,2\n"), 400, "no column 'ts'"),
             (check(b"PAR1nonsense"), 400, "neither CSV"),
             (check(b"ts,value\nyesterday,1\n"), 400, "not a column of times"),
+            (check(b"ts,value\n"), 400, "no rows"),
+            (check(b"ts,value\n9999-12-31T00:00:00Z,1\n"), 400, "use the years 1900 to 2199"),
             (check(b"ts,value\n2024-01-03T14:30:00Z,1\n"), 400, "needs at least"),
             (check(parquet(honest), path="/leak-check?symbol=NOPE"), 404, "no bars of NOPE"),
             (http.post("/leak-check/nope?symbol=SPY"), 404, "no feature 'nope'"),

@@ -152,7 +152,7 @@ def test_without_a_set_the_one_that_is_built_is_shown_and_what_is_not_can_be_bui
             ("column=ibs", 422, "column: is not known here: there are columns"),
             ("feature_set=core", 404, f"(built: {FULL.id}"),
             ("columns=nope", 400, "has no column 'nope'"),
-            ("", 400, "values, of which one answer of this format holds 100,000"),
+            ("", 400, "values of SPY, and this answer may hold 100,000"),
         ):
             answer = http.get(f"/features/SPY?{query}")
             assert (answer.status_code, words in answer.json()["detail"]) == (status, True), answer.text
