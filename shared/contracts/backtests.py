@@ -11,8 +11,6 @@ from shared.contracts.message import Message
 
 #: predictions that must lie before one for its z-score to be known
 Z_LEAST = 20
-#: longer than any history; beyond it the walks' sums of bars would overflow, into memory that is not theirs
-LONGEST_BARS = 100_000_000
 
 
 class Fill(StrEnum):
@@ -77,11 +75,11 @@ class Setting(Message):
     bot_threshold: float | None = Field(default=None, ge=0, lt=1)  # enter when the meta-model's probability > it
     skip_first_minutes: int = Field(default=0, ge=0, le=389)  # no entry is filled in the session's first m minutes
     skip_last_minutes: int = Field(default=0, ge=0, le=389)  # nor in its last m
-    cooldown_bars: int = Field(default=0, ge=0, le=LONGEST_BARS)  # bars after an exit on which nothing is entered
+    cooldown_bars: int = Field(default=0, ge=0)  # bars after an exit on which nothing is entered
     # exits
-    hold_bars: int = Field(default=0, ge=0, le=LONGEST_BARS)  # leave after so many bars; 0: while the signal lasts
-    min_hold_bars: int = Field(default=0, ge=0, le=LONGEST_BARS)  # the signal's end is not heeded earlier
-    time_stop_bars: int = Field(default=0, ge=0, le=LONGEST_BARS)  # leave then though the signal lasts; 0: never
+    hold_bars: int = Field(default=0, ge=0)  # leave after so many bars; 0: while the signal lasts
+    min_hold_bars: int = Field(default=0, ge=0)  # the signal's end is not heeded earlier
+    time_stop_bars: int = Field(default=0, ge=0)  # leave after so many bars though the signal lasts; 0: never
     stop_loss: float | None = Field(default=None, gt=0, lt=1)  # fraction of the entry price
     take_profit: float | None = Field(default=None, gt=0)  # fraction of the entry price; below 1 for shorts
     flat_at_close: bool = True

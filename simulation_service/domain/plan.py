@@ -18,6 +18,8 @@ from simulation_service.domain.series import scores, true_range_before, volatili
 Words = npt.NDArray[np.uint64]
 Row = TypeVar("Row", bound=np.generic)
 
+#: longer than any history; what is added to a bar's number must not overflow, or the walks leave their arrays
+_LONGEST = 1_000_000_000
 _FILL = {Fill.OPEN: 0, Fill.MIDPOINT: 1, Fill.CLOSE: 2}
 _SIZING = {"all_in": c.ALL_IN, "fraction": c.FRACTION, "shares": c.FIXED}
 
@@ -74,10 +76,10 @@ class Plan:
             gates = (setting.delay_bars, setting.flat_at_close, setting.skip_first_minutes, setting.skip_last_minutes)
             chosen[c.TIMING] = timing.row(gates)
             chosen[c.DELAY], chosen[c.FILL] = setting.delay_bars, _FILL[setting.fill]
-            chosen[c.FLAT], chosen[c.COOLDOWN] = setting.flat_at_close, setting.cooldown_bars
+            chosen[c.FLAT], chosen[c.COOLDOWN] = setting.flat_at_close, min(setting.cooldown_bars, _LONGEST)
             # holding for so long is leaving neither earlier nor later
-            chosen[c.MIN_HOLD] = setting.hold_bars or setting.min_hold_bars
-            chosen[c.MAX_HOLD] = setting.hold_bars or setting.time_stop_bars
+            chosen[c.MIN_HOLD] = min(setting.hold_bars or setting.min_hold_bars, _LONGEST)
+            chosen[c.MAX_HOLD] = min(setting.hold_bars or setting.time_stop_bars, _LONGEST)
             chosen[c.SIZING] = _SIZING[setting.sizing]
             choices.append(chosen)
             below = 1.0 - setting.threshold if setting.signal is Signal.PROBABILITY else -setting.threshold

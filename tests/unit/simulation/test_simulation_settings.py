@@ -31,7 +31,6 @@ from simulation_service.domain.tables import trades_frame
         ({"z_bars": 3}, "at least 20"),
         ({"hold_bars": 3, "time_stop_bars": 5}, "alone decides"),
         ({"min_hold_bars": 6, "time_stop_bars": 5}, "longer than"),
-        *(({name: 10**9}, "100000000") for name in ("hold_bars", "min_hold_bars", "time_stop_bars", "cooldown_bars")),
         ({"take_profit": 1.0, "side": "long_short"}, "never be reached"),
         ({"size": 0.5}, "leave it at 1"),
         ({"sizing": "fraction", "size": 2}, "up to 1"),
@@ -171,3 +170,12 @@ def test_a_long_position_never_pays_more_to_leave_than_there_is():
     assert found.metrics.final_equity == 0.0
     assert found.metrics.costs_paid == 20 * 30 + 20 * 10, "20 shares at 20 + 30; then all that they brought in"
     assert found.metrics.total_return == -1
+
+
+@pytest.mark.parametrize("name", ["hold_bars", "min_hold_bars", "time_stop_bars", "cooldown_bars"])
+def test_bars_beyond_any_history_are_forever(name):
+    market = market_from(sessions_of((1.0, [20.0, 20.0, 21.0, 22.0])))
+    terms = engine.Terms(costs=Costs(), starting_cash=1_000.0)
+    usual, ever = (Setting(threshold=0.5, **{name: bars}) for bars in (1_000, 2**63 - 1))
+    assert engine.sweep(market, [ever], terms).metrics == engine.sweep(market, [usual], terms).metrics
+    assert engine.detail(market, Setting(threshold=0.5, **{name: 10**30}), terms).metrics.trades == 1
