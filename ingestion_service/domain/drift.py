@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from operator import itemgetter
 from typing import Any
 
 #: How much of a value is kept as an example.
@@ -72,18 +73,19 @@ class FieldWatch:
             if absent and not field.optional:
                 self._note(name, "missing", "", field.type, "", absent)
             if absent < len(rows):
-                self._look_at_types(name, field, [row[name] for row in rows if name in row])
+                self._look_at_types(name, field, [row for row in rows if name in row] if absent else rows)
 
     def take(self) -> list[Drift]:
         """Return what was odd since the last call, and forget it."""
         odd, self._odd = list(self._odd.values()), {}
         return odd
 
-    def _look_at_types(self, name: str, field: Field, values: Sequence[Any]) -> None:
-        for kind, count in Counter(map(type, values)).items():
+    def _look_at_types(self, name: str, field: Field, rows: Sequence[Mapping[str, Any]]) -> None:
+        value_of = itemgetter(name)  # in maps, not loops: every value of every answer is looked at
+        for kind, count in Counter(map(type, map(value_of, rows))).items():
             found = _JSON_TYPES.get(kind, kind.__name__)
             if found != field.type and not (field.optional and found == "null"):
-                example = next(value for value in values if type(value) is kind)
+                example = next(value for value in map(value_of, rows) if type(value) is kind)
                 self._note(name, "retyped", found, field.type, example, count)
 
     def _note(self, field: str, kind: str, found: str, expected: str, example: object, rows: int) -> None:
