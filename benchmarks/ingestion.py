@@ -76,7 +76,7 @@ def main() -> None:
 def run_all(options: argparse.Namespace) -> None:
     from shared.storage.embedded import EmbeddedPostgres
 
-    print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} before the start; medians of {options.rounds} rounds\n")
+    print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} at the start; medians of {options.rounds} rounds\n")
     with tempfile.TemporaryDirectory(prefix="barsmith-bench-") as folder, EmbeddedPostgres(Path(folder) / "pg") as url:
         os.environ |= {"DATABASE_URL": url, "BARSMITH_HOME": f"{folder}/home", "BARSMITH_LOG_LEVEL": "WARNING"}
         os.environ |= {"ALPACA_KEY_ID": KEYS[0], "ALPACA_SECRET_KEY": KEYS[1]}
