@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from datetime import datetime
+from itertools import pairwise
 from urllib.parse import quote
 
 import numpy as np
@@ -14,6 +15,8 @@ from shared.contracts.datasets import TS, Dataset
 from shared.errors import InvalidInput
 
 MONTH = "month"
+#: partitions of a frame that are cut out of it, where the rows of each lie together; more are gathered in one pass
+LONG_RUNS = 100
 
 
 def checked(dataset: Dataset, frame: pl.DataFrame) -> pl.DataFrame:
@@ -67,8 +70,12 @@ def by_partition(dataset: Dataset, frame: pl.DataFrame) -> Iterator[tuple[dict[s
     if MONTH in dataset.partition_by:
         # a number here: formatting a date for every row costs more than all the rest
         frame = frame.with_columns((pl.col("ts").dt.year() * 100 + pl.col("ts").dt.month()).alias(MONTH))
-    if all((frame[name] == frame[name][0]).all() for name in dataset.partition_by):  # most writes are of one partition
-        parts = {frame.select(dataset.partition_by).row(0): frame}
+    keys = frame.select(dataset.partition_by)
+    changes = [(column[1:] != column[:-1]).to_numpy() for column in keys]
+    edges = [0, *(np.flatnonzero(np.any(changes, axis=0)) + 1).tolist(), frame.height]
+    runs = {keys.row(first): slice(first, end) for first, end in pairwise(edges[: LONG_RUNS + 1])}
+    if len(runs) == len(edges) - 1:  # as blocks and months come: nothing to move
+        parts = {values: frame[rows] for values, rows in runs.items()}
     else:
         parts = frame.partition_by(dataset.partition_by, as_dict=True, maintain_order=True)
     for values, part in sorted(parts.items(), key=lambda item: item[0]):
