@@ -40,6 +40,7 @@ PAGES = {
     "sets": "/",
     "set": "/sets/full?column=atr_14&sort=-ic",
     "unbuilt": "/sets/core",
+    "builds": "/builds",
     "catalogue": "/catalogue",
     "symbol": "/features/SPY?feature_set=full",
     "regimes": "/regimes/SPY?feature_set=full",
