@@ -143,13 +143,16 @@ def symbol_year(table: Table, service: Wired, known: Known, folder: Path, repeat
     ours, our_cpu = map(min, zip(*took, strict=True))
     raw = folder / "year.parquet"
     frame.write_parquet(raw)
-    begin, cpu = time.perf_counter(), time.process_time()
-    bars = pd.read_parquet(raw)
-    columns = with_pandas(bars)
-    easy, between = len(columns), time.perf_counter() - begin
-    columns |= the_rest(bars)
-    pd.DataFrame(columns).astype("float32").to_parquet(folder / "features.parquet")
-    script, script_cpu = time.perf_counter() - begin, time.process_time() - cpu
+    theirs = list[tuple[float, float]]()
+    for _ in range(min(repeat, 3)):
+        begin, cpu = time.perf_counter(), time.process_time()
+        bars = pd.read_parquet(raw)
+        columns = with_pandas(bars)
+        easy, between = len(columns), time.perf_counter() - begin
+        columns |= the_rest(bars)
+        pd.DataFrame(columns).astype("float32").to_parquet(folder / "features.parquet")
+        theirs.append((time.perf_counter() - begin, time.process_time() - cpu))
+    script, script_cpu = map(min, zip(*theirs, strict=True))
     table.add(f"symbol-year, lake to stored, {len(FULL.columns)} columns in 12 blocks", f"{ours:.2f} s")
     table.add(
         f"  times a pandas script ({script:.2f} s for {len(columns)}; {between:.2f} s for the {easy} easy ones)",
