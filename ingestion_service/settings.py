@@ -7,6 +7,8 @@ from urllib.parse import urlsplit
 from pydantic import AliasChoices, Field, SecretStr, field_validator
 from pydantic_settings import SettingsConfigDict
 
+from ingestion_service.domain.symbols import read_symbol
+from shared.errors import InvalidInput
 from shared.settings import EXCHANGE_PORT, ServiceSettings
 
 #: Alpaca's hosts for trading are what ALPACA_API_BASE_URL often names; market data have a host of their own.
@@ -16,6 +18,8 @@ _TRADING_HOSTS = ("api.alpaca.markets", "paper-api.alpaca.markets")
 #: The chain of real providers, in the order in which they are asked.
 ALPACA, SIMULATED = "alpaca", "simulated"
 CHAIN = (ALPACA, "massive", "yahoo")
+#: Every name that can be asked for; "iex" is answered with words.
+KNOWN = (*CHAIN, SIMULATED, "iex")
 #: They open nothing else.
 _SIMULATED_KEYS = ("simulated", "simulated-secret")
 
@@ -49,6 +53,7 @@ class Settings(ServiceSettings):
     )
     iex_token: SecretStr = Field(default=SecretStr(""), validation_alias="IEX_TOKEN")
     providers: str = Field(default="", description="who is asked, in order, separated by commas; empty: see `chain`")
+    providers_of: str = Field(default="", description="symbols asked of others: VIX=massive,yahoo; BTC/USD=alpaca")
 
     @field_validator("alpaca_base_url", "massive_base_url", "yahoo_base_url")
     @classmethod
@@ -62,6 +67,12 @@ class Settings(ServiceSettings):
     def _data_host(cls, value: str) -> str:
         url = value.removesuffix("/v2")
         return DATA_HOST if urlsplit(url).hostname in _TRADING_HOSTS else url
+
+    @field_validator("providers_of")
+    @classmethod
+    def _readable_chains(cls, value: str) -> str:
+        _own_chains(value)
+        return value
 
     @property
     def alpaca_provider(self) -> str:
@@ -77,10 +88,41 @@ class Settings(ServiceSettings):
 
     @property
     def chain(self) -> tuple[str, ...]:
-        """The providers that are asked when a request names none, in order.
+        """The providers that are asked when neither a request nor `own_chains` names any, in order.
 
         What BARSMITH_PROVIDERS says; else the simulated exchange where ALPACA_API_BASE_URL leads to it, and the real
         providers where it leads to Alpaca.
         """
-        named = tuple(name.strip().lower() for name in self.providers.split(",") if name.strip())
-        return named or ((SIMULATED,) if self.alpaca_provider == SIMULATED else CHAIN)
+        return _names(self.providers) or ((SIMULATED,) if self.alpaca_provider == SIMULATED else CHAIN)
+
+    @property
+    def own_chains(self) -> dict[str, tuple[str, ...]]:
+        """The chains of symbols that have their own, by symbol: what BARSMITH_PROVIDERS_OF says."""
+        return _own_chains(self.providers_of)
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(name.strip().lower() for name in text.split(",") if name.strip()))
+
+
+def _own_chains(text: str) -> dict[str, tuple[str, ...]]:
+    """Read `VIX=massive,yahoo; BTC/USD=alpaca`. Raises ValueError naming the part that cannot be read."""
+    chains = dict[str, tuple[str, ...]]()
+    for part in filter(None, map(str.strip, text.split(";"))):
+        spelled, _, named = part.partition("=")
+        names = _names(named)
+        trouble = ""
+        try:
+            symbol = read_symbol(spelled)
+        except InvalidInput as error:
+            symbol, trouble = "", str(error)
+        if not names:
+            trouble = "it names no provider: write SYMBOL=provider,provider, and a semicolon between symbols"
+        elif unknown := [name for name in names if name not in KNOWN]:
+            trouble = f"provider {unknown[0]!r} is not known: use {', '.join(KNOWN)}"
+        elif symbol in chains:
+            trouble = f"{symbol} has a chain already: name each symbol once"
+        if trouble:
+            raise ValueError(f"BARSMITH_PROVIDERS_OF cannot be used at {part!r}: {trouble}")
+        chains[symbol] = names
+    return chains

@@ -12,7 +12,7 @@ from ingestion_service.settings import IEX_CLOSED, Settings
 from ingestion_service.store.agents import AgentStore
 from ingestion_service.store.bars import BarStore
 from ingestion_service.store.exchange_clock import provider_clock
-from ingestion_service.store.offers import offers, open_feed
+from ingestion_service.store.offers import is_streamed, offers, open_feed
 from ingestion_service.store.providers import Providers
 from ingestion_service.use_cases import (
     ActionIntake,
@@ -64,7 +64,7 @@ def assemble(settings: Settings) -> Iterator[Wired]:
     """Open what the service holds; the provider's client is made when a job first fetches."""
     with open_resources(settings, package="ingestion_service", schema="ingestion") as resources:
         store = BarStore(resources.database, resources.lake)
-        providers = Providers(offers(settings, resources.clock), settings.chain)
+        providers = Providers(offers(settings, resources.clock), settings.chain, settings.own_chains)
         if settings.iex_token.get_secret_value():
             _log.warning("a setting that has no use any more", extra={"action": "iex_closed", "detail": IEX_CLOSED})
         queue, lake, clock = resources.queue, resources.lake, resources.clock
@@ -76,7 +76,13 @@ def assemble(settings: Settings) -> Iterator[Wired]:
         scanner = GapScanner(store)
         monitoring = Monitoring(agents, agent_store, store, lake, settings.lake_root, clock)
         live = LiveUpdater(
-            store, queue, clock, providers, partial(open_feed, settings), partial(provider_clock, settings, clock)
+            store,
+            queue,
+            clock,
+            providers,
+            open_feed=partial(open_feed, settings),
+            is_streamed=partial(is_streamed, settings),
+            open_clock=partial(provider_clock, settings, clock),
         )
         yield Wired(
             resources=resources,

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 
-from barsmith.doctor.finding import Finding, ok, warn
+from barsmith.doctor.finding import Finding, fail, ok, warn
 from barsmith.environment import CREDENTIALS, EXCHANGE_VARIABLE, exchange_address
 
 
 def check_market_data(port_offset: int) -> Iterator[Finding]:
     """Yield who is asked for bars with this environment, and settings that do not do what they seem to."""
-    from pydantic import SecretStr
+    from pydantic import SecretStr, ValidationError
 
     from ingestion_service.settings import DATA_HOST, IEX_CLOSED, Settings
     from ingestion_service.store.offers import offers
@@ -19,15 +19,27 @@ def check_market_data(port_offset: int) -> Iterator[Finding]:
     from shared.clock import SystemClock
 
     address = os.environ.get(EXCHANGE_VARIABLE) or exchange_address(port_offset)
-    settings = Settings(database_url=SecretStr(""), alpaca_base_url=address)
-    status = {one.provider: one for one in Providers(offers(settings, SystemClock()), settings.chain).status()}
     check = "market data"
+    try:
+        settings = Settings(database_url=SecretStr(""), alpaca_base_url=address)
+    except ValidationError as error:
+        for problem in error.errors():
+            said = problem["msg"].removeprefix("Value error, ")
+            yield fail(check, said, "no service of ingestion starts before it is corrected")
+        return
+    status = {one.provider: one for one in Providers(offers(settings, SystemClock()), settings.chain).status()}
     unknown = [name for name in settings.chain if name not in status]
     if unknown:
         yield warn(check, f"BARSMITH_PROVIDERS names {', '.join(unknown)}", f"use some of {', '.join(status)}")
     asked = [name for name in settings.chain if name in status]
-    lacking = [f"{name} ({why})" for name in asked if (why := status[name].lacks or status[name].lacks_for_stocks)]
+    own = dict.fromkeys(name for chain in settings.own_chains.values() for name in chain)
+    lacking = [
+        f"{name} ({why})"
+        for name in dict.fromkeys([*asked, *own])
+        if (why := status[name].lacks or status[name].lacks_for_stocks)
+    ]
     seen = f"asked in this order: {', '.join(asked)}"
+    seen += "".join(f"; {symbol}: {', '.join(chain)}" for symbol, chain in settings.own_chains.items())
     if lacking:
         yield warn(check, seen, f"passed over: {'; '.join(lacking)}")
     elif not unknown:

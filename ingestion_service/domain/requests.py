@@ -25,7 +25,8 @@ class IngestBars(Window):
     """Fetch the bars of `symbol` in [start, end) from `provider`; what was fetched before is not asked for again."""
 
     symbol: Symbol
-    provider: str
+    #: whom to ask, in order, separated by commas; None: the symbol's own chain, else the service's
+    provider: str | None = None
     #: ask again for what was fetched before
     refresh: bool = False
 
@@ -34,7 +35,8 @@ class IngestMany(Window):
     """Fetch the bars of many symbols in [start, end), together where the provider can do that."""
 
     symbols: tuple[Symbol, ...] = Field(min_length=1, max_length=10_000)
-    provider: str
+    #: as in IngestBars; None: of each symbol its own chain
+    provider: str | None = None
     #: ask again for what was fetched before
     refresh: bool = False
 
@@ -61,7 +63,7 @@ class FillGaps(Message):
     max_iterations: int = Field(default=9, ge=1, le=9)
     #: also fill minutes without a trade, for uses that need every minute
     no_trade: bool = False
-    #: whom to ask; None: whom this service asks by default
+    #: as in IngestBars
     provider: str | None = None
 
 
@@ -78,7 +80,7 @@ class FetchActions(Message):
     symbol: Symbol
     start: Day
     end: Day
-    #: whom to ask; None: whom this service asks by default
+    #: as in IngestBars
     provider: str | None = None
 
     @model_validator(mode="after")

@@ -113,7 +113,7 @@ class Home:
             feed=feed,
             feed_words=feed_words(feed),
             jobs=[job for job in jobs if job.kind in _SHOWN][:10],
-            provider=self._intake.provider,
+            providers=self._intake.providers,
             ingest_form=ingest_form,
             import_form=import_form,
         )
@@ -137,7 +137,7 @@ def submit_ingest(submitted: SubmittedForm, intake: IntakeDep, home: HomeDep) ->
     form = check_form(IngestForm, submitted)
     if form.data is None:
         return home.render(ingest_form=form)
-    job_ids = intake.submit(form.data.requests(form.data.symbols, intake.provider))
+    job_ids = intake.submit(form.data.requests(form.data.symbols))
     return redirect_after_post(f"/jobs/{job_ids[0]}" if len(job_ids) == 1 else "/jobs")
 
 

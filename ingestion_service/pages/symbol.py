@@ -67,7 +67,7 @@ def ask_again(symbol: str, submitted: SubmittedForm, intake: IntakeDep) -> Respo
     form = check_form(IngestSpan, submitted)
     if form.data is None:
         raise InvalidInput("; ".join(f"{name}: {text}" for name, text in form.errors.items()))
-    return redirect_after_post(f"/jobs/{intake.submit(form.data.requests([read_symbol(symbol)], intake.provider))[0]}")
+    return redirect_after_post(f"/jobs/{intake.submit(form.data.requests([read_symbol(symbol)]))[0]}")
 
 
 @router.post("/backfill/{symbol}")

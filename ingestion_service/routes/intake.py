@@ -21,16 +21,16 @@ IntakeDep = Annotated[Intake, Depends(provided(Intake))]
 
 @router.post("/ingest", status_code=202)
 def ingest_symbols(body: IngestSymbols, intake: IntakeDep) -> AcceptedIngests:
-    requests = body.requests(body.symbols, intake.provider)
+    requests = body.requests(body.symbols)
     if body.together:
-        return AcceptedIngests.of(requests, [intake.submit_many(body.one_request(intake.provider))] * len(requests))
+        return AcceptedIngests.of(requests, [intake.submit_many(body.one_request())] * len(requests))
     return AcceptedIngests.of(requests, intake.submit(requests))
 
 
 # a path: coins are written BTC/USD too
 @router.post("/ingest/{symbol:path}", status_code=202)
 def ingest_symbol(symbol: str, body: IngestSpan, intake: IntakeDep) -> Accepted:
-    return accepted(intake.submit(body.requests([read_symbol(symbol)], intake.provider))[0])
+    return accepted(intake.submit(body.requests([read_symbol(symbol)]))[0])
 
 
 @router.post("/import", status_code=202)

@@ -34,5 +34,6 @@ def list_drift(intake: IntakeDep) -> list[SeenDrift]:
 @router.get("/asks/{symbol}")
 def show_asks(symbol: str, intake: IntakeDep) -> AsksAnswer:
     """Which spans of the symbol each provider answered, and which it was asked in vain."""
-    answered, failed = intake.asks(read_symbol(symbol))
-    return AsksAnswer(symbol=read_symbol(symbol), answered=answered, failed=failed)
+    checked = read_symbol(symbol)
+    answered, failed = intake.asks(checked)
+    return AsksAnswer(symbol=checked, chain=intake.providers.chain_of(checked), answered=answered, failed=failed)

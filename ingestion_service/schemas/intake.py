@@ -28,17 +28,16 @@ class IngestSpan(BaseModel):
 
     start: Moment
     end: Moment
-    #: default: the provider this service is set up with
+    #: default: the chain of each symbol
     provider: str | None = None
     refresh: bool = False
 
     _ordered = field_validator("end")(after_start)
 
-    def requests(self, symbols: list[str], provider: str) -> list[IngestBars]:
+    def requests(self, symbols: list[str]) -> list[IngestBars]:
         """Return one job's payload for each symbol."""
-        named = self.provider or provider
         return [
-            IngestBars(symbol=symbol, start=self.start, end=self.end, provider=named, refresh=self.refresh)
+            IngestBars(symbol=symbol, start=self.start, end=self.end, provider=self.provider, refresh=self.refresh)
             for symbol in dict.fromkeys(symbols)
         ]
 
@@ -49,12 +48,12 @@ class IngestSymbols(IngestSpan):
     symbols: list[Ticker] = Field(min_length=1, max_length=1_000)
     together: bool = False
 
-    def one_request(self, provider: str) -> IngestMany:
+    def one_request(self) -> IngestMany:
         return IngestMany(
             symbols=tuple(dict.fromkeys(self.symbols)),
             start=self.start,
             end=self.end,
-            provider=self.provider or provider,
+            provider=self.provider,
             refresh=self.refresh,
         )
 

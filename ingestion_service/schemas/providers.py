@@ -11,9 +11,10 @@ from shared.contracts.messages import Day
 
 
 class AsksAnswer(BaseModel):
-    """What providers were asked of a symbol: spans [start, end) in UTC."""
+    """Who is asked for a symbol, in order, and what they were asked so far: spans [start, end) in UTC."""
 
     symbol: str
+    chain: tuple[str, ...]
     answered: list[Answered]
     failed: list[FailedAsk]
 

@@ -64,5 +64,5 @@ class ExchangeClock:
 
 def provider_clock(settings: Settings, machine: Clock) -> MarketClock:
     """Return the time of the market: the machine's, but on the simulated exchange its own."""
-    only_simulated = settings.chain == (SIMULATED,)
+    only_simulated = {settings.chain, *settings.own_chains.values()} == {(SIMULATED,)}
     return ExchangeClock(settings.alpaca_base_url, machine) if only_simulated else MachineClock(machine)

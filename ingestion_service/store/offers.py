@@ -7,6 +7,7 @@ from functools import partial
 
 from ingestion_service.domain.live import LiveFeed
 from ingestion_service.domain.sources import MarketDataSource
+from ingestion_service.domain.symbols import crypto_pair, is_index
 from ingestion_service.settings import ALPACA, DATA_HOST, IEX_CLOSED, SIMULATED, Settings
 from ingestion_service.store.patience import Patience
 from ingestion_service.store.providers import Offer
@@ -40,14 +41,22 @@ def offers(settings: Settings, clock: Clock) -> dict[str, Offer]:
     }
 
 
+def is_streamed(settings: Settings, symbol: str) -> bool:
+    """Return whether the stream at ALPACA_API_BASE_URL is asked for `symbol`: its chain names who answers there.
+
+    Indices and coins come over REST.
+    """
+    asked = settings.alpaca_provider in settings.own_chains.get(symbol, settings.chain)
+    return asked and not is_index(symbol) and crypto_pair(symbol) is None
+
+
 def open_feed(settings: Settings, symbols: Sequence[str]) -> LiveFeed | None:
     """Open the stream of whoever answers at ALPACA_API_BASE_URL; None where there is none.
 
-    That is without a key, when the chain does not ask it, and for a feed that is not streamed (delayed_sip, otc).
+    That is without a key, and for a feed that is not streamed (delayed_sip, otc).
     """
     key_id, secret_key = settings.alpaca_keys
-    streamed = settings.alpaca_feed.lower() in STREAMED
-    if settings.alpaca_provider not in settings.chain or not key_id or not streamed:
+    if not key_id or settings.alpaca_feed.lower() not in STREAMED:
         return None
     from ingestion_service.store.alpaca_stream import AlpacaStream
 

@@ -29,10 +29,14 @@ class Offer:
 
 @dataclass(frozen=True, kw_only=True)
 class Status:
-    """Whether a provider is asked when nobody is named, and what it lacks ("" for nothing) to be asked at all."""
+    """Whether a provider is asked when nobody is named, and what it lacks ("" for nothing) to be asked at all.
+
+    `own_chain_of` are the symbols whose own chain it is in.
+    """
 
     provider: str
     in_chain: bool
+    own_chain_of: tuple[str, ...]
     lacks: str
     lacks_for_stocks: str
 
@@ -50,41 +54,53 @@ class Line:
 
 
 class Providers:
-    """The providers by name, and the chain that is asked when nobody is named."""
+    """The providers by name, and who is asked when nobody is named.
 
-    def __init__(self, offers: Mapping[str, Offer], chain: Sequence[str]) -> None:
+    That is the symbol's own chain, and `chain` for symbols without one.
+    """
+
+    def __init__(
+        self, offers: Mapping[str, Offer], chain: Sequence[str], own_chains: Mapping[str, Sequence[str]] | None = None
+    ) -> None:
         self._offers = dict(offers)
         self._opened: dict[str, MarketDataSource] = {}
-        self.chain = ",".join(chain)
+        self.chain = tuple(chain)
+        self.own_chains = {symbol: tuple(names) for symbol, names in (own_chains or {}).items()}
+
+    def chain_of(self, symbol: str) -> tuple[str, ...]:
+        """Return who is asked for `symbol` when a request names nobody, in order."""
+        return self.own_chains.get(symbol, self.chain)
 
     def status(self) -> list[Status]:
         """Return every provider, those of the chain first and in its order."""
-        chain = self.chain.split(",")
+        chain = self.chain
         names = [*(name for name in chain if name in self._offers), *(n for n in self._offers if n not in chain)]
         return [
             Status(
                 provider=name,
                 in_chain=name in chain,
+                own_chain_of=tuple(symbol for symbol, own in self.own_chains.items() if name in own),
                 lacks=self._offers[name].lacks or "",
                 lacks_for_stocks=self._offers[name].missing("") or "",
             )
             for name in names
         ]
 
-    def line(self, named: str, symbol: str) -> Line:
-        """Return the providers `named` (separated by commas), those that lack something passed over.
+    def line(self, named: str | None, symbol: str) -> Line:
+        """Return the providers `named` (separated by commas; None: the symbol's chain); some are passed over.
 
         Raises InvalidInput for a name that is not known, and when nobody named can be asked.
         """
         ready, passed_over = self._ready(named, symbol)
         return Line(sources=tuple(self._source(name) for name in ready), passed_over=passed_over)
 
-    def check(self, named: str, symbol: str) -> None:
+    def check(self, named: str | None, symbol: str) -> None:
         """Raise as `line` does, and open nobody."""
         self._ready(named, symbol)
 
-    def _ready(self, named: str, symbol: str) -> tuple[list[str], dict[str, str]]:
-        names = list(dict.fromkeys(name.strip().lower() for name in named.split(",") if name.strip()))
+    def _ready(self, named: str | None, symbol: str) -> tuple[list[str], dict[str, str]]:
+        given = self.chain_of(symbol) if named is None else named.split(",")
+        names = list(dict.fromkeys(name.strip().lower() for name in given if name.strip()))
         unknown = [name for name in names if name not in self._offers]
         if unknown or not names:
             raise InvalidInput(

@@ -38,17 +38,16 @@ class Backfill:
 
     def _chunks(self, run: Run) -> list[tuple[str, Span]]:
         now = self.clock.now().replace(second=0, microsecond=0)
-        chain = self.intake.provider
         return [
             (one.symbol, month)
             for one in run.store.watched()
             if midnight(one.since) < now
-            for names in [self.intake.providers.line(chain, one.symbol).names]
+            for names in [self.intake.providers.line(None, one.symbol).names]
             for month in by_month(self.store.asks.missing_spans(one.symbol, names, Span(midnight(one.since), now)))
         ]
 
     def _take(self, symbol: str, month: Span, run: Run) -> int:
-        request = IngestBars(symbol=symbol, start=month.start, end=month.end, provider=self.intake.provider)
+        request = IngestBars(symbol=symbol, start=month.start, end=month.end)
         done = self.intake.ingest(request, run.quietly())
         rows = done["new_rows"]
         return rows if isinstance(rows, int) else 0

@@ -114,7 +114,7 @@ class CatchingUp:
 
     def _fetch(self, symbol: str, since: datetime, until: datetime, *, refresh: bool = False) -> datetime | None:
         """Fetch [since, until); return the newest minute stored, None when there is none."""
-        request = IngestBars(symbol=symbol, start=since, end=until, provider=self.intake.provider, refresh=refresh)
+        request = IngestBars(symbol=symbol, start=since, end=until, refresh=refresh)
         try:
             self.intake.ingest(request, self.run.quietly())
         except NotFound:

@@ -93,7 +93,7 @@ class Fetch:
         return {
             **asdict(self.tally),
             "symbol": request.symbol,
-            "provider": ",".join(givers) or request.provider,
+            "provider": ",".join(givers or self.line.names),
             "providers": {name: answer.said() for name, answer in self.answers.items()}
             | {name: f"passed over: {why}" for name, why in self.line.passed_over.items()},
             "months": len(months),

@@ -24,7 +24,7 @@ class ActionIntake:
 
     def submit(self, request: FetchActions) -> int:
         """Enqueue a job. Raises InvalidInput when nobody the request names can be asked here."""
-        self._providers.check(self._named(request), request.symbol)
+        self._providers.check(request.provider, request.symbol)
         return self._queue.submit(
             [
                 Submission(
@@ -41,7 +41,7 @@ class ActionIntake:
         Raises Refused at once, NotFound when nobody could say anything, Unavailable when somebody was silent and
         nobody knew any.
         """
-        line = self._providers.line(self._named(request), request.symbol)
+        line = self._providers.line(request.provider, request.symbol)
         said: dict[str, str] = {}
         silent: list[Unavailable] = []
         for done, source in enumerate(line.sources):
@@ -56,9 +56,6 @@ class ActionIntake:
             told = " | ".join(f"{name}: {phrase}" for name, phrase in said.items())
             raise NotFound(f"nobody could say which corporate actions {request.symbol} has: {told}")
         return {"symbol": request.symbol, "provider": "", "actions": 0, "providers": said}
-
-    def _named(self, request: FetchActions) -> str:
-        return request.provider or self._providers.chain
 
 
 def _told(

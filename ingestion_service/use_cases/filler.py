@@ -93,7 +93,7 @@ class Filler:
                 symbol=request.symbol,
                 start=found[0].start,
                 end=found[-1].end,
-                provider=request.provider or self.intake.provider,
+                provider=request.provider,
                 refresh=answered,
             )
             try:

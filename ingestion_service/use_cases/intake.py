@@ -38,11 +38,6 @@ class Intake:
         self._clock = clock
         self.providers = providers
 
-    @property
-    def provider(self) -> str:
-        """Who is asked when a request names nobody: names in order, separated by commas."""
-        return self.providers.chain
-
     def drift(self) -> list[SeenDrift]:
         """Return how providers' answers differed from their documents, newest first."""
         return self._store.drift.all()
@@ -126,7 +121,7 @@ class Intake:
             reports.append({"file": str(file), "symbols": symbols, **asdict(tally)})
         return {**asdict(total), "files": reports}
 
-    def _check(self, provider: str, symbol: str, window: Window) -> None:
+    def _check(self, provider: str | None, symbol: str, window: Window) -> None:
         self.providers.check(provider, symbol)
         happened(Span(window.start_utc, window.end_utc), self._clock.now(), symbol)
 

@@ -20,7 +20,7 @@ from ingestion_service.domain.live import (
     raw_frames,
 )
 from ingestion_service.domain.spans import span_of
-from ingestion_service.domain.symbols import crypto_pair, is_index
+from ingestion_service.domain.symbols import crypto_pair
 from ingestion_service.domain.windows import Window
 from ingestion_service.store.bars import BarStore, Kept
 from ingestion_service.use_cases.agents import Run
@@ -36,6 +36,8 @@ _PATIENCE_S = 0.2
 
 #: A feed of these symbols; None where the provider has no stream.
 OpenFeed = Callable[[Sequence[str]], LiveFeed | None]
+#: Whether a symbol belongs on that feed; those that do not are polled.
+IsStreamed = Callable[[str], bool]
 
 
 @dataclass
@@ -48,6 +50,7 @@ class Listening:
     store: BarStore
     catching_up: CatchingUp
     open_feed: OpenFeed
+    is_streamed: IsStreamed
     machine: Clock
     clock: MarketClock
     feed: LiveFeed | None = None
@@ -93,9 +96,8 @@ class Listening:
             if self.held and self.machine.monotonic() - self._stored_at >= self.options.store_seconds:
                 self._store()
             for symbol in self.symbols:
-                self.catching_up.lagging(
-                    symbol, now, self.clock.speed or 1.0, streamed=self.connected and _streamed(symbol)
-                )
+                streamed = self.connected and self.is_streamed(symbol)
+                self.catching_up.lagging(symbol, now, self.clock.speed or 1.0, streamed=streamed)
             # read anew: a minute may have ended before the stream was subscribed and after the loop began
             self.catching_up.ask(self.clock.now())
             self._mind_the_silence()
@@ -115,7 +117,7 @@ class Listening:
                 self.symbols, self._reopen_at = wanted, float("-inf")
                 self.catching_up.forget_all_but(wanted)
                 self._leave()
-        streamed = [symbol for symbol in self.symbols if _streamed(symbol)]
+        streamed = [symbol for symbol in self.symbols if self.is_streamed(symbol)]
         if self.feed is None and streamed and now >= self._reopen_at:
             self._reopen_at = now + _REOPEN_S
             self.feed = self.open_feed(streamed)
@@ -188,8 +190,3 @@ class Listening:
     def _note(self, now: datetime) -> str:
         state = "live" if self.connected else ("polling" if self.feed is None else "connecting")
         return f"{state} {now:%H:%M} UTC, {self.received:,} bars, {self.drops} drops"
-
-
-def _streamed(symbol: str) -> bool:
-    """Whether the stock stream has it: indices and coins come over REST."""
-    return not is_index(symbol) and crypto_pair(symbol) is None

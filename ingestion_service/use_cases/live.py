@@ -31,7 +31,7 @@ from ingestion_service.store.providers import Providers
 from ingestion_service.use_cases.agents import Ended, Run, options_of
 from ingestion_service.use_cases.catching_up import CatchingUp
 from ingestion_service.use_cases.intake import Intake
-from ingestion_service.use_cases.listening import Listening, OpenFeed
+from ingestion_service.use_cases.listening import IsStreamed, Listening, OpenFeed
 from shared.clock import Clock
 from shared.jobs.queue import Queue
 
@@ -51,6 +51,7 @@ class LiveUpdater:
     clock: Clock
     providers: Providers
     open_feed: OpenFeed
+    is_streamed: IsStreamed
     open_clock: Callable[[], MarketClock]
 
     def run(self, run: Run) -> Ended:
@@ -67,7 +68,9 @@ class LiveUpdater:
             return Ended({"watched": 0}, next_at=self.clock.now() + _MINUTE)
         intake = Intake(self.store, self.queue, clock, self.providers)
         with CatchingUp(run, intake, self.store, self.clock, window) as catching_up:
-            listening = Listening(run, options, window, self.store, catching_up, self.open_feed, self.clock, clock)
+            listening = Listening(
+                run, options, window, self.store, catching_up, self.open_feed, self.is_streamed, self.clock, clock
+            )
             result = listening.through()
         next_begins = clock.now() if _coins(run) else window_at(clock.now(), before, after).begins
         return Ended(result, next_at=self._when(clock, next_begins))

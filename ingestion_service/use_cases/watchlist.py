@@ -66,12 +66,7 @@ class Watchlist:
         return self._intake.submit(
             [
                 # to the minute, so that two clicks are one job
-                IngestBars(
-                    symbol=symbol,
-                    start=midnight(since),
-                    end=now.replace(second=0, microsecond=0),
-                    provider=self._intake.provider,
-                )
+                IngestBars(symbol=symbol, start=midnight(since), end=now.replace(second=0, microsecond=0))
                 for symbol in names
             ]
         )

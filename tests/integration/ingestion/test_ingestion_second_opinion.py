@@ -33,9 +33,7 @@ PRICES = ("open", "high", "low", "close")
 WEEK = reverting_bars("SPY", datetime(2024, 6, 3, tzinfo=UTC), datetime(2024, 6, 8, tzinfo=UTC), seed=5)
 BARS = WEEK.select(list(RAW_SCHEMA))
 SPIKE = BARS["ts"][500]
-ALL = IngestBars(
-    symbol="SPY", start=datetime(2024, 6, 3, tzinfo=UTC), end=datetime(2024, 6, 8, tzinfo=UTC), provider=""
-)
+ALL = IngestBars(symbol="SPY", start=datetime(2024, 6, 3, tzinfo=UTC), end=datetime(2024, 6, 8, tzinfo=UTC))
 
 
 def with_spike(bars: pl.DataFrame = BARS, times: float = 1.2, at: datetime = SPIKE) -> pl.DataFrame:
@@ -81,10 +79,13 @@ def ingest(database, store) -> Callable[..., dict]:
     queue = Queue(database)
     queue.migrate()
 
-    def run(*sources, request: IngestBars | IngestMany = ALL, clock: FixedClock = CLOCK, **more: object) -> dict:
-        providers = Providers({one.name: Offer(open=lambda one=one: one) for one in sources}, [s.name for s in sources])
+    def run(
+        *sources, request: IngestBars | IngestMany = ALL, clock: FixedClock = CLOCK, own_chains=None, **more: object
+    ) -> dict:
+        offers = {one.name: Offer(open=lambda one=one: one) for one in sources}
+        providers = Providers(offers, list(offers), own_chains)
         intake = Intake(store, queue, clock, providers)
-        asked = request.model_copy(update={"provider": providers.chain, **more})
+        asked = request.model_copy(update=more)
         token = uuid4()
         queue.submit([Submission(kind="ingestion.ingest", payload=asked.model_dump(mode="json"))])
         (job,) = queue.claim(["ingestion.ingest"], 1, token, "test").jobs
@@ -102,6 +103,15 @@ def test_nobody_else_is_asked_about_bars_that_are_not_suspected(ingest):
     first, second = Source("a", BARS), Source("b", BARS)
     result = ingest(first, second)
     assert (second.asked, result["second_opinions"], result["rejected"]) == ([], 0, {})
+
+
+@pytest.mark.parametrize("together", [False, True])
+def test_a_symbol_with_a_chain_of_its_own_is_told_by_the_next_of_that(ingest, together):
+    sources = Source("a", BARS), Source("b", with_spike()), Source("c", with_spike())
+    request = IngestMany(symbols=("SPY",), start=ALL.start, end=ALL.end) if together else ALL
+    result = ingest(*sources, request=request, own_chains={"SPY": ("b", "c")})
+    assert (result["second_opinions"], result["confirmed"]) == (1, 1)
+    assert [bool(source.asked) for source in sources] == [False, True, True]
 
 
 def test_a_spike_that_a_second_provider_gives_too_is_stored_and_never_suspected_again(ingest, store):
@@ -170,7 +180,7 @@ def test_a_stored_spike_that_later_bars_reveal_is_kept_when_a_second_provider_co
 
 def test_many_symbols_at_once_have_a_second_opinion_too(ingest, store):
     first, second = Together("a", with_spike()), Source("b", with_spike())
-    request = IngestMany(symbols=("SPY", "QQQ"), start=ALL.start, end=ALL.end, provider="")
+    request = IngestMany(symbols=("SPY", "QQQ"), start=ALL.start, end=ALL.end)
     result = ingest(first, second, request=request)
     assert (result["second_opinions"], result["confirmed"], result["rejected"]) == (2, 2, {})
     assert stored(store, "QQQ").height == BARS.height
@@ -186,7 +196,7 @@ def test_the_real_clients_agree_and_disagree_over_the_wire(ingest, store):
     with serving(alpaca_crypto(coins)) as free_http, serving(massive(paid)) as paid_http:
         patience = Patience(str(paid_http.base_url), "MASSIVE_API_KEY", CLOCK)
         second = MassiveSource(base_url=str(paid_http.base_url), api_key="the-key", patience=patience)
-        request = IngestBars(symbol="EDGEUSD", start=START, end=END, provider="")
+        request = IngestBars(symbol="EDGEUSD", start=START, end=END)
         result = ingest(alpaca(str(free_http.base_url), key=""), second, request=request, clock=CLOCK)
     assert (result["second_opinions"], result["confirmed"], result["rejected"]) == (2, 1, {Reason.SPIKE.value: 1})
     assert len(paid.asked) == 2  # a chunk is a month, and they are in two

@@ -6,7 +6,7 @@ from barsmith.doctor.finding import Verdict
 from barsmith.doctor.market_data import check_market_data
 
 NAMES = ("ALPACA_API_BASE_URL", "ALPACA_KEY_ID", "ALPACA_API_KEY_ID", "ALPACA_SECRET_KEY", "ALPACA_API_SECRET_KEY")
-OTHERS = ("MASSIVE_API_KEY", "POLYGON_API_KEY", "IEX_TOKEN", "BARSMITH_PROVIDERS")
+OTHERS = ("MASSIVE_API_KEY", "POLYGON_API_KEY", "IEX_TOKEN", "BARSMITH_PROVIDERS", "BARSMITH_PROVIDERS_OF")
 ALPACA = {"ALPACA_API_BASE_URL": "https://paper-api.alpaca.markets"}
 KEYS = {"ALPACA_API_KEY_ID": "AK-hush", "ALPACA_API_SECRET_KEY": "SK-hush"}
 
@@ -20,6 +20,9 @@ KEYS = {"ALPACA_API_KEY_ID": "AK-hush", "ALPACA_API_SECRET_KEY": "SK-hush"}
         (ALPACA | KEYS | {"POLYGON_API_KEY": "PK-hush"}, "asked in this order: alpaca, massive, yahoo", []),
         ({"BARSMITH_PROVIDERS": "Yahoo"}, "asked in this order: yahoo", []),
         ({"BARSMITH_PROVIDERS": "yahoo, bloomberg"}, "names bloomberg", ["use some of"]),
+        ({"BARSMITH_PROVIDERS_OF": "VIX=yahoo"}, "asked in this order: simulated; VIX: yahoo", []),
+        ({"BARSMITH_PROVIDERS_OF": "VIX=massive"}, "VIX: massive", ["massive (set MASSIVE"]),
+        ({"BARSMITH_PROVIDERS_OF": "VIX=oracle"}, "'VIX=oracle': provider 'oracle' is not known", ["corrected"]),
         ({"IEX_TOKEN": "T-hush"}, "IEX_TOKEN is set", ["ALPACA_FEED=iex"]),
     ],
 )
@@ -32,5 +35,5 @@ def test_doctor_says_who_is_asked_and_what_is_missing(monkeypatch, environment, 
     assert any(seen in finding.seen for finding in findings)
     said = " ".join(finding.remedy for finding in findings)
     assert all(remedy in said for remedy in remedies)
-    assert any(finding.verdict is Verdict.WARN for finding in findings) == bool(remedies)
+    assert any(finding.verdict is not Verdict.OK for finding in findings) == bool(remedies)
     assert "hush" not in str(findings)

@@ -13,6 +13,9 @@ from ingestion_service.domain.drift import Field, FieldWatch
 from ingestion_service.domain.sources import NotOffered, Refused
 from ingestion_service.domain.spans import Span, minus
 from ingestion_service.domain.symbols import crypto_pair, massive_ticker, our_symbol, yahoo_ticker
+from ingestion_service.settings import KNOWN, Settings
+from ingestion_service.store.exchange_clock import MachineClock, provider_clock
+from ingestion_service.store.offers import is_streamed, offers
 from ingestion_service.store.patience import LEAVE_ALONE_S, NoAnswer, Patience, Reply
 from ingestion_service.store.retry import Budget, RetryPolicy
 from shared.clock import FixedClock
@@ -198,3 +201,49 @@ def test_what_is_left_of_a_span_is_what_nobody_took(pieces):
     assert minutes(left) == [m for m in range(10, 40) if m not in set(minutes(taken))]
     assert all(a.end < b.start for a, b in pairwise(left))
     assert all(span.start < span.end for span in left)
+
+
+def settings(**more: str) -> Settings:
+    return Settings.model_validate({"DATABASE_URL": "postgresql://unused", **more})
+
+
+def test_symbols_have_chains_of_their_own_in_any_spelling():
+    assert settings(providers_of=" VIX = massive,Yahoo ; BTC/USD=alpaca;").own_chains == {
+        "VIX": ("massive", "yahoo"),
+        "BTCUSD": ("alpaca",),
+    }
+    assert settings().own_chains == {}
+    assert set(KNOWN) == set(offers(settings(), FixedClock(NOW)))
+
+
+@pytest.mark.parametrize(
+    ("part", "why"),
+    [
+        ("VIX", "names no provider"),
+        ("VIX=,", "names no provider"),
+        ("=yahoo", "symbol '' is not a ticker"),
+        ("S&P=yahoo", "symbol 'S&P' is not a ticker"),
+        ("VIX=massive,oracle", "'oracle' is not known: use alpaca, massive, yahoo, simulated, iex"),
+        ("SPY=yahoo:QQQ=yahoo", "'yahoo:qqq=yahoo' is not known"),
+        ("X:BTCUSD=massive", "BTCUSD has a chain already"),
+    ],
+)
+def test_a_chain_that_cannot_be_used_is_named_at_the_start(part, why):
+    with pytest.raises(ValueError, match="BARSMITH_PROVIDERS_OF cannot be used at") as refused:
+        settings(providers_of=f"BTC/USD=alpaca; {part}; EDGE=yahoo")
+    assert f"at {part!r}: " in str(refused.value)
+    assert why in str(refused.value)
+
+
+def test_the_stream_brings_only_symbols_whose_chain_asks_its_provider():
+    mixed = settings(providers="massive", providers_of="SPY=yahoo,simulated; VIX=simulated; BTC/USD=simulated")
+    assert [symbol for symbol in ("SPY", "QQQ", "VIX", "BTCUSD") if is_streamed(mixed, symbol)] == ["SPY"]
+    plain = settings(providers_of="SPY=yahoo")
+    assert [symbol for symbol in ("SPY", "QQQ", "VIX") if is_streamed(plain, symbol)] == ["QQQ"]
+
+
+def test_the_exchange_tells_the_time_only_where_every_chain_is_the_exchange():
+    clock = FixedClock(NOW)
+    assert isinstance(provider_clock(settings(providers_of="VIX=massive"), clock), MachineClock)
+    with pytest.raises(Unavailable, match="does not tell the time"):
+        provider_clock(settings(providers_of="VIX=simulated", ALPACA_API_BASE_URL="http://127.0.0.1:9"), clock)
