@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -32,6 +33,8 @@ class Wire:
     faults: list[Response] = field(default_factory=list)
     headers: dict[str, str] = field(default_factory=dict)
     twist: Twist = lambda row: row
+    #: daily bars as traded, by the provider's symbol, RAW_SCHEMA; `ts` the session's open
+    days: Rows = field(default_factory=dict)
     #: corporate actions by the provider's symbol, in its own form
     actions: Mapping[str, Any] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
@@ -40,9 +43,9 @@ class Wire:
         self.asked.append(f"{request.url.path}?{request.url.query}")
         return self.faults.pop(0) if self.faults else None
 
-    def within(self, symbol: str, start: datetime, end: datetime) -> pl.DataFrame:
+    def within(self, symbol: str, start: datetime, end: datetime, *, daily: bool = False) -> pl.DataFrame:
         """Return the bars of [start, end], both included."""
-        known = self.bars.get(symbol)
+        known = (self.days if daily else self.bars).get(symbol)
         return pl.DataFrame() if known is None else known.filter(pl.col("ts").is_between(start, end))
 
 
@@ -104,7 +107,8 @@ def _aggregate(row: dict[str, Any]) -> dict[str, Any]:
 def yahoo(wire: Wire, now: Callable[[], datetime]) -> FastAPI:
     """`/v8/finance/chart/{ticker}`, and the cookie and crumb that the client fetches first.
 
-    Minutes are kept for 30 days and given for at most 8 days a request; what is not known is a 404 with a reason.
+    Minutes are kept for 30 days and given for at most 8 days a request; what is not known is a 404 with a reason. Days
+    are adjusted for all splits until now, and `adjclose` for dividends too.
     """
     app = FastAPI()
 
@@ -121,8 +125,9 @@ def yahoo(wire: Wire, now: Callable[[], datetime]) -> FastAPI:
             refusal := _chart_refusal(wire, ticker, end - start, now() - start if interval == "1m" else None)
         ) is not None:
             return refusal
-        rows = wire.within(ticker, start, end - timedelta(microseconds=1)).to_dicts()
-        found = _chart(ticker, rows, wire.twist)
+        daily = interval == "1d" and ticker in wire.days
+        rows = wire.within(ticker, start, end - timedelta(microseconds=1), daily=daily).to_dicts()
+        found = _daily_chart(ticker, rows, wire) if daily else _chart(ticker, rows, wire.twist)
         found |= {"events": _told(wire.actions[ticker], period1, period2)} if ticker in wire.actions else {}
         return JSONResponse({"chart": {"result": [found], "error": None}})
 
@@ -163,6 +168,30 @@ def _chart(ticker: str, rows: Sequence[dict[str, Any]], twist: Twist) -> dict[st
     return twist(said)
 
 
+def _daily_chart(ticker: str, rows: Sequence[dict[str, Any]], wire: Wire) -> dict[str, Any]:
+    """Return days (as traded) as Yahoo does: prices and volume adjusted for every split it knows, whenever it was."""
+    splits = wire.actions.get(ticker, {}).get("splits", {}).values()
+
+    def shares(row: dict[str, Any]) -> float:
+        return math.prod(one["numerator"] / one["denominator"] for one in splits if one["date"] > row["ts"].timestamp())
+
+    prices = ("open", "high", "low", "close")
+    said = _chart(
+        ticker,
+        [
+            row | {name: row[name] / shares(row) for name in prices} | {"volume": (row["volume"] or 0) * shares(row)}
+            for row in rows
+        ],
+        wire.twist,
+    )
+    said["meta"] |= {"dataGranularity": "1d"}
+    if rows:  # less than any price that was paid, as after many dividends
+        said["indicators"]["adjclose"] = [
+            {"adjclose": [close * 0.9 for close in said["indicators"]["quote"][0]["close"]]}
+        ]
+    return said
+
+
 #: New York's trading day in summer, as hours of UTC.
 _HOURS = {"pre": (8.0, 13.5), "regular": (13.5, 20.0), "post": (20.0, 24.0)}
 
@@ -176,7 +205,7 @@ def _periods(rows: Sequence[dict[str, Any]], start: float, end: float) -> list[l
 
 def _chart_refusal(wire: Wire, ticker: str, length: timedelta, age: timedelta | None) -> Response | None:
     """Return what Yahoo says of a question it will not answer; `age` is of the oldest minute, None for days."""
-    if ticker not in wire.bars:
+    if ticker not in wire.bars and ticker not in wire.days:
         return _chart_error(404, "Not Found", "No data found, symbol may be delisted")
     if age is not None and age > timedelta(days=30):
         return _chart_error(422, "Unprocessable Entity", "The requested range must be within the last 30 days.")

@@ -9,6 +9,10 @@ import click
 from barsmith.commands.ingest_lists import quarantine, release, universe, unwatch, watch
 from barsmith.options import home_option, json_option, window_options
 
+timeframe_option = click.option(
+    "--timeframe", type=click.Choice(("1m", "1d")), default="1m", show_default=True, help="Minutes, or whole days."
+)
+
 
 @click.group()
 def ingest() -> None:
@@ -26,29 +30,21 @@ def ingest() -> None:
 @window_options
 @click.option("--provider", help="Whom to ask, several separated by commas; each symbol's chain if not given.")
 @click.option("--refresh", is_flag=True, help="Ask again also for what the provider has answered already.")
+@timeframe_option
 @click.option("--together", is_flag=True, help="One job for all, with many symbols in a request: for many short spans.")
 @home_option
 @json_option
-def bars(
-    symbols: tuple[str, ...],
-    start: str,
-    end: str,
-    provider: str | None,
-    refresh: bool,
-    together: bool,
-    home: Path,
-    as_json: bool,
-) -> None:
-    """Fetch 1-minute bars of SYMBOLS from a provider.
+def bars(symbols: tuple[str, ...], together: bool, home: Path, as_json: bool, **asked: str | bool | None) -> None:
+    """Fetch 1-minute bars of SYMBOLS from a provider, or daily bars of decades.
 
     \b
     Example:
       barsmith ingest bars EDGE --start 2023-01-01 --end 2024-01-01
+      barsmith ingest bars IBM --start 1990-01-01 --end 2024-01-01 --timeframe 1d
     """
     from barsmith.remote import House, Progress, tell
 
-    body = {"symbols": list(symbols), "start": start, "end": end, "provider": provider, "refresh": refresh}
-    body |= {"together": True} if together else {}
+    body = {"symbols": list(symbols), **asked} | ({"together": True} if together else {})
     jobs = House(home).run("ingestion", "/ingest", body, Progress("ingest"))
     columns = (
         ["symbols", "rows", "stored", "failed"] if together else ["symbol", "provider", "rows", "stored", "reused"]
@@ -61,6 +57,7 @@ def bars(
 @click.option("--glob", "pattern", help='Which files of a folder, e.g. "SPY*.parquet".')
 @click.option("--map", "mapping", multiple=True, metavar="THEIRS=OURS", help="Column of the file = column of ours.")
 @click.option("--symbol", help="Symbol of all rows, when no column says it; else the file's name is taken.")
+@timeframe_option
 @click.option("--timezone", help="Zone of timestamps that carry none, e.g. America/New_York.")
 @home_option
 @json_option
@@ -70,6 +67,7 @@ def files(
     mapping: tuple[str, ...],
     symbol: str | None,
     timezone: str | None,
+    timeframe: str,
     home: Path,
     as_json: bool,
 ) -> None:
@@ -89,6 +87,7 @@ def files(
         "columns": dict(pair.split("=", 1) for pair in mapping) or None,
         "symbol": symbol,
         "timezone": timezone,
+        "timeframe": timeframe,
     }
     body = {"path": str(path.resolve()), **{name: value for name, value in given.items() if value is not None}}
     jobs = House(home).run("ingestion", "/import", body, Progress(f"import {path.name}"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, Field, model_validator
@@ -21,6 +21,10 @@ def _known_zone(value: str) -> str:
 Timezone = Annotated[str, AfterValidator(_known_zone)]
 
 
+#: what is stored as it was given: minutes, and days for spans of which nobody has minutes
+Stored = Literal["1m", "1d"]
+
+
 class IngestBars(Window):
     """Fetch the bars of `symbol` in [start, end) from `provider`; what was fetched before is not asked for again."""
 
@@ -29,6 +33,7 @@ class IngestBars(Window):
     provider: str | None = None
     #: ask again for what was fetched before
     refresh: bool = False
+    timeframe: Stored = "1m"
 
 
 class IngestMany(Window):
@@ -53,6 +58,7 @@ class ImportFiles(Message):
     symbol: Symbol | None = None
     #: of times that name no zone themselves
     timezone: Timezone = "UTC"
+    timeframe: Stored = "1m"
 
 
 class FillGaps(Message):

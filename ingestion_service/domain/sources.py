@@ -82,6 +82,19 @@ class ManyAtOnce(Protocol):
 
 
 @runtime_checkable
+class KnowsDays(MarketDataSource, Protocol):
+    """A source that has bars of whole sessions too."""
+
+    def days(self, symbol: str, start: date, end: date) -> pl.DataFrame:
+        """Return what the source says about the trading days [start, end), as traded, in RAW_SCHEMA.
+
+        `ts` is midnight UTC of the trading day. Nothing is left out; empty when the source has nothing. Raises as
+        `bars` does.
+        """
+        ...
+
+
+@runtime_checkable
 class KnowsActions(Protocol):
     """A source that knows of splits, dividends or renames."""
 

@@ -22,6 +22,7 @@ from enum import StrEnum
 import polars as pl
 
 from ingestion_service.domain import suspicion
+from ingestion_service.domain.days import MARK, opens_and_ends
 from ingestion_service.domain.sources import RAW_SCHEMA
 from shared.contracts.datasets import BARS_1M, QUARANTINE
 
@@ -54,6 +55,9 @@ class Reason(StrEnum):
     STALE = "stale: repeats the minute before again and again"
     #: not found on the way in from a provider, who is asked for minutes that are over only
     NOT_OVER = "its minute is not over yet"
+    #: of daily bars: the exchange was closed
+    NO_SESSION = "a daily bar of a day without a session"
+    DAY_NOT_OVER = "a daily bar of a session that is not over yet"
     #: a user judged another row of that minute good
     DISPLACED = "another row of its minute was released"
     #: not found on the way in: another provider gives this minute differently, and agrees with the minutes around
@@ -130,6 +134,27 @@ def screen_many(
         symbol: _screened(raw.height, source, bars_of(symbol), refused_of(symbol), withdrawn_of(symbol))
         for symbol, raw in raws.items()
     }
+
+
+def screen_days(raw: pl.DataFrame, symbol: str, source: str, now: datetime) -> Screened:
+    """Do `screen` for daily bars, `ts` any moment (UTC) of the trading day; of stored bars it is the session's open.
+
+    Days have no neighbours close enough to call one a spike. Sources are marked as daily.
+    """
+    rows = _numbered(raw, symbol)
+    opens, ends = opens_and_ends(symbol, rows["ts"])
+    rows = rows.with_columns(opens=opens, ends=ends).with_columns(
+        reason=pl.coalesce(
+            _first_reason(),
+            pl.when(pl.col("opens").is_null()).then(pl.lit(Reason.NO_SESSION.value)),
+            pl.when(pl.col("ends") > now).then(pl.lit(Reason.DAY_NOT_OVER.value)),
+        )
+    )
+    judged = _last_of_each_minute(rows.with_columns(ts=pl.coalesce("opens", "ts")))
+    bars = _as_bars(judged.filter(pl.col("reason").is_null()), source + MARK)
+    refused = judged.filter(pl.col("reason").is_not_null()).sort("row")
+    none = refused.clear().select(*_REFUSED, "reason", source=pl.lit(source + MARK))
+    return _screened(raw.height, source + MARK, bars, refused, none)
 
 
 def _numbered(raw: pl.DataFrame, symbol: str) -> pl.DataFrame:

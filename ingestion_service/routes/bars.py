@@ -7,13 +7,10 @@ from typing import Annotated
 
 from fastapi import Depends, Query, Response
 
-from ingestion_service.domain.actions import Adjustment
 from ingestion_service.domain.symbols import read_symbol
-from ingestion_service.schemas.bars import BarsQuery, CandlesAnswer, Format, SymbolSummary, candle_columns
+from ingestion_service.schemas.bars import BarsQuery, CandlesAnswer, CandlesQuery, Format, candle_columns
 from ingestion_service.use_cases import Bars, SymbolCoverage
-from ingestion_service.use_cases.bars import Excerpt, Past
-from ingestion_service.use_cases.series import Wanted
-from shared.contracts.candles import MAX_BARS
+from ingestion_service.use_cases.bars import Excerpt, Past, SymbolSummary
 from shared.contracts.messages import Moment
 from shared.web.known import strict_router
 from shared.web.pagination import Page, PageQuery
@@ -26,7 +23,7 @@ BarsDep = Annotated[Bars, Depends(provided(Bars))]
 
 @router.get("/symbols")
 def list_symbols(bars: BarsDep) -> list[SymbolSummary]:
-    return [SymbolSummary(symbol=s.symbol, first=s.first, last=s.last, rows=s.rows) for s in bars.stocks()]
+    return bars.summaries()
 
 
 @router.get("/symbols/{symbol}")
@@ -46,19 +43,10 @@ def show_past(symbol: str, bars: BarsDep, at: Moment | None = None) -> Past:
 
 
 @router.get("/bars/{symbol}/lod")
-def show_candles(
-    symbol: str,
-    bars: BarsDep,
-    start: Annotated[Moment | None, Query(alias="from")] = None,
-    end: Annotated[Moment | None, Query(alias="to")] = None,
-    limit: Annotated[int, Query(ge=1, le=MAX_BARS)] = MAX_BARS,
-    adjustment: Adjustment = Adjustment.RAW,
-    filled: bool = False,  # noqa: FBT001, FBT002 - a query parameter
-    as_of: Moment | None = None,
-) -> CandlesAnswer:
+def show_candles(query: Annotated[CandlesQuery, Query()], symbol: str, bars: BarsDep) -> CandlesAnswer:
     """Level of detail for charts; `from` and `to` as ISO 8601 or seconds since 1970."""
-    wanted = Wanted(symbol=read_symbol(symbol), start=start, end=end, adjustment=adjustment, filled=filled, as_of=as_of)
-    return CandlesAnswer(symbol=wanted.symbol, **candle_columns(bars.candles(wanted, limit)))
+    wanted = query.wanted(read_symbol(symbol))
+    return CandlesAnswer(symbol=wanted.symbol, **candle_columns(bars.candles(wanted, query.limit)))
 
 
 @router.get("/bars/{symbol}")

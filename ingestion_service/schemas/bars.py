@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
@@ -12,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from ingestion_service.domain.actions import Adjustment
 from ingestion_service.domain.timeframes import Timeframe
 from ingestion_service.use_cases.series import Wanted
-from shared.contracts.candles import Candles
+from shared.contracts.candles import MAX_BARS, Candles
 from shared.contracts.messages import Moment
 
 
@@ -53,13 +52,21 @@ class BarsQuery(BaseModel):
         return Wanted(symbol=symbol, **self.model_dump(exclude={"limit", "format"}))
 
 
-class SymbolSummary(BaseModel):
-    """What is stored of a symbol."""
+class CandlesQuery(BaseModel):
+    """Which bars a chart shows, and in at most how many candles."""
 
-    symbol: str
-    first: datetime
-    last: datetime
-    rows: int
+    model_config = ConfigDict(extra="forbid")
+
+    start: Moment | None = Field(default=None, alias="from")
+    end: Moment | None = Field(default=None, alias="to")
+    timeframe: Timeframe = Timeframe.M1
+    adjustment: Adjustment = Adjustment.RAW
+    filled: bool = False
+    as_of: Moment | None = None
+    limit: int = Field(default=MAX_BARS, ge=1, le=MAX_BARS)
+
+    def wanted(self, symbol: str) -> Wanted:
+        return Wanted(symbol=symbol, **self.model_dump(exclude={"limit"}))
 
 
 class CandlesAnswer(BaseModel):

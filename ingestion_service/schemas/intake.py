@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
-from ingestion_service.domain.requests import ImportFiles, IngestBars, IngestMany, Timezone
+from ingestion_service.domain.requests import ImportFiles, IngestBars, IngestMany, Stored, Timezone
 from ingestion_service.domain.symbols import our_symbol
 from ingestion_service.schemas.order import after_start
 from ingestion_service.schemas.pairs import named_pairs
@@ -31,13 +31,21 @@ class IngestSpan(BaseModel):
     #: default: the chain of each symbol
     provider: str | None = None
     refresh: bool = False
+    timeframe: Stored = "1m"
 
     _ordered = field_validator("end")(after_start)
 
     def requests(self, symbols: list[str]) -> list[IngestBars]:
         """Return one job's payload for each symbol."""
         return [
-            IngestBars(symbol=symbol, start=self.start, end=self.end, provider=self.provider, refresh=self.refresh)
+            IngestBars(
+                symbol=symbol,
+                start=self.start,
+                end=self.end,
+                provider=self.provider,
+                refresh=self.refresh,
+                timeframe=self.timeframe,
+            )
             for symbol in dict.fromkeys(symbols)
         ]
 
@@ -47,6 +55,12 @@ class IngestSymbols(IngestSpan):
 
     symbols: list[Ticker] = Field(min_length=1, max_length=1_000)
     together: bool = False
+
+    @model_validator(mode="after")
+    def _minutes_together(self) -> Self:
+        if self.together and self.timeframe != "1m":
+            raise ValueError("together is for minutes: leave it out to fetch daily bars, one job for each symbol")
+        return self
 
     def one_request(self) -> IngestMany:
         return IngestMany(
@@ -79,6 +93,7 @@ class ImportForm(BaseModel):
     columns: dict[str, str] = Field(default_factory=dict)
     symbol: Symbol | None = None
     timezone: Timezone = "UTC"
+    timeframe: Stored = "1m"
 
     @field_validator("columns", mode="before")
     @classmethod

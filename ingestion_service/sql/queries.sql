@@ -58,6 +58,29 @@ set
     empty = known.empty - excluded.spans + excluded.empty,
     updated_at = now();
 
+-- name: missing_days
+-- The trading days of a span that none of the providers has answered.
+select lower(piece) as start, upper(piece) as "end"
+from unnest(
+    datemultirange(daterange(%(start)s, %(end)s))
+    - coalesce(
+        (
+            select range_agg(known)
+            from ingestion.fetched_days, unnest(days) as known
+            where symbol = %(symbol)s and provider = any(%(providers)s)
+        ),
+        '{}'::datemultirange
+    )
+) as piece
+order by piece;
+
+-- name: record_days
+-- A provider has answered a span of trading days.
+insert into ingestion.fetched_days as known (symbol, provider, days)
+values (%(symbol)s, %(provider)s, datemultirange(daterange(%(start)s, %(end)s)))
+on conflict (symbol, provider) do update
+set days = known.days + excluded.days, updated_at = now();
+
 -- name: forget_failures
 -- What was asked in vain and has been answered since is no failure any more.
 delete from ingestion.failed_asks

@@ -18,6 +18,7 @@ from ingestion_service.domain.suspicion import REACH
 from ingestion_service.domain.validation import Screened, screen_many
 from ingestion_service.store.actions import ActionStore
 from ingestion_service.store.asks import AskStore
+from ingestion_service.store.days import DayStore
 from ingestion_service.store.drift import DriftStore
 from ingestion_service.store.filled import FilledStore
 from ingestion_service.store.quarantine import QuarantineStore
@@ -90,6 +91,7 @@ class BarStore:
         self.releases = ReleaseStore(database)
         self.quarantine = QuarantineStore(lake, self.releases)
         self.filled = FilledStore(lake)
+        self.days = DayStore(database, lake)
         self.actions = ActionStore(lake)
         self._facts: dict[str, tuple[object, Facts]] = {}
         self._minutes: OrderedDict[object, Minutes] = OrderedDict()

@@ -1,4 +1,4 @@
-"""Bars from Yahoo through yfinance: minutes of the last 30 days, in windows of at most 7 days.
+"""Bars from Yahoo through yfinance: minutes of the last 30 days, in windows of at most 7 days; days of decades.
 
 Yahoo's prices are adjusted for splits, so bars from before a split inside those 30 days come adjusted, and are put back
 to what was traded; no dividend touches them. Importing this module imports yfinance and pandas: do so where bars are
@@ -86,6 +86,22 @@ class YahooSource:
         # where they have no volume they say 0
         return found.with_columns(volume=pl.lit(None, dtype=pl.Float64)) if is_index(symbol) else found
 
+    def days(self, symbol: str, start: date, end: date) -> pl.DataFrame:
+        """Return daily bars, all in one question; it reaches to today, for the answer tells the splits of its span."""
+        ticker = yfinance.Ticker(yahoo_ticker(symbol), session=self._session)
+        YfData.cache_get.cache_clear()
+        self._splits = {}
+        tomorrow = self._clock.now().date() + timedelta(days=1)
+        history = self._history(ticker, start=start, end=max(end, tomorrow), interval="1d", actions=False)
+        if history is None or history.empty:
+            return RAW_SCHEMA.to_frame()
+        # its index are midnights of the exchange
+        days = pl.Series([stamp.date() for stamp in history.index], dtype=pl.Date)
+        stamps = days.cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
+        found = self._unsplit(symbol, _frame(history).with_columns(ts=stamps), days)
+        found = found.filter(days.is_between(start, end, closed="left"))
+        return found.with_columns(volume=pl.lit(None, dtype=pl.Float64)) if is_index(symbol) else found
+
     def actions(self, symbol: str, start: date, end: date) -> pl.DataFrame:
         """Return splits and dividends. Yahoo adjusts dividends for later splits, so all of those are asked for too."""
         ticker = yfinance.Ticker(yahoo_ticker(symbol), session=self._session)
@@ -106,6 +122,10 @@ class YahooSource:
         days, today = trading_days(bars["ts"]), self._clock.now().astimezone(_NEW_YORK).date()
         if end < datetime.combine(today, _SPLITS_AT, _NEW_YORK):
             self._history(ticker, start=end.date(), end=today + timedelta(days=1), interval="1d", actions=True)
+        return self._unsplit(symbol, bars, days)
+
+    def _unsplit(self, symbol: str, bars: pl.DataFrame, days: pl.Series) -> pl.DataFrame:
+        """Undo the splits that answers told; `days` are the bars' trading days."""
         inverse = told_actions(symbol, self.name, splits=[(day, 1 / ratio) for day, ratio in self._splits.items()])
         return adjusted(bars, days, inverse, Adjustment.SPLIT)
 

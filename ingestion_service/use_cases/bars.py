@@ -12,7 +12,7 @@ from ingestion_service.domain.gaps import Why
 from ingestion_service.domain.spans import LastFailure
 from ingestion_service.domain.symbols import crypto_pair
 from ingestion_service.store.bars import BarStore, Stock
-from ingestion_service.use_cases.series import Reader, Wanted
+from ingestion_service.use_cases.series import OF_DAYS, Reader, Wanted
 from shared.clock import Clock
 from shared.contracts.candles import MAX_BARS, Candles, condense
 from shared.errors import InvalidInput, NotFound
@@ -29,6 +29,8 @@ class SymbolCoverage:
     last: datetime
     rows: int
     bytes: int
+    #: stored daily bars, which count as no minute
+    days: int
     sources: list[str]
     sessions: int
     sessions_expected: int
@@ -46,6 +48,20 @@ class SymbolCoverage:
     stale_seconds: float
     #: what a provider was asked last and has not answered since; None when everything was answered
     last_error: LastFailure | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class SymbolSummary:
+    """What is stored of a symbol: `rows` minute bars from `first` to `last`, and `days` daily bars.
+
+    Of a symbol that has daily bars only, `first` and `last` are theirs.
+    """
+
+    symbol: str
+    first: datetime
+    last: datetime
+    rows: int
+    days: int
 
 
 @dataclass(frozen=True)
@@ -72,9 +88,10 @@ class Past:
 
 @dataclass(frozen=True)
 class _Against:
-    """By symbol: bars made up, refused rows, and the last ask that nobody answered."""
+    """By symbol: bars made up, daily bars, refused rows, and the last ask that nobody answered."""
 
     filled: Mapping[str, int]
+    days: Mapping[str, int]
     refused: Mapping[str, int]
     failures: Mapping[str, LastFailure]
 
@@ -95,8 +112,20 @@ class Bars:
         """Return one symbol. Raises NotFound when it has no bars."""
         found = self._store.stocks(symbol)
         if not found:
-            raise NotFound(f"there are no bars of {symbol}: ingest or import them first")
+            raise self._none_of(symbol)
         return found[0]
+
+    def summaries(self) -> list[SymbolSummary]:
+        """Return every symbol that has bars of minutes or days, in order of its name."""
+        daily, stocks = self._store.days.stored(), {stock.symbol: stock for stock in self._store.stocks()}
+        bounds = {symbol: (file.min_ts, file.max_ts, 0) for symbol, file in daily.items()}
+        bounds |= {symbol: (stock.first, stock.last, stock.rows) for symbol, stock in stocks.items()}
+        counts = {symbol: file.row_count for symbol, file in daily.items()}
+        return [
+            SymbolSummary(symbol=symbol, first=first, last=last, rows=rows, days=counts.get(symbol, 0))
+            for symbol, (first, last, rows) in sorted(bounds.items())
+            if first is not None and last is not None
+        ]
 
     def coverage(self, *, search: str, sort: str, offset: int, limit: int) -> tuple[list[SymbolCoverage], int]:
         """Return a page of symbols whose name contains `search`, and how many there are on all pages.
@@ -165,11 +194,26 @@ class Bars:
 
     def _check_known(self, wanted: Wanted) -> None:
         names = [chapter.symbol for chapter in self._reader.names(wanted.symbol, wanted.as_of)]
-        if not any(self._store.stocks(name) for name in names):
-            raise NotFound(f"there are no bars of {wanted.symbol}: ingest or import them first")
+        if any(self._store.stocks(name) for name in names):
+            return
+        if wanted.timeframe not in OF_DAYS or not any(name in self._store.days.stored() for name in names):
+            raise self._none_of(wanted.symbol)
+
+    def _none_of(self, symbol: str) -> NotFound:
+        """Return what to say of a symbol without minutes."""
+        days = self._store.days.stored().get(symbol)
+        if days is None:
+            return NotFound(f"there are no bars of {symbol}: ingest or import them first")
+        return NotFound(
+            f"there are no minute bars of {symbol}, only {days.row_count:,} daily bars: read those with timeframe=1d "
+            f"or 1w, or fetch minutes with POST /ingest/{symbol}"
+        )
 
     def _against(self) -> _Against:
-        return _Against(self._store.filled.counts(), self._store.quarantine.counts(), self._store.asks.last_failures())
+        days = {symbol: file.row_count for symbol, file in self._store.days.stored().items()}
+        return _Against(
+            self._store.filled.counts(), days, self._store.quarantine.counts(), self._store.asks.last_failures()
+        )
 
     def _covered(self, stock: Stock, known: _Against) -> SymbolCoverage:
         facts = self._store.facts(stock.symbol)
@@ -180,6 +224,7 @@ class Bars:
             last=stock.last,
             rows=stock.rows,
             bytes=stock.bytes,
+            days=known.days.get(stock.symbol, 0),
             sources=list(facts.sources),
             sessions=facts.completeness.sessions,
             sessions_expected=facts.completeness.sessions_expected,

@@ -7,16 +7,18 @@ from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 
+from ingestion_service.domain.days import finished
 from ingestion_service.domain.drift import SeenDrift
 from ingestion_service.domain.gaps import covered
-from ingestion_service.domain.requests import ImportFiles, IngestBars, IngestMany
+from ingestion_service.domain.requests import ImportFiles, IngestBars, IngestMany, Stored
 from ingestion_service.domain.spans import Answered, FailedAsk, Span, happened, span_of
-from ingestion_service.domain.validation import Screened, only_what_is_over, screen
+from ingestion_service.domain.validation import Screened, only_what_is_over, screen, screen_days
 from ingestion_service.store.bars import BarStore
 from ingestion_service.store.files import FileSource, find_files
 from ingestion_service.store.providers import Providers
 from ingestion_service.use_cases.asking import Asking
 from ingestion_service.use_cases.fetch import Fetch
+from ingestion_service.use_cases.fetch_days import FetchDays
 from ingestion_service.use_cases.fetch_many import FetchMany
 from ingestion_service.use_cases.tally import Tally
 from shared.clock import Clock
@@ -54,7 +56,7 @@ class Intake:
         Raises InvalidInput when nobody a request names can be asked here, and for a span that lies in the future.
         """
         for request in requests:
-            self._check(request.provider, request.symbol, request)
+            self._check(request.provider, request.symbol, request, daily=request.timeframe == "1d")
         return self._queue.submit(
             [
                 Submission(
@@ -85,7 +87,8 @@ class Intake:
         """Fetch what is missing of the request from the providers it names; see `use_cases.fetch`."""
         line = self.providers.line(request.provider, request.symbol)
         with Asking(self._store.drift) as asking:
-            return Fetch(self._store, self._clock.now, line, request, ctx, asking).run()
+            job = FetchDays if request.timeframe == "1d" else Fetch
+            return job(self._store, self._clock.now, line, request, ctx, asking).run()
 
     def submit_many(self, request: IngestMany) -> int:
         """Enqueue one job for all symbols of the request. Raises InvalidInput as `submit` does."""
@@ -116,21 +119,23 @@ class Intake:
         total, reports = Tally(), list[dict[str, object]]()
         for done, file in enumerate(files):
             ctx.advanced(0.5 + done / len(files) / 2, f"storing {file.name}: {total.stored:,} bars so far")
-            tally, symbols = self._take_file(_source(file, request), ctx)
+            take = self._take_days if request.timeframe == "1d" else self._take_file
+            tally, symbols = take(_source(file, request), ctx)
             total.merge(tally)
             reports.append({"file": str(file), "symbols": symbols, **asdict(tally)})
         return {**asdict(total), "files": reports}
 
-    def _check(self, provider: str | None, symbol: str, window: Window) -> None:
+    def _check(self, provider: str | None, symbol: str, window: Window, *, daily: bool = False) -> None:
         self.providers.check(provider, symbol)
-        happened(Span(window.start_utc, window.end_utc), self._clock.now(), symbol)
+        span, now = Span(window.start_utc, window.end_utc), self._clock.now()
+        finished(symbol, span, now) if daily else happened(span, now, symbol)
 
     def _refuse_bad_files(self, files: list[Path], request: ImportFiles, ctx: JobContext) -> None:
         troubles: list[str] = []
         for done, file in enumerate(files):
             ctx.advanced(done / len(files) / 2, f"checking {file.name}")
             try:
-                for symbol, screened in _screened(_source(file, request), self._clock.now()):
+                for symbol, screened in _screened(_source(file, request), self._clock.now(), request.timeframe):
                     if screened.bars.is_empty():
                         troubles.append(f"{file}: all {screened.rows} rows of {symbol} are bad: {screened.why()}")
             except InvalidInput as error:
@@ -152,11 +157,24 @@ class Intake:
             symbols.append(symbol)
         return tally, symbols
 
+    def _take_days(self, source: FileSource, ctx: JobContext) -> tuple[Tally, list[str]]:
+        tally, symbols = Tally(), list[str]()
+        for symbol, screened in _screened(source, self._clock.now(), "1d"):
+            self._store.quarantine.add(screened.refused, self._clock.now(), ctx.still_mine)
+            commit = self._store.days.save(screened.bars, ctx.still_mine)
+            tally.add(screened, where=f"{source.path.name} {symbol}")
+            tally.new_rows += commit.rows_added
+            symbols.append(symbol)
+        return tally, symbols
+
 
 def _source(file: Path, request: ImportFiles) -> FileSource:
     return FileSource(file, request.columns, request.symbol, request.timezone)
 
 
-def _screened(source: FileSource, now: datetime) -> Iterator[tuple[str, Screened]]:
+def _screened(source: FileSource, now: datetime, timeframe: Stored) -> Iterator[tuple[str, Screened]]:
     for symbol in source.symbols():
+        if timeframe == "1d":
+            yield symbol, screen_days(source.rows(symbol), symbol, source.name, now)
+            continue
         yield symbol, only_what_is_over(screen(source.rows(symbol), symbol, source.name), now)

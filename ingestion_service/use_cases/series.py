@@ -1,4 +1,7 @@
-"""One series out of what is stored: renames joined, fills and adjustments put on, longer bars made, on every read."""
+"""One series out of what is stored: renames joined, fills and adjustments put on, longer bars made, on every read.
+
+Daily and weekly bars of sessions without a stored minute are made of stored daily bars (domain/days.py).
+"""
 
 from __future__ import annotations
 
@@ -18,6 +21,7 @@ from ingestion_service.domain.actions import (
     impossible_dividends,
     with_factors,
 )
+from ingestion_service.domain.days import without_minutes
 from ingestion_service.domain.timeframes import Timeframe, resampled
 from ingestion_service.store.bars import BarStore
 from shared.contracts.datasets import BARS_1M
@@ -26,6 +30,8 @@ from shared.contracts.sessions import MINUTE_US, sessions_between
 from shared.contracts.splits import EXCHANGE_ZONE, trading_days
 from shared.storage.lake import Snapshot
 
+#: Timeframes that stored daily bars are read in.
+OF_DAYS = (Timeframe.D1, Timeframe.W1)
 #: The close before an ex-date is looked for this far back.
 _CLOSE_WITHIN = timedelta(days=14)
 
@@ -77,13 +83,24 @@ class Reader:
         if fills:
             made_up = pl.concat([self._store.filled.read(snapshot) for snapshot in fills])
             rows = pl.concat([rows, made_up.join(rows, on=["symbol", "ts"], how="anti")])
+        days = self._days(parts, wanted)
+        if days and wanted.timeframe in OF_DAYS:
+            stored = pl.concat([self._store.days.read(snapshot) for snapshot in days])
+            rows = pl.concat([rows, without_minutes(wanted.symbol, stored, rows)])
         rows = rows.with_columns(symbol=pl.lit(wanted.symbol)).sort("ts")
         rows = resampled(self._adjusted(rows, names, wanted), wanted.symbol, wanted.timeframe)
         if wanted.end is not None and wanted.timeframe is not Timeframe.M1:
             rows = rows.filter(pl.col("ts") < wanted.end)
         if wanted.start is not None and wanted.timeframe is not Timeframe.M1:
             rows = rows.filter(pl.col("ts") >= wanted.start)
-        return Series(rows, self._version(snapshots, fills, names, wanted))
+        return Series(rows, self._version(snapshots, fills, days, names, wanted))
+
+    def _days(self, parts: list[Chapter], wanted: Wanted) -> list[Snapshot]:
+        """Return the daily bars a read depends on, none where none are stored: its rows, or closes before dividends."""
+        if wanted.timeframe not in OF_DAYS and wanted.adjustment is not Adjustment.ALL:
+            return []
+        found = [self._store.days.snapshot(part.symbol, part.start, part.end, wanted.as_of) for part in parts]
+        return [snapshot for snapshot in found if snapshot.files]
 
     def actions(self, names: list[Chapter], as_of: datetime | None = None) -> pl.DataFrame:
         """Return the actions of a history, each of the name it had on its ex-date; dividends with their factor."""
@@ -97,10 +114,12 @@ class Reader:
         """Return the actions of a history, and the close before each dividend that has no factor."""
         found = pl.concat([self._actions_of(chapter, as_of) for chapter in names])
         lacking = found.filter((pl.col("kind") == Kind.DIVIDEND.value) & pl.col("factor").is_null())
+        # read once: decades of days have a hundred dividends
+        daily = {name: self._daily(name, as_of) for name in lacking["symbol"].unique()}
         closes = {
             day: close
             for symbol, day in lacking.select("symbol", "ex_date").iter_rows()
-            if (close := self.close_before(symbol, day, as_of)) is not None
+            if (close := self._close_before(symbol, day, as_of, daily[symbol])) is not None
         }
         return found, closes
 
@@ -121,8 +140,16 @@ class Reader:
 
     def close_before(self, symbol: str, day: date, as_of: datetime | None = None) -> float | None:
         """Return the last raw close of a regular session before `day`, of any bar when none is regular."""
+        return self._close_before(symbol, day, as_of, self._daily(symbol, as_of))
+
+    def _daily(self, symbol: str, as_of: datetime | None) -> pl.DataFrame:
+        return self._store.days.read(self._store.days.snapshot(symbol, as_of=as_of))
+
+    def _close_before(self, symbol: str, day: date, as_of: datetime | None, daily: pl.DataFrame) -> float | None:
         end = datetime.combine(day, time(), ZoneInfo(EXCHANGE_ZONE)).astimezone(UTC)
         bars = self._store.read(self._store.snapshot(symbol, end - _CLOSE_WITHIN, end, as_of), ["ts", "close"])
+        days = daily.filter(pl.col("ts").is_between(end - _CLOSE_WITHIN, end, closed="left"))
+        bars = pl.concat([bars, without_minutes(symbol, days, bars).select("ts", "close")]).sort("ts")
         if bars.is_empty():
             return None
         ts_us = bars["ts"].to_physical().to_numpy()
@@ -130,9 +157,16 @@ class Reader:
         regular = bars.filter(pl.Series(sessions.index_of(ts_us) >= 0))
         return float((regular if regular.height else bars)["close"][-1])
 
-    def _version(self, snapshots: list[Snapshot], fills: list[Snapshot], names: list[Chapter], wanted: Wanted) -> str:
+    def _version(
+        self,
+        snapshots: list[Snapshot],
+        fills: list[Snapshot],
+        days: list[Snapshot],
+        names: list[Chapter],
+        wanted: Wanted,
+    ) -> str:
         """Return the data version: that of the bars alone where they are shown as they are stored."""
-        if len(snapshots) == 1 and not fills and wanted.adjustment is Adjustment.RAW:
+        if len(snapshots) == 1 and not fills and not days and wanted.adjustment is Adjustment.RAW:
             return snapshots[0].version
         actions = [] if wanted.adjustment is Adjustment.RAW else [chapter.symbol for chapter in names]
         return fingerprint(
@@ -141,6 +175,7 @@ class Reader:
             filled=[snapshot.version for snapshot in fills],
             actions=self._store.actions.version(actions, wanted.as_of) if actions else None,
             adjustment=wanted.adjustment,
+            **({"days": [snapshot.version for snapshot in days]} if days else {}),
         )
 
 

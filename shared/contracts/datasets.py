@@ -57,6 +57,16 @@ BARS_1M = Dataset(
     ),
 )
 
+#: Bars of whole sessions as a provider said them, as traded; `ts` is the session's open, midnight UTC of a coin's day.
+#: One file a symbol: decades of days are few rows. `source` ends with " 1d".
+BARS_1D = Dataset(
+    name="bars_1d",
+    writer="ingestion",
+    partition_by=("symbol",),
+    key=("symbol", "ts"),
+    schema=BARS_1M.schema,
+)
+
 #: Bars that were made up for minutes nobody delivered, `source` "filled": a dataset of their own, so that whoever reads
 #: bars_1m never meets one, filling changes no data version, and dropping them is dropping files.
 BARS_FILLED = Dataset(
@@ -176,6 +186,7 @@ BOTS = Dataset(
 
 ALL_DATASETS = (
     BARS_1M,
+    BARS_1D,
     BARS_FILLED,
     QUARANTINE,
     CORPORATE_ACTIONS,

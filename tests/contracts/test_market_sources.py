@@ -6,7 +6,7 @@ Providers are their own client libraries asking local servers that speak their p
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import polars as pl
@@ -17,7 +17,7 @@ from market_clients import CLOCK, END, INTERNET, START, TRUTH, WITHOUT_VOLUME, A
 from polars.testing import assert_frame_equal
 from wire_servers import Wire
 
-from ingestion_service.domain.sources import EARLIEST, LATEST, RAW_SCHEMA, NotOffered, Refused
+from ingestion_service.domain.sources import EARLIEST, LATEST, RAW_SCHEMA, KnowsDays, NotOffered, Refused
 from ingestion_service.domain.validation import screen
 from ingestion_service.store.files import FileSource
 from shared.errors import InvalidInput, Unavailable
@@ -221,6 +221,33 @@ def test_yahoos_bars_before_a_split_come_as_they_were_traded(tmp_path):
         assert_frame_equal(recent, TRUTH.filter(pl.col("ts") >= END - timedelta(days=1)))
         assert [path for path in asked.wire.asked if "interval=1d" in path] == []
         assert asked.source.drift() == []
+
+
+def test_yahoos_days_of_decades_come_as_they_were_traded_in_one_question(tmp_path):
+    days = [datetime(1999, 12, 31, 14, 30, tzinfo=UTC), datetime(2014, 6, 6, 13, 30, tzinfo=UTC)]
+    days += [datetime(2014, 6, 9, 13, 30, tzinfo=UTC), datetime(2024, 7, 9, 13, 30, tzinfo=UTC)]
+    price = [102.8125, 645.57, 93.7, 228.68]
+    traded = pl.DataFrame(
+        {"ts": days, "open": price, "high": [p * 1.01 for p in price], "low": price, "close": price, "volume": 7e6},
+        schema=RAW_SCHEMA,
+    )
+    ratios = {days[2]: 7.0, datetime(2020, 8, 31, 13, 30, tzinfo=UTC): 4.0}
+    splits = {str(int(at.timestamp())): ratio for at, ratio in ratios.items()}
+    told = {at: {"date": int(at), "numerator": ratio, "denominator": 1.0} for at, ratio in splits.items()}
+    paid = {str(int(days[1].timestamp())): {"amount": 0.02, "date": int(days[1].timestamp())}}
+    midnights = traded.with_columns(pl.col("ts").dt.truncate("1d"))
+    with provider("yahoo", tmp_path) as asked:
+        asked.wire.days = {"AAPL": traded, "^VIX": traded}
+        asked.wire.actions = {"AAPL": {"splits": told, "dividends": paid}}
+        assert isinstance(asked.source, KnowsDays)
+        assert_frame_equal(asked.source.days("AAPL", date(1990, 1, 1), date(2024, 7, 10)), midnights)
+        assert len([path for path in asked.wire.asked if "period1" in path]) == 1
+        # the splits after a span count too
+        assert_frame_equal(asked.source.days("AAPL", date(1999, 1, 1), date(2014, 6, 9)), midnights[:2])
+        assert asked.source.days("VIX", date(1990, 1, 1), date(2024, 7, 10))["volume"].to_list() == [None] * 4
+        assert asked.source.drift() == []
+        with pytest.raises(NotOffered, match="No data found"):
+            asked.source.days("NOPE", date(1990, 1, 1), date(2024, 7, 10))
 
 
 def test_without_a_key_alpaca_has_coins_and_no_stocks(tmp_path):

@@ -1,0 +1,101 @@
+"""Daily bars as they are stored: one a session, named by its open; of a coin one a day in UTC.
+
+They are what a provider says of whole days, beside the minutes and never among them: only where no regular minute of a
+session is stored does a read take its daily bar (`without_minutes`). `source` ends with MARK, so that it says which.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+
+import numpy as np
+import polars as pl
+
+from ingestion_service.domain.spans import Span
+from ingestion_service.domain.symbols import crypto_pair
+from shared.contracts.datasets import TS
+from shared.contracts.sessions import Sessions, all_sessions
+from shared.errors import InvalidInput
+
+#: What the source of a daily bar ends with: "yahoo 1d".
+MARK = " 1d"
+#: A provider may still revise a day right after its close: not asked for before this.
+SETTLE = timedelta(minutes=20)
+_DAY_US = 86_400_000_000
+
+
+@dataclass(frozen=True)
+class Days:
+    """The trading days [start, end)."""
+
+    start: date
+    end: date
+
+
+def finished(symbol: str, span: Span, now: datetime) -> Days:
+    """Return the days that begin in `span` and are over, and settled, at `now`.
+
+    Raises InvalidInput when there is none. The calendar of sessions begins with 1990, that of coins has no beginning.
+    """
+    start_us, end_us, over_us = (_us(moment) for moment in (span.start, span.end, now - SETTLE))
+    if crypto_pair(symbol):
+        first, last = -(-start_us // _DAY_US), min(-(-end_us // _DAY_US), over_us // _DAY_US)
+        found = [np.datetime64(first, "D"), np.datetime64(last - 1, "D")] if first < last else []
+    else:
+        sessions = all_sessions().between(start_us, end_us)
+        found = list(sessions.date[sessions.close_us <= over_us])
+    if not found:
+        raise InvalidInput(
+            f"{symbol}: no trading day begins between {span.start:%Y-%m-%d %H:%M} and {span.end:%Y-%m-%d %H:%M} UTC "
+            f"and was over by {now - SETTLE:%Y-%m-%d %H:%M}: a daily bar is stored 20 minutes after its session's close"
+        )
+    return Days(_date(found[0]), _date(found[-1]) + timedelta(days=1))
+
+
+def any_session(symbol: str, days: Days) -> bool:
+    """Return whether the market was open on any of the days."""
+    sessions = all_sessions().date
+    return crypto_pair(symbol) is not None or bool(
+        np.any((sessions >= np.datetime64(days.start)) & (sessions < np.datetime64(days.end)))
+    )
+
+
+def opens_and_ends(symbol: str, stamps: pl.Series) -> tuple[pl.Series, pl.Series]:
+    """Return when the day of each stamp (TS; its date in UTC is the trading day) opens and ends, null for none."""
+    days = stamps.dt.date()
+    if crypto_pair(symbol):
+        begins = days.cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
+        return begins, begins.dt.offset_by("1d")
+    sessions = all_sessions()
+    calendar = pl.DataFrame(
+        {
+            "day": pl.Series(sessions.date.astype("datetime64[D]")),
+            "opens": pl.Series(sessions.open_us).cast(TS),
+            "ends": pl.Series(sessions.close_us).cast(TS),
+        }
+    )
+    found = days.to_frame("day").join(calendar, on="day", how="left", maintain_order="left")
+    return found["opens"], found["ends"]
+
+
+def without_minutes(symbol: str, days: pl.DataFrame, minutes: pl.DataFrame) -> pl.DataFrame:
+    """Return the daily bars of the sessions of which `minutes` (ts ascending) has no regular minute."""
+    if days.is_empty() or minutes.is_empty():
+        return days
+    ts_us = minutes["ts"].to_physical().to_numpy()
+    if crypto_pair(symbol):
+        begins = np.unique(ts_us - ts_us % _DAY_US)
+    else:
+        sessions: Sessions = all_sessions()
+        rows = np.unique(sessions.index_of(ts_us))
+        begins = sessions.open_us[rows[rows >= 0]]
+    return days.filter(~pl.Series(np.isin(days["ts"].to_physical().to_numpy(), begins)))
+
+
+def _us(moment: datetime) -> int:
+    return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
+
+
+def _date(day: np.datetime64) -> date:
+    return day.astype("datetime64[D]").item()
