@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -32,7 +32,7 @@ from shared.contracts.messages import Message
 from shared.errors import Conflict, InvalidInput
 from shared.jobs.context import JobContext
 from shared.jobs.handling import HOPELESS
-from shared.jobs.model import Job, JobState, Outcome, Submission
+from shared.jobs.model import Job, JobState, LeaseLost, Outcome, Submission
 from shared.jobs.queue import Queue
 
 #: A run is tried again for ever: an agent must not die of a long outage.
@@ -175,6 +175,9 @@ class Agents:
         try:
             ended = work(run)
             self._store.alert(kind.name, None)
+        except LeaseLost:
+            # called off, or taken over by another attempt: nothing is wrong with the agent
+            raise
         except HOPELESS as error:
             # trying the same again at once would not help, the next run may
             run.met(error)
@@ -213,15 +216,21 @@ class Agents:
     def _shown(self, record: AgentRecord, taken: set[str]) -> AgentState:
         kind = AGENTS[record.name]
         job = self._queue.live(_key(record.name))
-        due = job is not None and job.run_after <= self._clock.now()
+        now = self._clock.now()
+        due = job is not None and job.run_after <= now
+        running = job is not None and job.state is JobState.RUNNING
+        # a run that has just begun is not silent because the one before it ended long ago
+        begun = job.started_at if job and running else None
+        age = record.heartbeat_age_s
+        if age is not None and begun is not None:
+            age = min(age, (now - begun).total_seconds())
         word = state_word(
-            record,
+            replace(record, heartbeat_age_s=age),
             str(job.state) if job else None,
             due=due,
             taken=str(kind.kind) in taken,
             tried=job is not None and job.state is JobState.PENDING and job.error is not None,
         )
-        running = job is not None and job.state is JobState.RUNNING
         return AgentState(
             name=record.name,
             about=kind.about,

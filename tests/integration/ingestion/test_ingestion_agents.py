@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -14,7 +15,8 @@ from ingestion_service.app import create_app
 from ingestion_service.settings import Settings
 from ingestion_service.worker import handlers
 from shared.clock import SystemClock
-from shared.jobs.model import Submission
+from shared.jobs.context import JobContext
+from shared.jobs.model import LeaseLost, Submission
 from shared.jobs.queue import Queue
 from shared.storage.postgres import Database
 from shared.testing.jobs import run_pending
@@ -142,6 +144,44 @@ def test_an_agent_has_one_run_and_people_decide_about_it(open_shop):
     assert shop.agent("scan")["runs"] == 1
     assert shop.do("scan", "stop")["state"] == "stopped"
     assert shop.work() == []
+
+
+def test_a_run_that_is_called_off_while_it_works_is_no_trouble_of_the_agent(open_shop):
+    shop = open_shop()
+    shop.http.post("/watchlist", json={"symbols": ["EDGE"], "since": ago(10)})
+    job_id = shop.do("backfill", "start")["job_id"]
+    token = uuid4()
+    [job] = shop.queue.claim(["ingestion.backfill_agent"], 1, token, "test").jobs
+
+    def called_off_at_the_first_chunk(_: float, note: str) -> None:
+        if "chunk 1" in note:
+            assert shop.http.post(f"/jobs/{job_id}/cancel").is_success
+
+    ctx = JobContext(
+        job_id=job.id,
+        kind=job.kind,
+        payload=job.payload,
+        priority=job.priority,
+        attempt=job.attempt,
+        token=token,
+        report=called_off_at_the_first_chunk,
+    )
+    with pytest.raises(LeaseLost):
+        shop.works["ingestion.backfill_agent"](ctx)
+    state = shop.agent("backfill")
+    assert (state["state"], state["alert"]) == ("broken", None)
+    assert shop.http.get("/monitoring").json()["errors"] == []
+
+
+def test_a_run_that_has_just_begun_is_not_stale_because_the_last_one_ended_long_ago(open_shop, database: Database):
+    shop = open_shop("http://127.0.0.1:9")
+    shop.do("scan", "start")
+    shop.work()
+    shop.do("scan", "start")
+    with database.transaction() as conn:
+        conn.execute("update ingestion.agent set heartbeat_at = clock_timestamp() - interval '1 day'")
+    shop.queue.claim(["ingestion.scan_agent"], 1, uuid4(), "test")
+    assert shop.agent("scan")["state"] == "running"
 
 
 def test_a_run_that_was_submitted_as_its_agent_was_stopped_does_nothing(open_shop):
