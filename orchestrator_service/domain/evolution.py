@@ -95,14 +95,14 @@ def strength(plan: SearchPlan, metrics: Metrics | None) -> Strength:
 
     Four lucky trades have a fine SQN100, and breeding from them leads nowhere.
     """
-    if metrics is None or metrics.sqn100 is None or not math.isfinite(metrics.sqn100):
+    if metrics is None or metrics.sqn100 is None:
         return NOTHING
     return metrics.trades >= plan.rules.min_trades, metrics.sqn100
 
 
 def priority_of(metrics: Metrics | None) -> float:
     """Return the SQN that a model's children and their simulations run with; 0 where it is undefined."""
-    if metrics is None or metrics.sqn is None or not math.isfinite(metrics.sqn):
+    if metrics is None or metrics.sqn is None:
         return 0.0
     return metrics.sqn
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 from test_orchestrator_windows import history
 
 from orchestrator_service.domain.evolution import (
@@ -81,9 +82,15 @@ def test_children_come_from_the_strongest_and_carry_their_parent():
 
 
 def test_undefined_figures_rank_last_and_run_with_priority_zero():
-    assert [strength(PLAN, one) for one in (None, metrics(None), metrics(math.nan))] == [NOTHING] * 3
-    assert priority_of(None) == priority_of(metrics(1.0, None)) == priority_of(metrics(1.0, math.nan)) == 0.0
+    assert strength(PLAN, None) == strength(PLAN, metrics(None)) == NOTHING
+    assert priority_of(None) == priority_of(metrics(1.0, None)) == 0.0
     assert priority_of(metrics(1.0, -2.5)) == -2.5
+
+
+@pytest.mark.parametrize("figure", [math.nan, math.inf])
+def test_a_figure_that_is_no_number_is_no_figure(figure):
+    with pytest.raises(ValidationError, match="finite number"):
+        metrics(figure)
 
 
 def test_four_lucky_trades_are_weaker_than_many_good_ones():
