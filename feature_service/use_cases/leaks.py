@@ -46,7 +46,7 @@ class Leaks:
         inside = bars.filter(pl.col("ts").is_between(first, last)).height
         until = bars.filter(pl.col("ts") <= last + timedelta(days=4))
         arrays = bars_of(until.tail(min(MAX_BARS, inside + 3_000)))
-        report = Detector(arrays, _catalogue(arrays)).check(
+        report = Detector(arrays, _catalogue(arrays), bars_of(until)).check(
             column["ts"].to_physical().to_numpy(), column["value"].to_numpy()
         )
         if "earlier" not in column.columns:

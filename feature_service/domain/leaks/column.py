@@ -43,10 +43,14 @@ _DAY_US = 86_400_000_000
 class Detector:
     """What is prepared once for one symbol's bars, and then asked of any number of columns."""
 
-    def __init__(self, bars: Bars, catalogue: Mapping[str, FloatArray]) -> None:
-        """Take ascending bars, not many more than `MAX_BARS`, and by name columns of the catalogue on these bars."""
+    def __init__(self, bars: Bars, catalogue: Mapping[str, FloatArray], history: Bars | None = None) -> None:
+        """Take ascending bars, not many more than `MAX_BARS`, and by name columns of the catalogue on these bars.
+
+        history : all bars of the column's span where `bars` are only the last of them; for means over all its days
+        """
         self.bars = bars
         self._catalogue = catalogue
+        self._history = bars if history is None else history
 
     @cached_property
     def _described(self) -> Described:
@@ -75,7 +79,7 @@ class Detector:
         findings = [full_sample(values.astype(np.float64), _clock(ts_us)), shifted(on_bars, self._catalogue)]
         skipped = dict[str, str]()
         if reason := _tells_nothing(column[known], _clock(ts)[known]):
-            findings.append(encoded(self.bars, on_bars))
+            findings.append(encoded(self._history, _placed(self._history, ts_us, values)))
             skipped |= dict.fromkeys((Check.FUTURE_LAG, Check.FUTURE_BLOCK, Check.BARLESS), reason)
             return Report(findings=tuple(findings), skipped=skipped)
         rest = rest_of(self._described, on_bars)
@@ -129,6 +133,14 @@ class Detector:
             detail=f"in {hit.rows} minutes without a trade the next trade explains {hit.share:.1%} of the column's "
             "move since the last one",
         )
+
+
+def _placed(bars: Bars, ts_us: Int64Array, values: FloatArray) -> FloatArray:
+    """Return the values that lie on bars, NaN on all others."""
+    _, here, there = np.intersect1d(bars.ts_us, ts_us, assume_unique=True, return_indices=True)
+    on_bars = np.full(len(bars), np.nan)
+    on_bars[here] = values[there]
+    return on_bars
 
 
 def _bound(hit: BlockHit) -> float:

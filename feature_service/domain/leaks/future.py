@@ -142,7 +142,9 @@ def next_trade_share(bars: Bars, at: Int64Array, moved: FloatArray) -> BlockHit:
         return BlockHit(0.0, 0.0, len(row))
     basis = np.linalg.qr(_standard(_residuals(future, past)))[0]
     total = float(rest @ rest)
-    steps = np.linspace(1, len(rest) - 1, EXCHANGES).astype(int)
+    # moved by at least the longest silence: by less, most rows would keep the next trade that is theirs
+    silent = int(np.bincount(row).max())
+    steps = np.linspace(silent, len(rest) - silent, EXCHANGES).astype(int)
     exchanged = [float(np.sum((basis.T @ np.roll(rest, int(step))) ** 2)) / total for step in steps]
     return BlockHit(float(np.sum((basis.T @ rest) ** 2)) / total, max(exchanged), len(row))
 

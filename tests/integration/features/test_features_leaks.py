@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
 import numpy as np
+import pandas as pd
 import polars as pl
 import pytest
 from planted_leaks import PLANTED
@@ -113,6 +114,34 @@ def signal_near(rng: np.random.Generator, rows: int) -> np.ndarray:
     for row in range(1, rows):
         level[row] = 0.5 * level[row - 1] + noise[row]
     return level
+
+
+@pytest.mark.parametrize("fill", ["interpolated", "forward"])
+def test_silences_of_twenty_minutes_hide_no_interpolation(fill):
+    whole, _ = market()
+    minute = whole["ts"].dt.epoch("us").to_numpy() // 60_000_000
+    bars = bars_of(whole.filter(pl.Series(minute % 30 < 10)))
+    y = np.log(bars.close)
+    before = np.searchsorted(bars.ts_us, ts := minute * 60_000_000, side="right") - 1
+    column = np.interp(ts, bars.ts_us, y) if fill == "interpolated" else y[np.maximum(before, 0)]
+    looking = Detector(bars, {})
+    assert looking.check(ts, column).leak is (fill == "interpolated")
+
+
+def test_ranks_among_all_rows_are_told_though_many_values_are_equal():
+    bars = detector().bars
+    volume = pd.Series(np.round(bars.volume, -2))
+    assert detector().check(bars.ts_us, volume.rank(pct=True).to_numpy()).leak
+    assert not detector().check(bars.ts_us, volume.rolling(390).rank(pct=True).to_numpy()).leak
+
+
+def test_means_over_days_older_than_the_bars_that_are_looked_at_are_told():
+    bars = market()[0]
+    minute = pd.Series(bars_of(bars).minute)
+    means = pd.Series(np.log(bars["close"].to_numpy())).diff().shift(-1).groupby(minute).transform("mean").to_numpy()
+    late = bars_of(bars.tail(8_000))
+    looking = Detector(late, {}, bars_of(bars))
+    assert looking.check(bars["ts"].to_physical().to_numpy(), means).leak
 
 
 def test_a_verdict_needs_enough_of_a_column():
