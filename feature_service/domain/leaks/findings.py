@@ -54,7 +54,8 @@ MEANINGS = {
     ),
     Check.FULL_SAMPLE: Meaning(
         hit="near proof: mean, spread, ends or ranks, or means by minute, are those of the whole sample to many digits",
-        miss="only scalings of the delivered span itself are seen, not of a longer one nor with noise added",
+        miss="only scalings of the delivered span itself are seen, not of a longer one nor with noise added; a mixture "
+        "or regression fitted on all rows leaves no such mark: bring the function, or the column of an earlier moment",
         false_alarms="below 1 in 1,000 columns (a mean of 0 to 8 digits by chance)",
     ),
     Check.SHIFTED: Meaning(

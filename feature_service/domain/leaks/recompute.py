@@ -15,6 +15,7 @@ import polars as pl
 from feature_service.domain.bars import Int64Array
 from feature_service.domain.leaks.findings import Check, Finding, Report
 from feature_service.domain.leaks.vintages import differences
+from shared.errors import InvalidInput
 
 Frames = Mapping[str, pl.DataFrame]
 #: takes bars (ts, open, high, low, close, volume) and context by role; returns `ts` and `value`
@@ -32,8 +33,15 @@ def check_function(
 
     bars : ascending usable bars; the cuts fall into their last two thirds, so that windows are warm, and half of them
         before a minute without a bar where there are any: what a function says of such a minute counts too
+
+    Raises InvalidInput when the same bars do not give the same values: then no difference would prove anything.
     """
     whole = function(bars, context)
+    if (unlike := differences(whole, function(bars, context))).rows:
+        raise InvalidInput(
+            f"the function gives other values when it is run again on the same bars ({unlike.example}): seed its "
+            "random numbers, and keep nothing from one call to the next"
+        )
     places = _cuts(bars["ts"], cuts, rng)
     trials = {Check.PREFIX: _prefix, Check.FUTURE_CHANGED: _with_other_bars}
     if context:

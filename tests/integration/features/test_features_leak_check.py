@@ -32,6 +32,7 @@ def run(*args: str, **environment: str):
         ("def feature(bars): return bars['close'].rolling_mean(20)", 0, "ok    prefix: 8 cuts"),
         ("def feature(bars): return bars['close'].rolling_mean(21, center=True)", 1, "LEAK  prefix: at 2023-"),
         ("def feature(bars, context): return bars['close'] / context['market']['close'][-1]", 1, "LEAK  context"),
+        ("import random\ndef feature(bars): return bars['close'] + random.random()", 1, "Error: the function gives"),
         ("def other(bars): return bars['close']", 1, "no function called feature"),
         ("def feature(bars): return bars['close'].head(5)", 1, "returned shape (5,)"),
     ],
