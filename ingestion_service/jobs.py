@@ -6,13 +6,15 @@ from ingestion_service.domain.requests import CompareBars, FetchActions, FillGap
 from ingestion_service.use_cases import ActionIntake, Agents, Comparing, Filler, Intake, Monitoring
 from ingestion_service.use_cases.agents import Work
 from shared.jobs.context import Handler, JobContext
-from shared.jobs.model import Outcome
+from shared.jobs.model import LeaseLost, Outcome
 
 
 def counted(monitoring: Monitoring, where: str, handler: Handler, ctx: JobContext) -> Outcome:
-    """Run a handler; what it raises is counted by class."""
+    """Run a handler; what it raises is counted by class, but not that somebody called the job off."""
     try:
         return handler(ctx)
+    except LeaseLost:
+        raise
     except Exception as error:
         monitoring.met(where, error)
         raise
