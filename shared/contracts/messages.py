@@ -63,10 +63,10 @@ def midnight(day: date) -> datetime:
 
 
 class Window(Message):
-    """A half-open span of time [start, end) in UTC."""
+    """A half-open span of time [start, end) in UTC; a bare day is its midnight."""
 
-    start: Instant
-    end: Instant
+    start: Moment
+    end: Moment
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:

@@ -62,3 +62,8 @@ def test_a_symbol_that_could_leave_its_folder_is_refused(bad):
 def test_a_window_that_ends_before_it_starts_is_refused():
     with pytest.raises(ValueError, match="start must come first"):
         Window(start=datetime(2024, 5, 2, tzinfo=UTC), end=datetime(2024, 5, 1, tzinfo=UTC))
+
+
+def test_a_bare_day_in_a_window_is_its_midnight():
+    window = Window.model_validate({"start": "2024-05-05", "end": "2024-05-06"})
+    assert window == Window(start=datetime(2024, 5, 5, tzinfo=UTC), end=datetime(2024, 5, 6, tzinfo=UTC))
