@@ -9,6 +9,7 @@ const ENDED = ["COMPLETED", "FAILED", "CANCELLED"];
 const ASK_MS = 5_000; // a job page that heard nothing of its job for so long asks
 
 const REFRESH_MS = 1_000;
+const CLOCKS_APART_MS = 2_000; // the browser's and the server's; a part fetched in vain costs little
 
 const workers = new Map();
 const heardOf = new Map(); // job id -> when
@@ -82,8 +83,14 @@ function showJob(job, { fromSnapshot = false } = {}) {
   }
   const before = states.get(job.id);
   states.set(job.id, job.state);
-  if (!fromSnapshot && before !== job.state) refreshParts(job);
+  const news = fromSnapshot && before === undefined ? changedSinceAsked(job) : before !== job.state;
+  if (news) refreshParts(job);
   noticeNew(job);
+}
+
+// Between the page's making and the first look at the stream a job may have begun or ended.
+function changedSinceAsked(job) {
+  return Date.parse(job.finished_at ?? job.started_at ?? job.created_at) > performance.timeOrigin - CLOCKS_APART_MS;
 }
 
 // New rows wait behind a button: a row never moves under the pointer.
