@@ -7,7 +7,7 @@ from datetime import date
 
 import numpy as np
 
-from ingestion_service.domain.gaps import Missing, expected_minutes
+from ingestion_service.domain.gaps import Missing, Why, expected_minutes
 from ingestion_service.domain.symbols import crypto_pair
 from shared.contracts.sessions import MINUTE_US, Int64Array, sessions_between
 
@@ -59,14 +59,19 @@ def completeness(symbol: str, ts_us: Int64Array) -> Completeness:
 
 @dataclass(frozen=True, kw_only=True)
 class SessionCoverage:
-    """Minutes of one session: expected = stored + outage + silent + no_trade."""
+    """Minutes of one session: expected = stored + outage + refused + silent + no_trade."""
 
     date: date
     expected: int
     stored: int
     outage: int
+    refused: int
     silent: int
     no_trade: int
+
+    @property
+    def gap_minutes(self) -> int:
+        return self.outage + self.refused + self.silent
 
 
 def by_session(symbol: str, ts_us: Int64Array, missing: Missing) -> list[SessionCoverage]:
@@ -83,15 +88,13 @@ def by_session(symbol: str, ts_us: Int64Array, missing: Missing) -> list[Session
         rows = minutes // _DAY_US - first_day if daily else sessions.index_of(minutes)
         return np.bincount(rows, minlength=len(dates)).tolist()
 
-    unanswered, answered = count(missing.ts_us[~missing.answered]), count(missing.ts_us[missing.answered])
+    reasons = {why.value: count(missing.ts_us[here]) for why, here in missing.why().items()}
+    none = {why.value: 0 for why in Why}
+    found = [
+        (day.item(), minutes, none | dict(zip(reasons, lacking, strict=True)))
+        for day, minutes, *lacking in zip(dates, count(expected), *reasons.values(), strict=True)
+    ]
     return [
-        SessionCoverage(
-            date=day.item(),
-            expected=minutes,
-            stored=minutes - outage - quiet,
-            outage=outage,
-            silent=quiet if missing.index else 0,
-            no_trade=0 if missing.index else quiet,
-        )
-        for day, minutes, outage, quiet in zip(dates, count(expected), unanswered, answered, strict=True)
+        SessionCoverage(date=day, expected=minutes, stored=minutes - sum(lacking.values()), **lacking)
+        for day, minutes, lacking in found
     ]

@@ -16,12 +16,15 @@ from ingestion_service.domain.spans import Span
 from ingestion_service.domain.symbols import crypto_pair
 from shared.contracts.datasets import TS
 from shared.contracts.sessions import Sessions, all_sessions
+from shared.contracts.splits import EXCHANGE_ZONE
 from shared.errors import InvalidInput
 
 #: What the source of a daily bar ends with: "yahoo 1d".
 MARK = " 1d"
 #: A provider may still revise a day right after its close: not asked for before this.
 SETTLE = timedelta(minutes=20)
+#: so few bars at one time of day may be minutes of a symbol that hardly trades
+_A_FEW = 5
 _DAY_US = 86_400_000_000
 
 
@@ -99,3 +102,11 @@ def _us(moment: datetime) -> int:
 
 def _date(day: np.datetime64) -> date:
     return day.astype("datetime64[D]").item()
+
+
+def looks_daily(ts: pl.Series) -> bool:
+    """Return whether times of bars are days: more than a few, and all at one time of day, in UTC or in New York."""
+    days = ts.drop_nulls()
+    if days.len() < _A_FEW:
+        return False
+    return any(one.dt.time().n_unique() == 1 for one in (days, days.dt.convert_time_zone(EXCHANGE_ZONE)))

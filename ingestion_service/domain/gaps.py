@@ -5,6 +5,7 @@ last bar. One without a bar is one of
 
 * **no trade**: somebody was asked for it and answered without it. Nothing is wrong: the symbol did not trade.
 * **silent**: the same for an index. An index is printed every minute, so a minute without one is a gap.
+* **refused**: somebody answered with a row of it, and the row was refused. The symbol did trade: a gap.
 * **outage**: nobody answered for it, because nobody was asked or because whoever was asked failed. A gap.
 
 Coins trade around the clock: no session ends a gap of theirs, and a file covers their days in UTC.
@@ -41,6 +42,7 @@ class Why(StrEnum):
 
     NO_TRADE = "no_trade"
     SILENT = "silent"
+    REFUSED = "refused"
     OUTAGE = "outage"
 
     @property
@@ -67,23 +69,29 @@ class Missing:
 
     ts_us    : int64 microseconds
     answered : whether somebody answered for the minute
+    refused  : whether a row of the minute was refused
     always_open : the market has no sessions
     """
 
     ts_us: Int64Array
     answered: Bools
+    refused: Bools
     index: bool
     always_open: bool = False
 
-    def why(self, *, answered: bool) -> Why:
-        if not answered:
-            return Why.OUTAGE
-        return Why.SILENT if self.index else Why.NO_TRADE
+    def why(self) -> dict[Why, Bools]:
+        """Return which of the minutes each reason holds for, each array of shape (n,); a minute has one reason."""
+        quiet = Why.SILENT if self.index else Why.NO_TRADE
+        refused = self.answered & self.refused
+        return {Why.OUTAGE: ~self.answered, Why.REFUSED: refused, quiet: self.answered & ~refused}
+
+    def gaps_us(self) -> Int64Array:
+        """Return the minutes that are gaps, ascending."""
+        return self.ts_us[np.logical_or.reduce([here for why, here in self.why().items() if why.is_gap])]
 
     def counts(self) -> dict[Why, int]:
         """Return the minutes of each reason that occurs."""
-        told = {True: int(self.answered.sum()), False: int((~self.answered).sum())}
-        return {self.why(answered=answered): count for answered, count in told.items() if count}
+        return {why: count for why, here in self.why().items() if (count := int(here.sum()))}
 
 
 def expected_minutes(symbol: str, first_us: int, last_us: int) -> Int64Array:
@@ -99,13 +107,23 @@ def expected_minutes(symbol: str, first_us: int, last_us: int) -> Int64Array:
     return expected[expected <= last_us]
 
 
-def missing(symbol: str, stored_us: Int64Array, answered: Iterable[Answered]) -> Missing:
-    """Return the expected minutes not in `stored_us` (ascending, unique; empty: nothing is expected)."""
-    if not len(stored_us):
-        return Missing(np.zeros(0, np.int64), np.zeros(0, np.bool_), is_index(symbol), _always_open(symbol))
-    expected = expected_minutes(symbol, int(stored_us[0]), int(stored_us[-1]))
+def missing(
+    symbol: str, stored_us: Int64Array, answered: Iterable[Answered], refused_us: Int64Array | None = None
+) -> Missing:
+    """Return the expected minutes not in `stored_us` (ascending, unique; empty: nothing is expected).
+
+    refused_us : times of refused rows in any order, also off the minute
+    """
+    expected = expected_minutes(symbol, int(stored_us[0]), int(stored_us[-1])) if len(stored_us) else stored_us
     absent = np.setdiff1d(expected, stored_us, assume_unique=True)
-    return Missing(absent, _within(absent, telling(answered)), is_index(symbol), _always_open(symbol))
+    refused_us = np.zeros(0, np.int64) if refused_us is None else refused_us // MINUTE_US * MINUTE_US
+    return Missing(
+        absent,
+        _within(absent, telling(answered)),
+        np.isin(absent, refused_us),
+        is_index(symbol),
+        _always_open(symbol),
+    )
 
 
 def telling(answered: Iterable[Answered]) -> list[Span]:
@@ -127,7 +145,8 @@ def gaps(found: Missing) -> list[Gap]:
     if not len(found.ts_us):
         return []
     ts_us = found.ts_us
-    breaks = (np.diff(ts_us) != MINUTE_US) | np.diff(found.answered)
+    reasons = found.why()
+    breaks = (np.diff(ts_us) != MINUTE_US) | np.logical_or.reduce([np.diff(here) for here in reasons.values()])
     if not found.always_open:
         breaks |= np.diff(sessions_between(int(ts_us[0]) - _DAY_US, int(ts_us[-1]) + MINUTE_US).index_of(ts_us)) != 0
     starts = np.concatenate([[0], np.flatnonzero(breaks) + 1])
@@ -137,7 +156,7 @@ def gaps(found: Missing) -> list[Gap]:
             start=_moment(ts_us[start]),
             end=_moment(ts_us[end - 1] + MINUTE_US),
             minutes=int(end - start),
-            why=found.why(answered=bool(found.answered[start])),
+            why=next(why for why, here in reasons.items() if here[start]),
         )
         for start, end in zip(starts.tolist(), ends.tolist(), strict=True)
     ]
@@ -148,9 +167,9 @@ def covered(symbol: str, stored_us: Int64Array) -> list[Span]:
 
     That is each session the file has a bar in, from its open to its close, of the file's last session to its last bar.
     A coin's are days in UTC, the first one from the file's first bar on.
-    A session without any bar is not covered: the file does not say whether it was left out. Neither is a hole in a
-    session that has otherwise hardly a minute without a bar: in 0.5 million real minutes no stock that traded in 95 %
-    of a session's minutes was silent for two in a row.
+    A session without a bar of its own is not covered: the file does not say whether it was left out. Neither is a hole
+    in a session that has otherwise hardly a minute without a bar: in 0.5 million real minutes no stock that traded in
+    95 % of a session's minutes was silent for two in a row.
     """
     if not len(stored_us):
         return []
@@ -158,8 +177,6 @@ def covered(symbol: str, stored_us: Int64Array) -> list[Span]:
     touched = np.unique(sessions.index_of(stored_us))
     touched = touched[touched >= 0]
     last_us = int(stored_us[-1]) + MINUTE_US
-    if not len(touched):
-        return [Span(_moment(stored_us[0]), _moment(last_us))]
     found: list[tuple[int, int]] = []
     whole_until: int | None = None  # the session up to whose close the last span goes
     for row in touched.tolist():

@@ -45,9 +45,9 @@ class Strip:
 
 def strip(sessions: list[SessionCoverage]) -> Strip:
     """Return the strip of sessions and what it says in words. A minute without a trade is not missing."""
-    bars = [(1 - (one.outage + one.silent) / one.expected, bool(one.outage + one.silent)) for one in sessions]
-    worst = max(sessions, key=lambda one: one.outage + one.silent, default=None)
-    bad = sum(one.outage + one.silent for one in sessions)
+    bars = [(1 - one.gap_minutes / one.expected, bool(one.gap_minutes)) for one in sessions]
+    worst = max(sessions, key=lambda one: one.gap_minutes, default=None)
+    bad = sum(one.gap_minutes for one in sessions)
     label = f"last {len(sessions)} sessions: "
     if worst is None or not bad:
         return Strip(bars, bad, label + "complete")
@@ -55,7 +55,7 @@ def strip(sessions: list[SessionCoverage]) -> Strip:
     return Strip(
         bars,
         bad,
-        f"{label}{lacking} with gaps, the worst {worst.date} lacks {worst.outage + worst.silent} of {worst.expected}",
+        f"{label}{lacking} with gaps, the worst {worst.date} lacks {worst.gap_minutes} of {worst.expected}",
     )
 
 

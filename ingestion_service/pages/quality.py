@@ -40,8 +40,8 @@ def quality_page(
 ) -> Response:
     """Show the symbols with most against them, and refused rows, narrowed to a symbol and a reason."""
     covered, _ = bars.coverage(search="", sort="symbol", offset=0, limit=1_000)
-    marked = [one for one in covered if one.outage_minutes or one.silent_minutes or one.quarantined or one.filled]
-    marked.sort(key=lambda one: (-(one.outage_minutes + one.silent_minutes), -one.quarantined, one.symbol))
+    marked = [one for one in covered if one.gap_minutes or one.quarantined or one.filled]
+    marked.sort(key=lambda one: (-one.gap_minutes, -one.quarantined, one.symbol))
     symbol = read_symbol(symbol) if symbol else None
     rows, total = quality.quarantined(symbol, reason, paging.offset, paging.per_page)
     return render(

@@ -123,7 +123,7 @@ class BarStore:
         The symbol must have bars.
         """
         snapshot, answered = self.snapshot(symbol, None, None), self.answered_spans(symbol)
-        state = (snapshot.version, tuple(answered))
+        state = (snapshot.version, tuple(answered), self.quarantine.version(symbol))
         known, facts = self._facts.get(symbol, (None, None))
         if facts is None or known != state:
             minutes = self._minutes_of(symbol, snapshot, answered)
@@ -142,12 +142,12 @@ class BarStore:
 
     def _minutes_of(self, symbol: str, snapshot: Snapshot, answered: list[Answered]) -> Minutes:
         """Work it out, or return it where it was among the last asked for: years of minutes are too much to keep."""
-        state = (symbol, snapshot.version, tuple(answered))
+        state = (symbol, snapshot.version, tuple(answered), self.quarantine.version(symbol))
         with self._lock:
             found = self._minutes.get(state)
         if found is None:
             ts_us = self._lake.read(snapshot, ["ts"])["ts"].to_physical().to_numpy()
-            found = Minutes(ts_us, missing(symbol, ts_us, answered))
+            found = Minutes(ts_us, missing(symbol, ts_us, answered, self.quarantine.times_us(symbol)))
             with self._lock:
                 self._minutes[state] = found
                 while len(self._minutes) > _KEPT_MINUTES:

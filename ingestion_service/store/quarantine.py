@@ -7,11 +7,13 @@ from datetime import datetime
 
 import polars as pl
 
+from ingestion_service.domain.days import MARK
 from ingestion_service.domain.releases import without
 from ingestion_service.domain.sources import RAW_SCHEMA
 from ingestion_service.domain.validation import for_quarantine
 from ingestion_service.store.releases import ReleaseStore
 from shared.contracts.datasets import QUARANTINE
+from shared.contracts.sessions import Int64Array
 from shared.storage.lake import Lake
 from shared.storage.postgres import Connection
 
@@ -39,6 +41,15 @@ class QuarantineStore:
     def read(self, symbol: str | None = None) -> pl.DataFrame:
         """Return the rows of one symbol, or of all, in the schema of QUARANTINE."""
         return without(self.every(symbol), self._releases.rows(symbol))
+
+    def version(self, symbol: str) -> str:
+        """Return what names the symbol's rows, released ones too."""
+        return self._lake.snapshot(QUARANTINE, symbol=symbol).version
+
+    def times_us(self, symbol: str) -> Int64Array:
+        """Return the times of the symbol's minute rows that can be read, in microseconds."""
+        minutes = self.read(symbol).filter(~pl.col("source").str.ends_with(MARK))
+        return minutes["ts"].drop_nulls().to_physical().to_numpy()
 
     def every(self, symbol: str | None) -> pl.DataFrame:
         """Return what `read` does and the released rows."""

@@ -37,6 +37,7 @@ class SymbolCoverage:
     #: expected minutes without a bar, and what they are: see domain/gaps.py
     missing_minutes: int
     outage_minutes: int
+    refused_minutes: int
     silent_minutes: int
     no_trade_minutes: int
     off_hours: int
@@ -48,6 +49,10 @@ class SymbolCoverage:
     stale_seconds: float
     #: what a provider was asked last and has not answered since; None when everything was answered
     last_error: LastFailure | None
+
+    @property
+    def gap_minutes(self) -> int:
+        return self.outage_minutes + self.refused_minutes + self.silent_minutes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -230,6 +235,7 @@ class Bars:
             sessions_expected=facts.completeness.sessions_expected,
             missing_minutes=sum(counts.values()),
             outage_minutes=counts.get(Why.OUTAGE, 0),
+            refused_minutes=counts.get(Why.REFUSED, 0),
             silent_minutes=counts.get(Why.SILENT, 0),
             no_trade_minutes=counts.get(Why.NO_TRADE, 0),
             off_hours=facts.completeness.off_hours,

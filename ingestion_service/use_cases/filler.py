@@ -63,9 +63,7 @@ class Filler:
     def fill(self, request: FillGaps, still_mine: Callable[[Connection], None]) -> int:
         """Make bars up for the symbol's gaps and return how many stand there now; asks nobody."""
         missing = self.store.minutes(request.symbol).missing
-        wanted = missing.ts_us
-        if not request.no_trade and not missing.index:
-            wanted = wanted[~missing.answered]
+        wanted = missing.ts_us if request.no_trade else missing.gaps_us()
         bars = self.store.read(self.store.snapshot(request.symbol, None, None))
         made = filled_bars(bars, wanted, request.symbol, request.max_iterations)
         if made.height:
@@ -79,13 +77,14 @@ class Filler:
     def ask_again(self, request: FillGaps, ctx: JobContext, silent_since: datetime | None = None) -> dict[str, object]:
         """Ask for each month's gaps, from the first to the last of them.
 
-        What was answered without a bar (an index) is asked in spite of that, but not from before `silent_since`.
+        What was answered without a sound bar is asked in spite of that, but not from before `silent_since`.
         """
         months: dict[tuple[str, bool], list[Gap]] = {}
         for gap in gaps(self.store.minutes(request.symbol).missing):
-            settled = gap.why is Why.SILENT and silent_since is not None and gap.start < silent_since
+            answered = gap.why in (Why.SILENT, Why.REFUSED)
+            settled = answered and silent_since is not None and gap.start < silent_since
             if gap.why.is_gap and not settled:
-                months.setdefault((f"{gap.start:%Y-%m}", gap.why is Why.SILENT), []).append(gap)
+                months.setdefault((f"{gap.start:%Y-%m}", answered), []).append(gap)
         new_rows, refusals = 0, list[str]()
         for done, ((month, answered), found) in enumerate(months.items()):
             ctx.advanced(0.8 * done / len(months), f"{request.symbol}: asking again for {month}")

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 
-from ingestion_service.domain.days import finished
+from ingestion_service.domain.days import finished, looks_daily
 from ingestion_service.domain.drift import SeenDrift
 from ingestion_service.domain.gaps import covered
 from ingestion_service.domain.requests import ImportFiles, IngestBars, IngestMany, Stored
@@ -177,4 +177,10 @@ def _screened(source: FileSource, now: datetime, timeframe: Stored) -> Iterator[
         if timeframe == "1d":
             yield symbol, screen_days(source.rows(symbol), symbol, source.name, now)
             continue
-        yield symbol, only_what_is_over(screen(source.rows(symbol), symbol, source.name), now)
+        rows = source.rows(symbol)
+        if looks_daily(rows["ts"]):
+            raise InvalidInput(
+                f"{source.path}: the {rows.height:,} rows of {symbol} are a day apart at one time of day: "
+                "daily bars are imported with timeframe 1d"
+            )
+        yield symbol, only_what_is_over(screen(rows, symbol, source.name), now)

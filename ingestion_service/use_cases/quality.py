@@ -80,7 +80,7 @@ class Quality:
         coverage = self._bars.coverage_of(symbol)
         minutes = self._store.minutes(symbol)
         runs, sessions = gaps(minutes.missing), minutes.sessions(symbol)
-        stored, lacking = sum(one.stored for one in sessions), coverage.outage_minutes + coverage.silent_minutes
+        stored, lacking = sum(one.stored for one in sessions), coverage.gap_minutes
         refused = self._store.quarantine.read(symbol)
         return QualityReport(
             coverage=coverage,
@@ -102,9 +102,7 @@ class Quality:
 
         The last candle reaches to `end`, for ever when that is None.
         """
-        missing = self._store.minutes(symbol).missing
-        minutes = missing.ts_us if missing.index else missing.ts_us[~missing.answered]
-        return _by_candle(minutes, starts_us, end)
+        return _by_candle(self._store.minutes(symbol).missing.gaps_us(), starts_us, end)
 
     def reasons(self) -> dict[str, int]:
         """Count the refused rows of all symbols by reason, the most frequent first."""
@@ -117,8 +115,7 @@ class Quality:
 
     def refused_by_candle(self, symbol: str, starts_us: Int64Array, end: datetime | None) -> Int64Array:
         """Do the same for refused rows."""
-        minutes = self._store.quarantine.read(symbol)["ts"].drop_nulls().to_physical().to_numpy()
-        return _by_candle(minutes, starts_us, end)
+        return _by_candle(self._store.quarantine.times_us(symbol), starts_us, end)
 
     def nearby(self, symbol: str, at: datetime) -> list[dict[str, object]]:
         """Return the stored bars next to the minute `at`, and the refused rows (those with a reason) among them."""

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+
+import polars as pl
 
 from ingestion_service.domain.agents import RetentionRules
 from ingestion_service.store.agents import AgentStore
 from ingestion_service.use_cases.agents import Ended, Run
 from shared.clock import Clock
-from shared.contracts.datasets import ALL_DATASETS, Dataset
+from shared.contracts.datasets import ALL_DATASETS, QUARANTINE, Dataset
 from shared.errors import InvalidInput
 from shared.jobs.queue import Queue
 from shared.storage.lake import Lake, PartitionInfo
@@ -29,7 +32,10 @@ class Going:
 
 
 class Retention:
-    """Removes nothing that no rule names. Whole months only: a month with one row to keep is kept."""
+    """Removes nothing that no rule names. Whole months only: a month with one row to keep is kept.
+
+    Of the quarantine, single rows by when they were refused: it may be today that a row of years ago was.
+    """
 
     def __init__(self, store: AgentStore, lake: Lake, queue: Queue, clock: Clock) -> None:
         self._store = store
@@ -51,10 +57,14 @@ class Retention:
         _check_names(rules)
         going: list[Going] = []
         for name, days in rules.datasets.items():
-            old = self._old(OWN[name], days)
+            rule, old = f"{name}: keep {days:g} days", self._old(OWN[name], days)
+            if name == QUARANTINE.name:
+                count = sum(self._refused_before(days, file).height for file in old)
+                going.append(Going(rule=rule, what="rows that were refused before", count=count, bytes=0))
+                continue
             going.append(
                 Going(
-                    rule=f"{name}: keep {days:g} days",
+                    rule=rule,
                     what=f"{sum(file.row_count for file in old):,} rows in months that end before",
                     count=len(old),
                     bytes=sum(file.byte_count for file in old),
@@ -83,15 +93,14 @@ class Retention:
         """Remove what the rules name. Files of removed months go with a later run, when they are superseded enough."""
         rules, done = self.rules(), dict[str, object]()
         for name, days in rules.datasets.items():
-            months = 0
+            removed = 0
             for file in self._old(OWN[name], days):
                 if not run.goes_on(0.1, f"{name} {file.partition}"):
                     return Ended(done)
-                self._lake.rewrite(
-                    OWN[name], lambda rows: rows.clear(), precondition=run.ctx.still_mine, **file.partition_values
-                )
-                months += 1
-            done[name] = {"months_removed": months}
+                kept = self._kept(OWN[name], days)
+                self._lake.rewrite(OWN[name], kept, precondition=run.ctx.still_mine, **file.partition_values)
+                removed += 1
+            done[name] = {"symbols_looked_at" if name == QUARANTINE.name else "months_removed": removed}
         if rules.superseded_days is not None and run.goes_on(0.5, "sweeps the lake"):
             swept = self._lake.sweep(timedelta(days=rules.superseded_days))
             done["swept"] = {"superseded": swept.superseded, "orphans": swept.orphans, "bytes": swept.bytes}
@@ -100,8 +109,22 @@ class Retention:
         return Ended(done)
 
     def _old(self, dataset: Dataset, days: float) -> list[PartitionInfo]:
+        files = self._lake.partitions(dataset)
+        if dataset is QUARANTINE:
+            return [file for file in files if self._refused_before(days, file).height]
         before = self._before(days)
-        return [file for file in self._lake.partitions(dataset) if file.max_ts is not None and file.max_ts < before]
+        return [file for file in files if file.max_ts is not None and file.max_ts < before]
+
+    def _kept(self, dataset: Dataset, days: float) -> Callable[[pl.DataFrame], pl.DataFrame]:
+        """Return what is left of the rows of an old file."""
+        if dataset is not QUARANTINE:
+            return pl.DataFrame.clear
+        before = self._before(days)
+        return lambda rows: rows.filter(pl.col("received") >= before)
+
+    def _refused_before(self, days: float, file: PartitionInfo) -> pl.DataFrame:
+        rows = self._lake.read(self._lake.snapshot(QUARANTINE, symbol=file.partition_values["symbol"]), ["received"])
+        return rows.filter(pl.col("received") < self._before(days))
 
     def _before(self, days: float) -> datetime:
         return self._clock.now() - timedelta(days=days)

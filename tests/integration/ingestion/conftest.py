@@ -16,9 +16,15 @@ import pytest
 
 from ingestion_service.app import create_app
 from ingestion_service.settings import Settings
+from ingestion_service.worker import handlers
+from shared.jobs.queue import Queue
+from shared.storage.postgres import Database
+from shared.testing.jobs import run_pending
 from shared.testing.ports import free_port
 from shared.testing.servers import serving
 from shared.testing.waiting import eventually
+from simulated_exchange.app import create_app as create_exchange
+from simulated_exchange.settings import ExchangeSettings
 
 ROOT = Path(__file__).parents[3]
 #: The worker as in production, but taken for dead after two seconds instead of thirty.
@@ -161,3 +167,37 @@ def _house(
 def waited() -> Callable[[Callable[[], bool], str], None]:
     """Wait until something holds."""
     return lambda predicate, what: eventually(predicate, timeout=30, what=what)
+
+
+@dataclass
+class Shop:
+    """The ingestion service with a worker in the test's own process."""
+
+    http: httpx.Client
+    queue: Queue
+    works: dict
+
+    def work(self, *kinds: str) -> list:
+        chosen = {kind: work for kind, work in self.works.items() if not kinds or kind in kinds}
+        return run_pending(self.queue, chosen)
+
+    def agent(self, name: str) -> dict:
+        return self.http.get(f"/agents/{name}").json()
+
+    def do(self, name: str, verb: str, **body: object) -> dict:
+        answer = self.http.post(f"/agents/{name}/{verb}", json=body)
+        assert answer.status_code == 202, answer.text
+        return answer.json()
+
+
+@pytest.fixture
+def open_shop(database_url, database: Database, tmp_path) -> Iterator:
+    with ExitStack() as stack:
+
+        def opened(url: str | None = None) -> Shop:
+            url = url or str(stack.enter_context(serving(create_exchange(ExchangeSettings()))).base_url)
+            settings = Settings(database_url=database_url, home=tmp_path / "home", alpaca_base_url=url)
+            http = stack.enter_context(serving(create_app(settings)))
+            return Shop(http, Queue(database), dict(stack.enter_context(handlers(settings))))
+
+        yield opened

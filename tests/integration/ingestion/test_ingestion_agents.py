@@ -2,28 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import ExitStack
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from uuid import uuid4
 
-import httpx
 import pytest
 
-from ingestion_service.app import create_app
-from ingestion_service.settings import Settings
-from ingestion_service.worker import handlers
 from shared.clock import SystemClock
 from shared.jobs.context import JobContext
 from shared.jobs.model import LeaseLost, Submission
-from shared.jobs.queue import Queue
 from shared.storage.postgres import Database
-from shared.testing.jobs import run_pending
-from shared.testing.servers import serving
-from simulated_exchange.app import create_app as create_exchange
 from simulated_exchange.market import Market
-from simulated_exchange.settings import ExchangeSettings
 
 #: the services go by the machine's clock, and bars are wanted from so many days ago
 TODAY = SystemClock().now().replace(hour=0, minute=0, second=0, microsecond=0)
@@ -31,40 +19,6 @@ TODAY = SystemClock().now().replace(hour=0, minute=0, second=0, microsecond=0)
 
 def ago(days: int) -> str:
     return f"{TODAY - timedelta(days=days):%Y-%m-%d}"
-
-
-@dataclass
-class Shop:
-    """The ingestion service with a worker in the test's own process."""
-
-    http: httpx.Client
-    queue: Queue
-    works: dict
-
-    def work(self, *kinds: str) -> list:
-        chosen = {kind: work for kind, work in self.works.items() if not kinds or kind in kinds}
-        return run_pending(self.queue, chosen)
-
-    def agent(self, name: str) -> dict:
-        return self.http.get(f"/agents/{name}").json()
-
-    def do(self, name: str, verb: str, **body: object) -> dict:
-        answer = self.http.post(f"/agents/{name}/{verb}", json=body)
-        assert answer.status_code == 202, answer.text
-        return answer.json()
-
-
-@pytest.fixture
-def open_shop(database_url, database: Database, tmp_path) -> Iterator:
-    with ExitStack() as stack:
-
-        def opened(url: str | None = None) -> Shop:
-            url = url or str(stack.enter_context(serving(create_exchange(ExchangeSettings()))).base_url)
-            settings = Settings(database_url=database_url, home=tmp_path / "home", alpaca_base_url=url)
-            http = stack.enter_context(serving(create_app(settings)))
-            return Shop(http, Queue(database), dict(stack.enter_context(handlers(settings))))
-
-        yield opened
 
 
 def test_a_watched_symbol_is_backfilled_and_stays_when_it_is_not_watched(open_shop):
@@ -223,37 +177,6 @@ def test_there_is_no_other_agent(open_shop):
     answer = open_shop("http://127.0.0.1:9").http.post("/agents/cleaner/start")
     assert answer.status_code == 404
     assert "backfill, live, scan, fill, retention" in answer.json()["detail"]
-
-
-def test_retention_removes_what_its_rules_name_and_nothing_else(open_shop):
-    shop = open_shop()
-    shop.http.post("/ingest/EDGE", json={"start": "2024-05-01", "end": "2024-05-20"})
-    shop.http.post("/ingest/EDGE", json={"start": ago(20), "end": ago(10)})
-    shop.work("ingestion.ingest")
-    before = shop.http.get("/symbols/EDGE").json()
-    shop.do("retention", "start")
-    shop.work("ingestion.retention_agent")
-    assert shop.http.get("/symbols/EDGE").json()["rows"] == before["rows"]
-
-    rules = {"superseded_days": None, "jobs_days": None, "datasets": {"bars_1m": 365}}
-    shown = shop.http.post("/retention/preview", json=rules).json()["would_remove"]
-    assert [(one["count"], one["bytes"] > 0) for one in shown] == [(1, True)]
-    assert shop.http.get("/symbols/EDGE").json()["rows"] == before["rows"]  # a dry run
-    assert shop.http.get("/retention").json()["rules"]["datasets"] == {}
-
-    assert shop.http.put("/retention", json=rules).status_code == 200
-    shop.do("retention", "start")
-    shop.work("ingestion.retention_agent")
-    after = shop.http.get("/symbols/EDGE").json()
-    assert after["first"][:10] >= ago(20)
-    assert (
-        after["rows"]
-        == before["rows"]
-        - Market().bars("EDGE", datetime(2024, 5, 1, tzinfo=UTC), datetime(2024, 5, 20, tzinfo=UTC)).height
-    )
-    refused = shop.http.put("/retention", json={"datasets": {"features": 10}})
-    assert refused.status_code == 400
-    assert "bars_1m" in refused.json()["detail"]
 
 
 def test_ended_jobs_are_forgotten_but_not_those_of_a_group_that_goes_on(open_shop, database: Database):

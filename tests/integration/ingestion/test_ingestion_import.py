@@ -112,6 +112,20 @@ def test_bad_rows_are_counted_shown_and_not_stored(open_house, tmp_path):
     assert {"row": "3", "open": "NaN"}.items() <= next(e for e in result["examples"] if "finite" in e["reason"]).items()
 
 
+def test_a_minute_whose_only_row_was_refused_is_a_gap(open_house, tmp_path):
+    house, at = open_house(), datetime(2024, 5, 1, 13, 30, tzinfo=UTC)
+    rows = [f"{at + timedelta(minutes=minute):%Y-%m-%dT%H:%M:%SZ},10,11,9,10.5,{minute}" for minute in range(60)]
+    rows[20] = rows[20].replace(",11,", ",8,")
+    del rows[40]
+    (tmp_path / "ABC.csv").write_text(HEADER + "\n".join(rows))
+    imported(house, tmp_path / "ABC.csv")
+    report = house.http.get("/quality/ABC").json()
+    assert (report["coverage"]["refused_minutes"], report["coverage"]["no_trade_minutes"]) == (1, 1)
+    assert report["completeness"] == pytest.approx(58 / 59)
+    [gap] = house.http.get("/gaps/ABC", params={"why": "refused"}).json()["items"]
+    assert (gap["start"], gap["minutes"]) == ("2024-05-01T13:50:00Z", 1)
+
+
 @pytest.mark.parametrize(
     ("content", "why"),
     [
@@ -121,6 +135,10 @@ def test_bad_rows_are_counted_shown_and_not_stored(open_house, tmp_path):
         (HEADER + "2024-05-01T13:30:00Z,NaN,11,9,10,1\n", "all 1 rows of BAD are bad"),
         (HEADER + "2024-05-01T13:30:00Z,-1,11,-9,10,1\n", "a price is zero or negative"),
         (HEADER + "1714570200,10,11,9,10,1,7,8\n", "cannot be read as .csv"),
+        (
+            HEADER + "".join(f"2024-0{month}-13T05:00:00Z,10,11,9,10,1\n" for month in range(1, 7)),
+            "the 6 rows of BAD are a day apart at one time of day: daily bars are imported with timeframe 1d",
+        ),
         ("symbol," + HEADER + "not a ticker,2024-05-01T13:30:00Z,1,2,1,2,5\n", "is not a ticker"),
     ],
 )

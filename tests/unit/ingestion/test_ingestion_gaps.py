@@ -94,7 +94,23 @@ def test_sessions_add_up():
     assert [(one.stored, one.no_trade, one.outage, one.silent) for one in sessions] == [
         (380, 10, 0, 0), (360, 0, 30, 0), (390, 0, 0, 0), (210, 0, 0, 0),
     ]  # fmt: skip
-    assert all(one.expected == one.stored + one.outage + one.silent + one.no_trade for one in sessions)
+    assert all(one.expected == one.stored + one.outage + one.refused + one.silent + one.no_trade for one in sessions)
+
+
+@pytest.mark.parametrize("symbol", ["SPY", "VIX"])
+def test_a_minute_whose_row_was_refused_is_a_gap_although_it_was_answered(symbol: str):
+    kept = np.delete(TS_US, [100, 101, 200, 400])
+    refused = np.append(TS_US[[101, 200]] + 17_000_000, TS_US[300])  # off the minute; the last one came again, sound
+    spans = [answer(datetime(2024, 11, 25, tzinfo=UTC), datetime(2024, 11, 26, tzinfo=UTC), "alpaca")]
+    found = missing(symbol, kept, spans, refused)
+    quiet = Why.SILENT if symbol == "VIX" else Why.NO_TRADE
+    assert [(gap.minutes, gap.why) for gap in gaps(found)] == [
+        (1, quiet), (1, Why.REFUSED), (1, Why.REFUSED), (1, Why.OUTAGE),
+    ]  # fmt: skip
+    assert found.counts() == {Why.OUTAGE: 1, Why.REFUSED: 2, quiet: 1}
+    assert found.gaps_us().tolist() == TS_US[[100, 101, 200, 400] if symbol == "VIX" else [101, 200, 400]].tolist()
+    first = by_session(symbol, kept, found)[0]
+    assert (first.stored, first.refused, first.gap_minutes) == (387, 2, 3 if symbol == "VIX" else 2)
 
 
 def test_a_file_covers_the_sessions_it_has_bars_of_and_the_last_one_to_its_last_bar():
@@ -105,6 +121,7 @@ def test_a_file_covers_the_sessions_it_has_bars_of_and_the_last_one_to_its_last_
         Span(opens[2], opens[3] + timedelta(minutes=30)),
     ]
     assert covered("SPY", TS_US[:0]) == []
+    assert covered("SPY", TS_US - 8 * 3_600_000_000) == []  # bars off hours answer for no session
 
 
 def test_a_file_does_not_answer_for_a_hole_in_a_busy_session():

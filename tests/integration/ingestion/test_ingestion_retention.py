@@ -1,0 +1,75 @@
+"""What retention removes, asked over HTTP; its runs are real jobs."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import polars as pl
+
+from shared.clock import SystemClock
+from shared.contracts.datasets import QUARANTINE
+from shared.storage.lake import Lake
+from shared.storage.postgres import Database
+from simulated_exchange.market import Market
+
+
+def ago(days: int) -> str:
+    return f"{SystemClock().now() - timedelta(days=days):%Y-%m-%d}"
+
+
+def test_retention_removes_what_its_rules_name_and_nothing_else(open_shop):
+    shop = open_shop()
+    shop.http.post("/ingest/EDGE", json={"start": "2024-05-01", "end": "2024-05-20"})
+    shop.http.post("/ingest/EDGE", json={"start": ago(20), "end": ago(10)})
+    shop.work("ingestion.ingest")
+    before = shop.http.get("/symbols/EDGE").json()
+    shop.do("retention", "start")
+    shop.work("ingestion.retention_agent")
+    assert shop.http.get("/symbols/EDGE").json()["rows"] == before["rows"]
+
+    rules = {"superseded_days": None, "jobs_days": None, "datasets": {"bars_1m": 365}}
+    shown = shop.http.post("/retention/preview", json=rules).json()["would_remove"]
+    assert [(one["count"], one["bytes"] > 0) for one in shown] == [(1, True)]
+    assert shop.http.get("/symbols/EDGE").json()["rows"] == before["rows"]  # a dry run
+    assert shop.http.get("/retention").json()["rules"]["datasets"] == {}
+
+    assert shop.http.put("/retention", json=rules).status_code == 200
+    shop.do("retention", "start")
+    shop.work("ingestion.retention_agent")
+    after = shop.http.get("/symbols/EDGE").json()
+    assert after["first"][:10] >= ago(20)
+    assert (
+        after["rows"]
+        == before["rows"]
+        - Market().bars("EDGE", datetime(2024, 5, 1, tzinfo=UTC), datetime(2024, 5, 20, tzinfo=UTC)).height
+    )
+    refused = shop.http.put("/retention", json={"datasets": {"features": 10}})
+    assert refused.status_code == 400
+    assert "bars_1m" in refused.json()["detail"]
+
+
+def test_the_quarantine_keeps_rows_by_when_they_were_refused(open_shop, tmp_path: Path, database: Database):
+    shop, file = open_shop(), tmp_path / "ROWS.csv"
+    lines = [f"2024-05-01T14:{minute}:00Z,1,1,{low},1,5" for minute, low in ((30, 1), (31, 2), (32, 1), (33, 3))]
+    file.write_text("\n".join(["ts,open,high,low,close,volume", *lines]))
+    shop.http.post("/import", json={"path": str(file)})
+    shop.work("ingestion.import")
+    rules = {"superseded_days": None, "jobs_days": None, "datasets": {"quarantine": 30}}
+    shown = shop.http.post("/retention/preview", json=rules).json()["would_remove"]
+    assert [one["count"] for one in shown] == [0]  # of minutes years ago, refused just now
+    assert shop.http.put("/retention", json=rules).status_code == 200
+    shop.do("retention", "start")
+    shop.work("ingestion.retention_agent")
+    assert shop.http.get("/quarantine", params={"symbol": "ROWS"}).json()["total"] == 2
+
+    lake = Lake(database, str(tmp_path / "home" / "lake"), SystemClock())
+    rows = lake.read(lake.snapshot(QUARANTINE, symbol="ROWS"))
+    longer_ago = pl.when(pl.col("low") == 2).then(pl.col("received") - timedelta(days=31)).otherwise("received")
+    lake.upsert(QUARANTINE, rows.with_columns(received=longer_ago))
+    shown = shop.http.post("/retention/preview", json=rules).json()["would_remove"]
+    assert [one["count"] for one in shown] == [1]
+    shop.do("retention", "start")
+    shop.work("ingestion.retention_agent")
+    [left] = shop.http.get("/quarantine", params={"symbol": "ROWS"}).json()["items"]
+    assert left["low"] == 3
