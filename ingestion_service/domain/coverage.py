@@ -7,7 +7,7 @@ from datetime import date
 
 import numpy as np
 
-from ingestion_service.domain.gaps import Missing, Why, expected_minutes
+from ingestion_service.domain.gaps import Missing, expected_minutes
 from ingestion_service.domain.symbols import crypto_pair
 from shared.contracts.sessions import MINUTE_US, Int64Array, sessions_between
 
@@ -89,12 +89,12 @@ def by_session(symbol: str, ts_us: Int64Array, missing: Missing) -> list[Session
         return np.bincount(rows, minlength=len(dates)).tolist()
 
     reasons = {why.value: count(missing.ts_us[here]) for why, here in missing.why().items()}
-    none = {why.value: 0 for why in Why}
-    found = [
-        (day.item(), minutes, none | dict(zip(reasons, lacking, strict=True)))
-        for day, minutes, *lacking in zip(dates, count(expected), *reasons.values(), strict=True)
-    ]
     return [
-        SessionCoverage(date=day, expected=minutes, stored=minutes - sum(lacking.values()), **lacking)
-        for day, minutes, lacking in found
+        SessionCoverage(
+            date=day.item(),
+            expected=minutes,
+            stored=minutes - sum(lacking),
+            **dict(zip(reasons, lacking, strict=True)),
+        )
+        for day, minutes, *lacking in zip(dates, count(expected), *reasons.values(), strict=True)
     ]

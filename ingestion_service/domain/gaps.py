@@ -81,9 +81,13 @@ class Missing:
 
     def why(self) -> dict[Why, Bools]:
         """Return which of the minutes each reason holds for, each array of shape (n,); a minute has one reason."""
-        quiet = Why.SILENT if self.index else Why.NO_TRADE
-        refused = self.answered & self.refused
-        return {Why.OUTAGE: ~self.answered, Why.REFUSED: refused, quiet: self.answered & ~refused}
+        quiet = self.answered & ~self.refused
+        return {
+            Why.OUTAGE: ~self.answered,
+            Why.REFUSED: self.answered & self.refused,
+            Why.SILENT: quiet & self.index,
+            Why.NO_TRADE: quiet & (not self.index),
+        }
 
     def gaps_us(self) -> Int64Array:
         """Return the minutes that are gaps, ascending."""

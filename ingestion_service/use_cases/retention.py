@@ -57,11 +57,12 @@ class Retention:
         _check_names(rules)
         going: list[Going] = []
         for name, days in rules.datasets.items():
-            rule, old = f"{name}: keep {days:g} days", self._old(OWN[name], days)
+            rule = f"{name}: keep {days:g} days"
             if name == QUARANTINE.name:
-                count = sum(self._refused_before(days, file).height for file in old)
+                count = sum(self._refused_before(days, file) for file in self._lake.partitions(QUARANTINE))
                 going.append(Going(rule=rule, what="rows that were refused before", count=count, bytes=0))
                 continue
+            old = self._old(OWN[name], days)
             going.append(
                 Going(
                     rule=rule,
@@ -111,7 +112,7 @@ class Retention:
     def _old(self, dataset: Dataset, days: float) -> list[PartitionInfo]:
         files = self._lake.partitions(dataset)
         if dataset is QUARANTINE:
-            return [file for file in files if self._refused_before(days, file).height]
+            return [file for file in files if self._refused_before(days, file)]
         before = self._before(days)
         return [file for file in files if file.max_ts is not None and file.max_ts < before]
 
@@ -122,9 +123,9 @@ class Retention:
         before = self._before(days)
         return lambda rows: rows.filter(pl.col("received") >= before)
 
-    def _refused_before(self, days: float, file: PartitionInfo) -> pl.DataFrame:
+    def _refused_before(self, days: float, file: PartitionInfo) -> int:
         rows = self._lake.read(self._lake.snapshot(QUARANTINE, symbol=file.partition_values["symbol"]), ["received"])
-        return rows.filter(pl.col("received") < self._before(days))
+        return rows.filter(pl.col("received") < self._before(days)).height
 
     def _before(self, days: float) -> datetime:
         return self._clock.now() - timedelta(days=days)
