@@ -123,10 +123,10 @@ class BarStore:
         The symbol must have bars.
         """
         snapshot, answered = self.snapshot(symbol, None, None), self.answered_spans(symbol)
-        state = (snapshot.version, tuple(answered), self.quarantine.version(symbol))
+        state = self._state(symbol, snapshot, answered)
         known, facts = self._facts.get(symbol, (None, None))
         if facts is None or known != state:
-            minutes = self._minutes_of(symbol, snapshot, answered)
+            minutes = self._minutes_of(symbol, snapshot, answered, state)
             facts = Facts(
                 sources=tuple(self._lake.read(snapshot, ["source"])["source"].drop_nulls().unique().sort()),
                 completeness=completeness(symbol, minutes.ts_us),
@@ -138,11 +138,15 @@ class BarStore:
 
     def minutes(self, symbol: str) -> Minutes:
         """Return every minute that is stored, and that is not. The symbol must have bars."""
-        return self._minutes_of(symbol, self.snapshot(symbol, None, None), self.answered_spans(symbol))
+        snapshot, answered = self.snapshot(symbol, None, None), self.answered_spans(symbol)
+        return self._minutes_of(symbol, snapshot, answered, self._state(symbol, snapshot, answered))
 
-    def _minutes_of(self, symbol: str, snapshot: Snapshot, answered: list[Answered]) -> Minutes:
+    def _state(self, symbol: str, snapshot: Snapshot, answered: list[Answered]) -> object:
+        """Return what names everything that facts and minutes are worked out from."""
+        return symbol, snapshot.version, tuple(answered), self.quarantine.version(symbol)
+
+    def _minutes_of(self, symbol: str, snapshot: Snapshot, answered: list[Answered], state: object) -> Minutes:
         """Work it out, or return it where it was among the last asked for: years of minutes are too much to keep."""
-        state = (symbol, snapshot.version, tuple(answered), self.quarantine.version(symbol))
         with self._lock:
             found = self._minutes.get(state)
         if found is None:
