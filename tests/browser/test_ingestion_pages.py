@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import httpx
 import polars as pl
@@ -18,6 +19,9 @@ from browser_service import ROOT, Served, service_process
 from shared.testing.postgres import fresh_database
 from shared.testing.waiting import eventually
 from simulated_exchange.market import Market
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
 
 pytestmark = pytest.mark.browser
 
@@ -71,6 +75,12 @@ def ingestion(postgres_url: str, tmp_path_factory: pytest.TempPathFactory) -> It
             finally:
                 worker.terminate()
                 worker.wait(timeout=20)
+
+
+def call_off(page: Page) -> None:
+    """Cancel the job a page shows: no provider runs here, and its retries would hold the one worker."""
+    page.click("text=Cancel the job")
+    page.wait_for_selector('.st[data-look="off"] >> text=cancelled')
 
 
 def test_coverage_tells_what_was_stored_and_what_was_rejected(visit, ingestion):
@@ -143,10 +153,12 @@ def test_gaps_are_shaded_listed_and_can_be_refilled(visit, ingestion):
     page.click("button:has-text('Refill gaps')")
     page.wait_for_url("**/jobs/*")
     assert "ingestion.fill" in page.inner_text("main")
+    call_off(page)
     page = visit(ingestion.url, "/symbols/VIX")
     page.get_by_role("button", name="Ask again for").first.click()
     page.wait_for_url("**/jobs/*")
     assert '"refresh": true' in page.inner_text("main")
+    call_off(page)
 
 
 def test_the_quality_page_narrows_to_a_reason(visit, ingestion):
