@@ -26,7 +26,7 @@ from simulation_service.domain.plan import Plan
 Floats = npt.NDArray[np.float64]
 
 #: Part of every sweep's fingerprint: bump it when a change here or in the kernel changes a number.
-CODE_VERSION = "simulation-3"
+CODE_VERSION = "simulation-4"
 
 #: settings between two progress reports
 _CHUNK = 128

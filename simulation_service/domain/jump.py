@@ -226,7 +226,8 @@ def walk(  # noqa: C901, PLR0912, PLR0915 - kept whole: one trade after the othe
                 hit_bars += count
                 hits += rose if direction > 0 else count - rose
             paid = exit_cost(leave, shares, price, cash, costs, liquidity)
-            cash += shares * price - paid
+            # in this order what costs take whole ends as exactly nothing
+            cash = (cash + shares * price) - paid
             pnl = shares * (price - entry_price) - entry_costs - paid - carry
             settle(tally, size, entry_price, price, pnl, entry_costs + paid + carry)
             left = leave

@@ -45,7 +45,8 @@ def leave(t, price, reason, close, book, choices, costs, liquidity, tally, trade
     """Close the position on bar t and write the trade down."""
     shares, size = book[OWNED], abs(book[OWNED])
     paid = exit_cost(t, shares, price, book[CASH], costs, liquidity)
-    book[CASH] += shares * price - paid
+    # in this order what costs take whole ends as exactly nothing
+    book[CASH] = (book[CASH] + shares * price) - paid
     book[FLOWS] += shares * (price - close) - paid
     pnl = shares * (price - book[PAID]) - book[ENTRY_FEES] - paid - book[CARRY]
     row = trades[int(tally[c.TRADES])]

@@ -79,7 +79,7 @@ def test_the_books_balance(data, signal, costs, cash):
     assert found.equity[-1] == pytest.approx(cash + found.trades[:, c.PNL].sum(), abs=1e-7)
     if rule.side == "long_flat":
         assert (found.cash >= -1e-9).all(), "nothing is borrowed to buy"
-        assert (found.equity >= 0).all(), "nor lost beyond what there was"
+        assert (found.equity >= 0).all(), "nor lost beyond what there was, not even by rounding"
     gross = found.trades[:, c.DIRECTION] * found.trades[:, c.SHARES]
     gross = gross * (found.trades[:, c.EXIT_PRICE] - found.trades[:, c.ENTRY_PRICE])
     assert found.metrics.costs_paid == pytest.approx(gross.sum() - found.trades[:, c.PNL].sum(), abs=1e-7)
