@@ -34,6 +34,15 @@ class Turn:
     mine: set[str]
 
 
+@dataclass(frozen=True)
+class FitTurn:
+    """Whether an estimation is this build's to make, in which transaction, and what is known of it by then."""
+
+    conn: Connection
+    mine: bool
+    known: FitRow | None
+
+
 class PinnedBars:
     """Some symbols' bars at one moment, so that what is read and what names it cannot drift apart; so their splits."""
 
@@ -156,18 +165,27 @@ class Store:
             mine = {month for month in months if self._queries.value(conn, "take_turn", **asked, month=month)}
             yield Turn(conn, mine)
 
-    def register(self, conn: Connection, blocks: Sequence[Block], fits: Sequence[FitRow]) -> None:
-        """Make blocks and the estimations made for them known, when the transaction of `conn` ends."""
+    def register(self, conn: Connection, blocks: Sequence[Block]) -> None:
+        """Make blocks known, when the transaction of `conn` ends."""
         for block in blocks:
             self._queries.run(conn, "register_block", block=block.as_json())
             self._queries.run(conn, "count_made", fingerprint=block.fingerprint)
-        for fit in fits:
-            self._queries.run(conn, "keep_fit", **vars(fit), job_id=blocks[0].job_id)
 
     def fit(self, fingerprint: str) -> FitRow | None:
         """Return what an estimation left behind, None when it was never made."""
         with self._database.transaction() as conn:
             return self._queries.row(conn, "fit", FitRow, fingerprint=fingerprint)
+
+    @contextmanager
+    def turn_at_fit(self, fingerprint: str) -> Iterator[FitTurn]:
+        """Ask for the right to make an estimation: nobody else has it until the `with` ends, or this process does."""
+        with self._database.transaction() as conn:
+            mine = self._queries.value(conn, "take_turn_at_fit", fingerprint=fingerprint)
+            yield FitTurn(conn, mine, self._queries.row(conn, "fit", FitRow, fingerprint=fingerprint))
+
+    def keep_fit(self, conn: Connection, fit: FitRow, job_id: int) -> None:
+        """Make an estimation known, when the transaction of `conn` ends."""
+        self._queries.run(conn, "keep_fit", **vars(fit), job_id=job_id)
 
     def coverage(
         self, *, feature_set: str | None, symbol: str | None, limit: int, offset: int

@@ -43,6 +43,10 @@ on conflict (feature_set, symbol, month) do update set
 insert into features.made (fingerprint, times) values (%(fingerprint)s, 1)
 on conflict (fingerprint) do update set times = features.made.times + 1
 
+-- name: take_turn_at_fit
+-- Whether nobody else makes this estimation now; if so, others are told no until the end of the transaction.
+select pg_try_advisory_xact_lock(hashtextextended('feature fit ' || %(fingerprint)s, 0))
+
 -- name: keep_fit
 -- What an estimation left behind.
 insert into features.fit (fingerprint, name, symbol, month, numbers, job_id)

@@ -28,6 +28,8 @@ _TOGETHER = 4
 _PAUSE_S = 0.1
 #: a month that another build has been making for so long is made here too: its worker hangs, or its machine is gone
 _PATIENCE_S = 120.0
+#: the same of an estimation, which takes a second at most
+_FIT_PATIENCE_S = 10.0
 
 
 class Making:
@@ -84,7 +86,6 @@ class Making:
         # one may be of newer bars than those pinned when the build began
         if any(found.get(name) != self._found.get(name) for name in names):
             self.bars = monthly_bars(self._store, self._roles, self._features, self._symbol)
-        fits = len(self.fits)
         made = [
             self._make(month, found.get(str(month)))
             for month in months
@@ -96,7 +97,7 @@ class Making:
         contents = self._store.save_blocks([frame for _, frame in new], self._still_mine)
         blocks = [Block(**told, content_hash=contents[told["month"]]) for told, _ in new]
         self._still_mine(turn.conn)
-        self._store.register(turn.conn, blocks, self.fits[fits:])
+        self._store.register(turn.conn, blocks)
         self.built += blocks
 
     def _is_there(self, block: Block | None, month: Month) -> bool:
@@ -149,17 +150,26 @@ class Making:
         return told, frame
 
     def _fitted(self, fit: Fit, name: str, gathered: Gathered, month: Month) -> Fitted | None:
-        """Return what an estimation left behind, made now only if nobody made it before."""
-        made_here = (one for one in self.fits if one.fingerprint == name)
-        row = next(made_here, None) or self._store.fit(name)
-        if row is None:
-            numbers = estimate(fit, gathered.past, gathered.past_context)
-            kept = None if numbers is None else {one: values.tolist() for one, values in numbers.items()}
-            row = FitRow(fingerprint=name, name=fit.name, symbol=self._symbol, month=str(month), numbers=kept)
-            self.fits.append(row)
-        else:
-            self.fits_reused += 1
+        """Return what an estimation left behind, made by one build for all that need it."""
+        row, patience = self._store.fit(name), time.monotonic() + _FIT_PATIENCE_S
+        self.fits_reused += row is not None
+        while row is None:
+            with self._store.turn_at_fit(name) as turn:
+                row = turn.known
+                self.fits_reused += row is not None
+                if row is None and (turn.mine or time.monotonic() > patience):
+                    row = self._estimated(fit, name, gathered, month)
+                    self._still_mine(turn.conn)
+                    self._store.keep_fit(turn.conn, row, self._job_id)
+                    self.fits.append(row)
+            if row is None:
+                time.sleep(_PAUSE_S)
         return None if row.numbers is None else numbers_of(row)
+
+    def _estimated(self, fit: Fit, name: str, gathered: Gathered, month: Month) -> FitRow:
+        numbers = estimate(fit, gathered.past, gathered.past_context)
+        kept = None if numbers is None else {one: values.tolist() for one, values in numbers.items()}
+        return FitRow(fingerprint=name, name=fit.name, symbol=self._symbol, month=str(month), numbers=kept)
 
 
 def present_blocks(

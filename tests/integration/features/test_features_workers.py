@@ -13,11 +13,13 @@ from uuid import uuid4
 import pytest
 from pydantic import SecretStr
 
-from feature_service.domain.blocks import Month
-from feature_service.domain.catalogue import CORE
+from feature_service.domain.blocks import Month, fit_fingerprint
+from feature_service.domain.catalogue import CORE, SETS
 from feature_service.settings import Settings
 from feature_service.store import Store
 from feature_service.use_cases import making
+from feature_service.use_cases.gathering import monthly_bars
+from feature_service.use_cases.making import past_hash
 from feature_service.wiring import assemble
 from feature_service.worker import handlers
 from shared.contracts.datasets import BARS_1M
@@ -136,6 +138,38 @@ def test_what_a_killed_worker_was_making_is_made_by_another_and_what_it_had_made
     assert len(retried["built"]) >= before  # what the first attempt made is the job's too
     assert len(retried["built"]) + len(beside["built"]) == 12
     assert service.features.build_counts().misses == 12
+
+
+def test_two_symbols_that_begin_at_once_share_the_fits_of_their_market(service, settings):
+    for seed, symbol in enumerate(("VIXY", "QQQ", "OTHER"), start=2):
+        service.resources.lake.upsert(BARS_1M, reverting_bars(symbol, START, END, seed=seed))
+    window = Window(start=START, end=END)
+    asked = [BuildFeatures(symbol=symbol, window=window, feature_set="regime") for symbol in ("SPY", "OTHER")]
+    with crew(settings, 2):
+        results = finished(service, service.builds.submit(asked))
+    fits = [fit["fingerprint"] for result in results for fit in result["fits"]]
+    assert len(set(fits)) == len(fits) == 12, "one a month, whoever came first"
+    assert sum(result["fits_reused"] for result in results) == 12
+    counts = service.features.build_counts()
+    assert (counts.fits_made, counts.fits_reused) == (12, 12)
+
+
+def test_a_fit_whose_maker_hangs_is_made_after_a_while_all_the_same(service, settings, monkeypatch):
+    monkeypatch.setattr(making, "_FIT_PATIENCE_S", 0.3)
+    store = Store(service.resources.database, service.resources.lake)
+    for seed, symbol in enumerate(("VIXY", "QQQ"), start=2):
+        service.resources.lake.upsert(BARS_1M, reverting_bars(symbol, START, END, seed=seed))
+    june = BuildFeatures(symbol="SPY", window=Window(start=datetime(2024, 6, 1, tzinfo=UTC), end=END))
+    regime = SETS["regime"]
+    [fit] = regime.fits
+    gathered = monthly_bars(store, settings.roles, regime, "SPY").gather(regime, "SPY", Month(2024, 6))
+    name = fit_fingerprint(fit, past_hash(fit, gathered))
+    with store.turn_at_fit(name) as hanging:
+        assert (hanging.mine, hanging.known) == (True, None)
+        service.builds.submit([june.model_copy(update={"feature_set": "regime"})])
+        with handlers(settings) as known:
+            [done] = run_pending(service.resources.queue, known)
+    assert (done.state, [one["fingerprint"] for one in done.result["fits"]]) == (JobState.COMPLETED, [name])
 
 
 def test_a_month_whose_maker_hangs_is_made_after_a_while_all_the_same(service, settings, monkeypatch):
