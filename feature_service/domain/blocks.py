@@ -11,13 +11,16 @@ forget its seed: the slowest, an EMA of 26 bars, keeps (25/27)^5000 of it, which
 Bars are stored as they were traded, and a row sees those before it in the shares of its own day. So where a series that
 is read was split, the month is computed in parts, each on all the bars up to its end in the shares of that end: rows
 before a split do not know of it, and those from its day on meet no jump. A month without splits is one part.
+
+Nor is a hole a move: bars from before `HOLE` without any (of a symbol fetched for 2019 and 2024) take no part, and what
+comes after it begins anew, as at the beginning of history.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 
 import numpy as np
@@ -30,6 +33,8 @@ from shared.contracts.identifiers import fingerprint
 from shared.contracts.splits import in_last_shares, trading_days
 
 WARM_UP_BARS = 5_000
+#: longer than any holiday and most halts: what was traded before it says nothing of what is traded after it
+HOLE = timedelta(days=30)
 #: where a mapping has context by role, the key of the block's own symbol
 OWN = ""
 #: by role or `OWN`, splits among the bars that are read: schema CORPORATE_ACTIONS; a series without any is absent

@@ -11,7 +11,8 @@ Policy that holds for every feature, so that no single one repeats it:
 * Bars come in the shares of the last of them: a split among them is no move, and columns that are prices or shares
   are in those of each row's own day (`blocks`).
 * NaN only where the value is undefined: fewer than `warm_up` bars before it (the very beginning of a symbol's
-  history), or an input that the source does not have (volume of an index). NaN inputs give NaN outputs.
+  history, or of what follows a hole of a month), or an input that the source does not have (volume of an index). NaN
+  inputs give NaN outputs.
 * 0/0 has a stated neutral value instead (a bar without range closed in its middle: 0.5; a return without
   movement around it is 0 standard deviations away). No value is ever infinite.
 * Arithmetic is float64. Stored as float32, unless the declaration says why not: prices and cumulative volume are

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 import polars as pl
 
-from feature_service.domain.blocks import BEGINNING, OWN, WARM_UP_BARS, Month, Splits
+from feature_service.domain.blocks import BEGINNING, HOLE, OWN, WARM_UP_BARS, Month, Splits
 from feature_service.domain.catalogue import FeatureSet
 from feature_service.domain.feature import Fit
 from feature_service.domain.records import Read
@@ -60,28 +60,35 @@ class MonthlyBars:
             self.kept[name] = self.pinned.usable(symbol, month).select(BAR_COLUMNS)
         return self.kept[name]
 
-    def before(self, symbol: str, month: Month, rows: int) -> tuple[pl.DataFrame, Month]:
-        """Return the last `rows` bars before `month`, and the oldest month that takes part.
+    def before(self, symbol: str, month: Month, rows: int, until: datetime) -> tuple[pl.DataFrame, Month]:
+        """Return the last `rows` bars before `month` that no hole parts from `until`, and the oldest month that counts.
 
         Where history is too short, older bars that arrive later would take part too: then the oldest month is
-        `BEGINNING`, so that their arrival makes the block outdated.
+        `BEGINNING`, so that their arrival makes the block outdated. Beyond a hole lies the oldest month: only what
+        arrives in between, or makes the hole shorter, would be taken.
         """
-        parts, found, oldest = list[pl.DataFrame](), 0, month
+        parts, found, oldest, parted = list[pl.DataFrame](), 0, month, False
         for earlier in reversed([one for one in self.pinned.months(symbol) if one < month]):
-            if found >= rows:
+            if found >= rows or parted:
                 break
-            parts.append(self.of(symbol, earlier))
-            found, oldest = found + parts[-1].height, earlier
+            part, oldest = self.of(symbol, earlier), earlier
+            if part.height:
+                parted = until - part["ts"][-1] > HOLE
+                until = part["ts"][0]
+            if not parted:
+                parts.append(part)
+                found += part.height
         for name in [one for one in self.kept if one[0] == symbol and one[1] < oldest]:
             del self.kept[name]  # later months reach back no further
         frame = pl.concat(reversed(parts)) if parts else self.of(symbol, month).clear()
-        return frame.tail(rows), oldest if found >= rows else BEGINNING
+        return frame.tail(rows), oldest if found >= rows or parted else BEGINNING
 
     def gather(self, features: FeatureSet, symbol: str, month: Month) -> Gathered:
         """Return what a block of `symbol` and `month` is made of."""
         rows = max([WARM_UP_BARS, *(fit.rows for fit in features.fits if not fit.of)])
         bars = self.of(symbol, month)
-        past, oldest = self.before(symbol, month, rows)
+        begins = bars["ts"][0] if bars.height else month.start
+        past, oldest = self.before(symbol, month, rows, begins)
         reads = [Read(symbol=symbol, since=str(oldest))]
         now, then = dict[str, pl.DataFrame](), dict[str, pl.DataFrame]()
         chosen = dict[str, str]()
@@ -92,7 +99,7 @@ class MonthlyBars:
                 continue
             needed = max([WARM_UP_BARS, *(fit.rows for fit in features.fits if role in fit.roles)])
             chosen[role] = player
-            then[role], since = self.before(player, month, needed)
+            then[role], since = self.before(player, month, needed, begins)
             reads.append(Read(symbol=player, since=str(since)))
             of_month = self.of(player, month).filter(pl.col("ts") <= bars["ts"][-1])
             now[role] = pl.concat([then[role].tail(WARM_UP_BARS), of_month])
@@ -121,10 +128,9 @@ class MonthlyBars:
         )
 
     def version(self, features: FeatureSet, reads: Sequence[Read], month: Month) -> str:
-        """Return what names the files of `reads`, and who may play the roles that the set reads."""
-        files = self.pinned.version(reads, month)
+        """Return what names the files of `reads`, who may play the roles that the set reads, and what parts bars."""
         players = {role: list(self.roles[role]) for role in features.roles}
-        return fingerprint("files_read", files=files, players=players) if players else files
+        return fingerprint("files_read", files=self.pinned.version(reads, month), players=players, hole_days=HOLE.days)
 
     def _player(self, role: str, month: Month) -> str | None:
         """Return the symbol that plays `role` in `month`, None when there is none.
