@@ -56,7 +56,10 @@ class FetchMany:
     ctx: JobContext
     asking: Asking
     tally: Tally = field(default_factory=Tally)
+    #: by symbol: why a month of it stayed open; that nobody has a month of it, which may lie before its first bar
     failed: dict[str, str] = field(default_factory=dict)
+    absent: dict[str, str] = field(default_factory=dict)
+    found: set[str] = field(default_factory=set)
     #: second providers that were silent in this job, and are not waited for again
     silent: dict[str, Unavailable] = field(default_factory=dict)
 
@@ -72,13 +75,15 @@ class FetchMany:
             answers = [(question, self._answer(question)) for question in asked]
             asked = self._asked(*chunks[done + 1]) if done + 1 < len(chunks) else []
             taken = {symbol for question, frames in answers for symbol in self._stored(question, frames)}
+            self.found |= taken
             for symbol in symbols:
                 if symbol not in taken:
                     self._alone(symbol, span)
-        if self.failed and len(self.failed) == len(self.request.symbols):
-            first = next(iter(self.failed.items()))
-            raise NotFound(f"nobody has bars of any of the {len(self.failed)} symbols; {first[0]}: {first[1]}")
-        return {**asdict(self.tally), "symbols": len(self.request.symbols), "failed": self.failed}
+        failed = {symbol: why for symbol, why in self.absent.items() if symbol not in self.found} | self.failed
+        if failed and not self.found:
+            first = next(iter(failed.items()))
+            raise NotFound(f"nobody has bars of any of the {len(failed)} symbols; {first[0]}: {first[1]}")
+        return {**asdict(self.tally), "symbols": len(set(self.request.symbols)), "failed": failed}
 
     def _chunks(self) -> Iterator[tuple[Span, list[str]]]:
         symbols = list(dict.fromkeys(self.request.symbols))
@@ -147,8 +152,11 @@ class FetchMany:
         job = Fetch(self.store, self.now, line, alone, self.ctx, self.asking)
         try:
             job.run()
+            self.found.add(symbol)
         except (Refused, Unavailable):
             raise
+        except NotFound as error:
+            self.absent[symbol] = str(error)[:300]
         except BarsmithError as error:
             self.failed[symbol] = str(error)[:300]
         finally:

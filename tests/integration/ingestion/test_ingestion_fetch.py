@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import polars as pl
 from polars.testing import assert_frame_equal
 
-from simulated_exchange.market import Market
+from simulated_exchange.market import FIRST_YEAR, Market
 
 
 def stored(house, symbol: str) -> pl.DataFrame:
@@ -163,3 +163,15 @@ def test_many_symbols_together_are_one_job_few_requests_and_the_same_bars(start_
     assert exchange.requests() == again
     assert together(["EDGE", "CALM"], start, end, refresh=True)["new_rows"] == 0
     assert exchange.requests() == again + 1
+
+
+def test_months_before_the_first_bar_are_no_failure_of_symbols_asked_for_together(start_exchange, open_house):
+    house = open_house(start_exchange().url)
+    listed, end = (datetime(FIRST_YEAR, 1, day, tzinfo=UTC) for day in (1, 6))
+    asked = {"start": f"{FIRST_YEAR - 1}-12-30T00:00:00Z", "end": end.isoformat(), "together": True}
+    done = house.done(house.post("/ingest", symbols=["EDGE", "FLAT", "NOPE"], **asked)["jobs"][0]["job_id"])
+    assert (list(done["failed"]), done["symbols"]) == (["NOPE"], 3)
+    for symbol in ("EDGE", "FLAT"):
+        assert_true(house, symbol, listed, end)
+    nobody = house.post("/ingest", symbols=["NOPE", "NADA"], **asked)["jobs"][0]["job_id"]
+    assert "nobody has bars of any of the 2 symbols" in house.ended(nobody)["error"]

@@ -1,6 +1,7 @@
 """How a job leaves the state RUNNING, and what becomes of those who come too late."""
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 from uuid import uuid4
 
@@ -240,3 +241,22 @@ def test_a_silent_worker_shows_as_lost(queue):
         "busy": (False, 1),
         "silent": (True, None),
     }
+
+
+@pytest.mark.parametrize("attempts_before", [100, 5_000])
+def test_a_job_that_is_tried_for_ever_pauses_five_minutes_at_most(queue, attempts_before):
+    forever = replace(job("add"), max_attempts=1_000_000)
+    (job_id,) = queue.submit([forever])
+    with queue.database.transaction() as conn:
+        conn.execute("update jobs.job set attempt = %s where id = %s", [attempts_before, job_id])
+    token, _ = claim(queue)
+    assert queue.fail(job_id, token, "no answer", retry=True) is JobState.PENDING
+    ready_now(queue)
+    claim(queue)
+    expire(queue, job_id)
+    assert queue.rescue() == 1
+    again = queue.job(job_id)
+    assert (again.state, again.attempt) == (JobState.PENDING, attempts_before + 2)
+    with queue.database.transaction() as conn:
+        late = conn.execute("select run_after - clock_timestamp() as pause from jobs.job").fetchone()["pause"]
+    assert timedelta(minutes=4) < late <= timedelta(minutes=5)
