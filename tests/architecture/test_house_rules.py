@@ -79,11 +79,11 @@ def test_every_dataset_has_one_writing_service():
 
 
 def _written_datasets(path: Path) -> Iterator[str]:
-    """Names of the constants handed to a lake's `upsert` or `replace` in this file."""
+    """Names of the constants handed to a lake's `upsert`, `replace` or `rewrite` in this file."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.args:
             first = node.args[0]
-            if node.func.attr in {"upsert", "replace"} and isinstance(first, ast.Name | ast.Attribute):
+            if node.func.attr in {"upsert", "replace", "rewrite"} and isinstance(first, ast.Name | ast.Attribute):
                 yield first.id if isinstance(first, ast.Name) else first.attr
 
 

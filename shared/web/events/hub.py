@@ -134,6 +134,10 @@ class EventHub:
                 if self._fresh.is_set():
                     log.warning("queue cannot be watched", extra={"action": "watch_failed", "reason": str(error)})
                 self._fresh.clear()
+            except Exception:
+                # a poller that ended would leave pages that look alive and are not
+                log.exception("the look at the queue failed", extra={"action": "watch_failed"})
+                self._fresh.clear()
             else:
                 self._tell_difference(now)
                 self._fresh.set()

@@ -189,9 +189,10 @@ def test_slow_listener_gets_the_newest_of_each_job(queue):
     assert asyncio.run(scenario()) == 0.75
 
 
-def test_no_pings_while_the_queue_cannot_be_read():
+@pytest.mark.parametrize("fault", [Unavailable("Postgres does not answer"), KeyError("a fault of ours")])
+def test_no_pings_while_the_queue_cannot_be_read(fault):
     def broken(_job_ids: Iterable[int]) -> Sighting:
-        raise Unavailable("Postgres does not answer")
+        raise fault
 
     async def scenario() -> bool:
         hub = EventHub(broken, SystemClock())
@@ -203,3 +204,21 @@ def test_no_pings_while_the_queue_cannot_be_read():
         return bool(done)
 
     assert asyncio.run(scenario()) is False
+
+
+def test_a_look_that_fails_is_followed_by_others(queue):
+    looks = CountedLooks(queue)
+
+    def faulty(job_ids: Iterable[int]) -> Sighting:
+        found = looks(job_ids)
+        if looks.looks < 3:
+            raise KeyError("a fault of ours")
+        return found
+
+    async def scenario() -> str:
+        stream = EventHub(faulty, SystemClock()).listen(["jobs"], None)
+        first = await anext(stream)
+        await stream.aclose()
+        return first.topic
+
+    assert asyncio.run(scenario()) == "snapshot"
