@@ -40,12 +40,17 @@ def _plausible(value: _When) -> _When:
 
 
 def _midnight(value: object) -> object:
-    if isinstance(value, str) and len(value.strip()) == len("2024-01-02"):
-        try:
-            return datetime.combine(date.fromisoformat(value.strip()), time(), UTC)
-        except ValueError:
+    text = str(value).strip() if isinstance(value, str | int) else ""
+    if text.isdecimal() and len(text) > len("20240102"):
+        return value  # seconds since 1970, which charts ask with; fewer digits would be a day before any bar of ours
+    if not text.isdecimal() and len(text) != len("2024-01-02"):
+        return value
+    try:
+        return datetime.combine(date.fromisoformat(text), time(), UTC)
+    except ValueError:
+        if not text.isdecimal():
             return value
-    return value
+    raise ValueError(f"{text} is not a time: write a day as 2024-05-01, a moment as 2024-05-01T14:30:00Z")
 
 
 #: a moment with its time zone, and a day; the bound keeps typing errors and overflowing calendars out
