@@ -10,6 +10,7 @@ from psycopg.types.json import Jsonb
 
 from ingestion_service.domain.agents import AGENTS, AgentRecord, Wanted
 from shared.errors import NotFound
+from shared.jobs.model import storable
 from shared.storage.postgres import Connection, Database
 from shared.storage.queries import Queries
 
@@ -128,7 +129,7 @@ class AgentStore:
     def note_trouble(self, agent: str, kind: str, example: str) -> None:
         """Count an error; the oldest are forgotten."""
         with self.database.transaction() as conn:
-            self._queries.run(conn, "note_trouble", agent=agent, kind=kind, example=example[:300])
+            self._queries.run(conn, "note_trouble", agent=agent, kind=kind, example=storable(example)[:300])
             self._queries.run(conn, "forget_trouble")
 
     def trouble_hours(self, since: datetime) -> dict[datetime, int]:

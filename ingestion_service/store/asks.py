@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ingestion_service.domain.spans import Answered, FailedAsk, LastFailure, Span
+from shared.jobs.model import storable
 from shared.storage.postgres import Connection, Database
 from shared.storage.queries import Queries
 
@@ -86,5 +87,5 @@ class AskStore:
                 start=span.start,
                 end=span.end,
                 kind=kind,
-                reason=reason,
+                reason=storable(reason),
             )

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 
 from ingestion_service.domain.drift import Drift, SeenDrift
+from shared.jobs.model import storable
 from shared.storage.postgres import Database
 from shared.storage.queries import Queries
 
@@ -23,8 +24,11 @@ class DriftStore:
         for drift in found:
             _log.warning("a provider's answer is not as documented", extra={"action": "drift", **asdict(drift)})
         if found:
+            rows = [
+                asdict(drift) | {"field": storable(drift.field), "example": storable(drift.example)} for drift in found
+            ]
             with self._database.transaction() as conn:
-                self._queries.run_many(conn, "record_drift", [asdict(drift) for drift in found])
+                self._queries.run_many(conn, "record_drift", rows)
 
     def all(self) -> list[SeenDrift]:
         """Return all drift, newest first."""

@@ -176,3 +176,13 @@ def test_a_path_with_nothing_to_read_is_refused_at_the_door(open_house, tmp_path
     assert (answer.status_code, answer.json()["error"]) == (400, "invalid_input")
     assert why in answer.json()["detail"]
     assert house.http.get("/jobs", headers={"Accept": "application/json"}).json()["total"] == 0
+
+
+def test_a_file_that_is_no_text_is_refused_and_counted_in_words(open_house, tmp_path):
+    house = open_house()
+    (tmp_path / "bin.csv").write_bytes(b"\xff\xfe\x00garbage\n\x00\x01\x02")
+    why = refused(house, tmp_path / "bin.csv", symbol="X")
+    assert "bin.csv" in why
+    assert "DataError" not in why
+    [trouble] = house.http.get("/monitoring").json()["errors"]
+    assert "bin.csv" in trouble["example"]
