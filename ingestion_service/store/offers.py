@@ -82,7 +82,10 @@ def _open_alpaca(settings: Settings, clock: Clock) -> MarketDataSource:
         secret_key=secret_key,
         feed=settings.alpaca_feed,
         patience=Patience(
-            settings.alpaca_base_url, "ALPACA_KEY_ID, ALPACA_SECRET_KEY, ALPACA_FEED and ALPACA_API_BASE_URL", clock
+            settings.alpaca_base_url,
+            "ALPACA_KEY_ID, ALPACA_SECRET_KEY, ALPACA_FEED and ALPACA_API_BASE_URL",
+            clock,
+            secrets=settings.alpaca_keys,
         ),
     )
 
@@ -90,10 +93,11 @@ def _open_alpaca(settings: Settings, clock: Clock) -> MarketDataSource:
 def _open_massive(settings: Settings, clock: Clock) -> MarketDataSource:
     from ingestion_service.store.massive import MassiveSource
 
+    key = settings.massive_api_key.get_secret_value()
     return MassiveSource(
         base_url=settings.massive_base_url,
-        api_key=settings.massive_api_key.get_secret_value(),
-        patience=Patience(settings.massive_base_url, "MASSIVE_API_KEY and its plan", clock, SLOW),
+        api_key=key,
+        patience=Patience(settings.massive_base_url, "MASSIVE_API_KEY and its plan", clock, SLOW, secrets=(key,)),
     )
 
 

@@ -6,7 +6,7 @@ import logging
 import random
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
@@ -15,6 +15,7 @@ from ingestion_service.domain.sources import NotOffered, Refused
 from ingestion_service.store.retry import Budget, RetryPolicy
 from shared.clock import Clock
 from shared.errors import InvalidInput, Unavailable
+from shared.logs import HIDDEN
 
 _log = logging.getLogger(__name__)
 
@@ -53,13 +54,17 @@ class Reply(Generic[T]):
 
 @dataclass
 class Patience:
-    """How one process asks one provider. `hint` names the settings to check when it refuses or is silent."""
+    """How one process asks one provider. `hint` names the settings to check when it refuses or is silent.
+
+    `secrets` are hidden where the provider repeats them in its own words, which are stored and shown.
+    """
 
     where: str
     hint: str
     clock: Clock
     policy: RetryPolicy = field(default_factory=RetryPolicy)
     pause: Callable[[float], None] = time.sleep
+    secrets: Sequence[str] = field(default=(), repr=False)
     requests: int = 0
     _chance: random.Random = field(default_factory=random.Random)
     _budget: Budget = field(default_factory=Budget)
@@ -98,7 +103,7 @@ class Patience:
 
     def _judged(self, reply: Reply[T]) -> str:
         """Return what is wrong when asking again may help; raise when it cannot."""
-        said = f"{reply.status} {reply.said()[:200]}".strip()
+        said = f"{reply.status} {self._without_secrets(reply.said())[:200]}".strip()
         if reply.status in (401, 403):
             if _PLAN.search(said):
                 raise NotOffered(f"{self.where} does not offer this to the key it was shown ({said})")
@@ -109,6 +114,11 @@ class Patience:
                 raise NotOffered(f"{self.where} does not know this symbol ({said})")
             raise InvalidInput(f"{self.where} refused the request ({said})")
         return said
+
+    def _without_secrets(self, text: str) -> str:
+        for secret in filter(None, self.secrets):
+            text = text.replace(secret, HIDDEN)
+        return text
 
     def _leave_alone(self) -> None:
         if self._refused is None:

@@ -247,3 +247,17 @@ def test_the_exchange_tells_the_time_only_where_every_chain_is_the_exchange():
     assert isinstance(provider_clock(settings(providers_of="VIX=massive"), clock), MachineClock)
     with pytest.raises(Unavailable, match="does not tell the time"):
         provider_clock(settings(providers_of="VIX=simulated", ALPACA_API_BASE_URL="http://127.0.0.1:9"), clock)
+
+
+@pytest.mark.parametrize(
+    ("status", "error"), [(401, Refused), (400, InvalidInput), (404, NotOffered), (500, Unavailable)]
+)
+def test_a_key_that_a_provider_repeats_is_not_repeated_by_us(status, error):
+    provider = Provider(reply(status, "the key SEKRET123 is unknown"))
+    provider.patience.secrets = ("", "SEKRET123")
+    with pytest.raises(error, match=r"key \*\*\* is unknown") as told:
+        provider.ask()
+    assert "SEKRET123" not in str(told.value) + repr(provider.patience)
+    with pytest.raises(error) as again:
+        provider.ask()
+    assert "SEKRET123" not in str(again.value)
