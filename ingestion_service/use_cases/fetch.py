@@ -221,18 +221,31 @@ class Fetch:
         )
 
     def _check_found(self, asked: Span) -> None:
-        answered = any(answer.with_bars or answer.empty for answer in self.answers.values())
-        refused = any(answer.refusals for answer in self.answers.values())
-        if self.tally.rows or (self.store.stocks(self.request.symbol) and (answered or not refused)):
+        if self.tally.rows or self._nothing_is_an_answer(asked):
             return
         names = list(self.line.names)
         who = names[0] + " has" if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]} have"
         span = f"{asked.start:%Y-%m-%d} to {asked.end:%Y-%m-%d}"
+        said = all_said(self.answers, self.line.passed_over) if self._spoken() else "that was answered before"
         raise NotFound(
-            f"{who} no bars of {self.request.symbol} from {span}: "
-            f"{all_said(self.answers, self.line.passed_over)}. "
+            f"{who} no bars of {self.request.symbol} from {span}: {said}. "
             "Check the symbol; ask again with refresh=true if it should have some by now"
         )
+
+    def _spoken(self) -> set[str]:
+        return {name for name, said in self.answers.items() if said.with_bars or said.empty or said.refusals}
+
+    def _nothing_is_an_answer(self, asked: Span) -> bool:
+        """Whether nobody trades then, bars of it are stored, or who answered without a bar has given some of it."""
+        symbol = self.request.symbol
+        if not self.store.stocks(symbol):
+            return False
+        if (not crypto_pair(symbol) and _closed(asked)) or self.store.snapshot(symbol, asked.start, asked.end).files:
+            return True
+        known = self.store.answered_spans(symbol)
+        answered = {name for name, said in self.answers.items() if said.with_bars or said.empty}
+        answered |= {one.provider for one in known if one.start < asked.end and one.end > asked.start}
+        return not answered.isdisjoint(one.provider for one in known if not one.empty)
 
 
 def _within_reach(source: MarketDataSource, span: Span) -> Span:
