@@ -27,7 +27,8 @@ def check_market_data(port_offset: int) -> Iterator[Finding]:
             said = problem["msg"].removeprefix("Value error, ")
             yield fail(check, said, "no service of ingestion starts before it is corrected")
         return
-    status = {one.provider: one for one in Providers(offers(settings, SystemClock()), settings.chain).status()}
+    clock = SystemClock()
+    status = {one.provider: one for one in Providers(offers(settings, clock), settings.chain, clock).status()}
     unknown = [name for name in settings.chain if name not in status]
     if unknown:
         yield warn(check, f"BARSMITH_PROVIDERS names {', '.join(unknown)}", f"use some of {', '.join(status)}")

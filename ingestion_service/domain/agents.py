@@ -168,8 +168,8 @@ def state_word(record: AgentRecord, job_state: str | None, *, due: bool, taken: 
     """Return the one word for what an agent is in.
 
     running | alert | stale (runs, but says nothing) | waiting (for its next run) | retrying (the last try failed)
-    | starting (due, a worker will take it) | workerless (due, and no worker takes its kind) | broken (its run was
-    called off or failed for good: start it again) | paused | stopped
+    | starting (due, a worker will take it) | workerless (due or to be tried again, and no worker takes its kind)
+    | broken (its run was called off or failed for good: start it again) | paused | stopped
     """
     if job_state == "RUNNING":
         silent = record.heartbeat_age_s is not None and record.heartbeat_age_s > SILENT_S
@@ -178,6 +178,8 @@ def state_word(record: AgentRecord, job_state: str | None, *, due: bool, taken: 
         return record.wanted
     if job_state is None:
         return "broken"
+    if (due or tried) and not taken:
+        return "workerless"
     if tried:
         return "retrying"
-    return "waiting" if not due else "starting" if taken else "workerless"
+    return "starting" if due else "waiting"

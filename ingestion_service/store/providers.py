@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from ingestion_service.domain.sources import MarketDataSource
 from ingestion_service.domain.symbols import crypto_pair
+from shared.clock import Clock
 from shared.errors import InvalidInput
 
 
@@ -41,12 +42,17 @@ class Status:
     lacks_for_stocks: str
 
 
+#: Who gave up answering is asked after all others for so long: each patient try of a dead server takes minutes.
+ASKED_LAST_S = 300.0
+
+
 @dataclass(frozen=True, kw_only=True)
 class Line:
-    """Whom to ask, in order, and who is passed over and why."""
+    """Whom to ask, in order, and who is passed over and why. `fell_silent` is told of one that did not answer."""
 
     sources: tuple[MarketDataSource, ...]
     passed_over: Mapping[str, str]
+    fell_silent: Callable[[str], None]
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -56,12 +62,19 @@ class Line:
 class Providers:
     """The providers by name, and who is asked when nobody is named.
 
-    That is the symbol's own chain, and `chain` for symbols without one.
+    That is the symbol's own chain, and `chain` for symbols without one. Who fell silent in this process comes last for
+    `ASKED_LAST_S`.
     """
 
     def __init__(
-        self, offers: Mapping[str, Offer], chain: Sequence[str], own_chains: Mapping[str, Sequence[str]] | None = None
+        self,
+        offers: Mapping[str, Offer],
+        chain: Sequence[str],
+        clock: Clock,
+        own_chains: Mapping[str, Sequence[str]] | None = None,
     ) -> None:
+        self._clock = clock
+        self._silent_at: dict[str, float] = {}
         self._offers = dict(offers)
         self._opened: dict[str, MarketDataSource] = {}
         self.chain = tuple(chain)
@@ -92,7 +105,18 @@ class Providers:
         Raises InvalidInput for a name that is not known, and when nobody named can be asked.
         """
         ready, passed_over = self._ready(named, symbol)
-        return Line(sources=tuple(self._source(name) for name in ready), passed_over=passed_over)
+        in_order = sorted(ready, key=self._is_silent)
+        return Line(
+            sources=tuple(self._source(name) for name in in_order),
+            passed_over=passed_over,
+            fell_silent=self._fell_silent,
+        )
+
+    def _fell_silent(self, name: str) -> None:
+        self._silent_at[name] = self._clock.monotonic()
+
+    def _is_silent(self, name: str) -> bool:
+        return self._clock.monotonic() - self._silent_at.get(name, float("-inf")) < ASKED_LAST_S
 
     def check(self, named: str | None, symbol: str) -> None:
         """Raise as `line` does, and open nobody."""

@@ -54,6 +54,10 @@ class _Question:
     answer: Future[pl.DataFrame]
 
 
+class NotStored(Unavailable):
+    """What a provider answered could not be stored."""
+
+
 @dataclass
 class Fetch:
     """One job of fetching. `now` is the clock's."""
@@ -119,7 +123,6 @@ class Fetch:
 
     def _asked(self, source: MarketDataSource, piece: Span, errors: list[Exception]) -> list[Span]:
         """Ask `source` for what it has not answered of `piece`; return what the next one is to be asked for."""
-        symbol, said = self.request.symbol, self.answers[source.name]
         if source.name in self.silent:
             errors.append(self.silent[source.name])
             return [piece]
@@ -127,22 +130,30 @@ class Fetch:
         for part in self._unanswered(source, piece):
             within = _within_reach(source, part)
             if within.start >= within.end:
-                said.refusals.append(f"has no minutes from before {within.start:%Y-%m-%d}")
+                self.answers[source.name].refusals.append(f"has no minutes from before {within.start:%Y-%m-%d}")
                 continue
             try:
                 if self._take(source, within):
                     taken.append(within)
             except (InvalidInput, Unavailable) as error:
-                kind = next(name for type_, name in _KINDS if isinstance(error, type_))
-                self.store.asks.record_failure(symbol, source.name, within, kind=kind, reason=str(error))
-                if isinstance(error, Refused):
-                    raise
-                said.refusals.append(str(error))
+                self._note(source, within, error)
                 errors.append(error)
                 if isinstance(error, Unavailable):
-                    self.silent[source.name] = error
                     break
         return minus(piece, taken)
+
+    def _note(self, source: MarketDataSource, span: Span, error: InvalidInput | Unavailable) -> None:
+        """Keep why `source` did not answer. Raises what no other provider helps against."""
+        if isinstance(error, NotStored):
+            raise error
+        kind = next(name for type_, name in _KINDS if isinstance(error, type_))
+        self.store.asks.record_failure(self.request.symbol, source.name, span, kind=kind, reason=str(error))
+        if isinstance(error, Refused):
+            raise error
+        self.answers[source.name].refusals.append(str(error))
+        if isinstance(error, Unavailable):
+            self.silent[source.name] = error
+            self.line.fell_silent(source.name)
 
     def _unanswered(self, source: MarketDataSource, piece: Span) -> list[Span]:
         if self.request.refresh:
@@ -191,16 +202,19 @@ class Fetch:
                 f"{screened.why()}"
             )
         answered = [settled] if settled else []
-        commit = self.store.save(
-            screened,
-            symbol,
-            source.name,
-            answered,
-            self.now(),
-            self.ctx.still_mine,
-            empty=not final,
-            confirmed=confirmed,
-        )
+        try:
+            commit = self.store.save(
+                screened,
+                symbol,
+                source.name,
+                answered,
+                self.now(),
+                self.ctx.still_mine,
+                empty=not final,
+                confirmed=confirmed,
+            )
+        except Unavailable as error:
+            raise NotStored(f"{error}; what was stored before {span.month} is kept") from error
         self.tally.add(screened, where=f"{symbol} {span.month}")
         self.tally.new_rows += commit.rows_added
         self.answers[source.name].bars += screened.bars.height

@@ -81,7 +81,7 @@ def ingest(database, store) -> Callable[..., dict]:
         offers = {source.name: Offer(open=lambda source=source: source) for source in sources}
         offers |= more.pop("offers", {})
         named = more.pop("provider", ",".join(offers))
-        intake = Intake(store, queue, FixedClock(NOW), Providers(offers, list(offers)))
+        intake = Intake(store, queue, FixedClock(NOW), Providers(offers, list(offers), FixedClock(NOW)))
         request = IngestBars(symbol="VIX", start=start, end=end, provider=named, **more)
         token = uuid4()
         queue.submit([Submission(kind="ingestion.ingest", payload=request.model_dump(mode="json"))])
@@ -278,3 +278,12 @@ def test_the_whole_chain_through_the_real_clients(open_house, caplog):
         refused = house.http.post("/ingest/SPY", json={**span, "provider": "iex"})
         assert refused.status_code == 400
         assert "ALPACA_FEED=iex" in refused.json()["detail"]
+
+
+def test_a_lake_that_cannot_be_written_is_no_providers_silence(ingest, store, data_dir):
+    (data_dir / "lake").write_text("in the way")
+    first, second = (Scripted(name, bars_at(MAY + timedelta(days=2, hours=14))) for name in "ab")
+    with pytest.raises(Unavailable, match="cannot write to"):
+        ingest(first, second)
+    assert (len(first.asked), second.asked) == (1, [])
+    assert store.asks.failed_asks("VIX") == []

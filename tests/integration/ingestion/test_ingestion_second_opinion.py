@@ -83,7 +83,7 @@ def ingest(database, store) -> Callable[..., dict]:
         *sources, request: IngestBars | IngestMany = ALL, clock: FixedClock = CLOCK, own_chains=None, **more: object
     ) -> dict:
         offers = {one.name: Offer(open=lambda one=one: one) for one in sources}
-        providers = Providers(offers, list(offers), own_chains)
+        providers = Providers(offers, list(offers), clock, own_chains)
         intake = Intake(store, queue, clock, providers)
         asked = request.model_copy(update=more)
         token = uuid4()

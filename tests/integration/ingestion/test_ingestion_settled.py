@@ -68,7 +68,7 @@ def store(database, lake) -> BarStore:
 def ingest(database, store, source, clock) -> Callable[..., dict]:
     queue = Queue(database)
     queue.migrate()
-    intake = Intake(store, queue, clock, Providers({source.name: Offer(open=lambda: source)}, [source.name]))
+    intake = Intake(store, queue, clock, Providers({source.name: Offer(open=lambda: source)}, [source.name], clock))
 
     def run(symbol: str, start: datetime, end: datetime, *, cancel: bool = False) -> dict:
         token = uuid4()

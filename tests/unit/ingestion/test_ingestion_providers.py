@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
@@ -17,6 +18,7 @@ from ingestion_service.settings import KNOWN, Settings
 from ingestion_service.store.exchange_clock import MachineClock, provider_clock
 from ingestion_service.store.offers import is_streamed, offers
 from ingestion_service.store.patience import LEAVE_ALONE_S, NoAnswer, Patience, Reply
+from ingestion_service.store.providers import ASKED_LAST_S, Offer, Providers
 from ingestion_service.store.retry import Budget, RetryPolicy
 from shared.clock import FixedClock
 from shared.contracts.identifiers import check_symbol
@@ -261,3 +263,16 @@ def test_a_key_that_a_provider_repeats_is_not_repeated_by_us(status, error):
     with pytest.raises(error) as again:
         provider.ask()
     assert "SEKRET123" not in str(again.value)
+
+
+def test_who_fell_silent_is_asked_last_by_the_jobs_that_follow():
+    clock = FixedClock(NOW)
+    known = {name: Offer(open=lambda name=name: SimpleNamespace(name=name)) for name in "ab"}
+    providers = Providers(known, "ab", clock)
+    line = providers.line(None, "VIX")
+    assert line.names == ("a", "b")
+    line.fell_silent("a")
+    assert providers.line(None, "VIX").names == ("b", "a")
+    assert providers.line("a", "VIX").names == ("a",), "who is named alone is asked all the same"
+    clock.advance(timedelta(seconds=ASKED_LAST_S))
+    assert providers.line(None, "VIX").names == ("a", "b")

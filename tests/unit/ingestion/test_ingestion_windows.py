@@ -84,6 +84,8 @@ def test_of_a_coin_every_minute_counts():
         ("running", "PENDING", None, None, True, True, False, "starting"),
         ("running", "PENDING", None, None, True, False, False, "workerless"),
         ("running", "PENDING", None, None, False, True, True, "retrying"),
+        ("running", "PENDING", None, None, False, False, True, "workerless"),
+        ("running", "PENDING", None, None, False, False, False, "waiting"),
         ("running", None, None, None, False, True, False, "broken"),
     ],
 )
