@@ -92,17 +92,28 @@ def relative_strength(bars: Bars, window: int, max_age: int) -> FloatArray:
     return np.where(np.isnan(summed) | np.isnan(market), 0.0, summed)
 
 
-def context_missing(bars: Bars, window: int, max_age: int) -> FloatArray:
-    """Return 1 where any context column of the row is a default for lack of bars, else 0.
+def volatility_missing(bars: Bars, window: int, max_age: int) -> FloatArray:
+    """Return 1 where columns of the volatility proxy are defaults for lack of bars, else 0.
 
-    That is: a proxy has no bar fresh enough, has fewer than `window` bars before it, or shares fewer than half of the
-    last `window` bars with the symbol.
+    That is: it has no bar fresh enough, or fewer than `window` bars before it.
     """
-    short = np.zeros(len(bars), dtype=bool)
-    for role in (VOLATILITY, MARKET):
-        short |= bars.once(seen, role, max_age) < window - 1
+    return (bars.once(seen, VOLATILITY, max_age) < window - 1).astype(np.float64)
+
+
+def market_missing(bars: Bars, window: int, max_age: int) -> FloatArray:
+    """Return 1 where columns of the market are defaults for lack of bars, else 0.
+
+    That is: it has no bar fresh enough, has fewer than `window` bars before it, or shares fewer than half of the last
+    `window` bars with the symbol.
+    """
     shared = rolling.mean(bars.once(_pairs, max_age)[1], window, window // 2)
-    return (short | np.isnan(shared)).astype(np.float64)
+    return ((bars.once(seen, MARKET, max_age) < window - 1) | np.isnan(shared)).astype(np.float64)
+
+
+def context_missing(bars: Bars, window: int, max_age: int) -> FloatArray:
+    """Return 1 where any context column of the row is a default for lack of bars, else 0."""
+    missing = (bars.once(one, window, max_age) for one in (volatility_missing, market_missing))
+    return np.maximum(*missing)
 
 
 def _of(bars: Bars, role: str, compute: Callable[..., FloatArray], *key: float) -> FloatArray:
@@ -203,14 +214,21 @@ FEATURES = (
         version=2,
         compute=relative_strength,
     ),
-    Feature(
-        name="context_missing",
-        group="context",
-        inputs=("ts",),
-        context=(VOLATILITY, MARKET),
-        source="definition",
-        params={"window": DAY, "max_age": MAX_AGE},
-        formula="1 where a context column of the row is its default for lack of bars",
-        compute=context_missing,
+    *(
+        Feature(
+            name=name,
+            group="context",
+            inputs=("ts",),
+            context=roles,
+            source="definition",
+            params={"window": DAY, "max_age": MAX_AGE},
+            formula=f"1 where a column of {whose} is its default for lack of bars",
+            compute=compute,
+        )
+        for name, roles, whose, compute in (
+            ("vix_missing", (VOLATILITY,), "the volatility proxy", volatility_missing),
+            ("qqq_missing", (MARKET,), "the market", market_missing),
+            ("context_missing", (VOLATILITY, MARKET), "either", context_missing),
+        )
     ),
 )

@@ -62,11 +62,14 @@ def standardised(x, mean, sd, share):
 
 @compiled
 def signed(price, weight):
-    """Return `weight` with the sign of the price's step to each bar; NaN for the first and where weight is NaN."""
+    """Return `weight` with the sign of the price's step to each bar; NaN for the first and where weight is NaN.
+
+    A step below a billionth of the price is none: prices that are means of others differ by their rounding.
+    """
     result = np.empty(len(price))
     for t in range(len(price)):
         step = price[t] - price[t - 1] if t > 0 else np.nan
-        result[t] = np.sign(step) * weight[t]
+        result[t] = 0.0 * weight[t] if abs(step) <= 1e-9 * abs(price[t]) else np.sign(step) * weight[t]
     return result
 
 

@@ -13,10 +13,14 @@ from feature_service.domain.returns import log_return, return_moments
 
 
 def rsi(bars: Bars, window: int) -> FloatArray:
-    """Return Wilder's relative strength index, 0..100."""
+    """Return Wilder's relative strength index, 0..100; 50 until the price first moves."""
     import talib
 
-    return talib.RSI(bars.close, timeperiod=window)
+    found = talib.RSI(bars.close, timeperiod=window)
+    if len(found):
+        unmoved = np.logical_and.accumulate(bars.close == bars.close[0]) & ~np.isnan(found)
+        found[unmoved] = 50.0
+    return found
 
 
 def stochastic_k(bars: Bars, window: int) -> FloatArray:
@@ -98,10 +102,12 @@ def _feature(
     formula: str,
     source: str,
     inputs: tuple[str, ...] = _RANGE,
+    version: int = 1,
 ) -> Feature:
     return Feature(
         name=name,
         group="momentum",
+        version=version,
         inputs=inputs,
         params=params,
         warm_up=warm_up,
@@ -122,6 +128,7 @@ FEATURES = (
         "100 - 100 / (1 + average gain / average loss), Wilder's smoothing over 14",
         "Wilder 1978; TA-Lib RSI",
         ("close",),
+        version=2,
     ),
     _feature(
         "stochastic_k",
@@ -162,6 +169,7 @@ FEATURES = (
         "100 x money at rising P / money at rising or falling P in 14 bars, P = (H + L + C) / 3",
         "Quong, Soudack 1989",
         ("high", "low", "close", "volume"),
+        version=2,
     ),
     _feature("kdj_k", kdj_k, _KDJ, 12, "K[t] = 2/3 K[t-1] + 1/3 %K(9)[t]", "KDJ 9, 3, 3; seeded with a mean of 5"),
     _feature("kdj_d", kdj_d, _KDJ, 16, "D[t] = 2/3 D[t-1] + 1/3 K[t]", "KDJ 9, 3, 3; seeded with a mean of 5"),

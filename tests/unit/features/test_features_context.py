@@ -4,14 +4,15 @@ from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
+import polars as pl
 import pytest
-from feature_markets import random_bars
+from feature_markets import bars_frame, random_bars
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from feature_service.domain import context, regimes
 from feature_service.domain.alignment import as_of
-from feature_service.domain.bars import Bars
+from feature_service.domain.bars import Bars, bars_of, usable
 from feature_service.domain.regimes.mixture import fit_mixture, label, rolling_mode, state
 
 COLUMNS = {one.name: one for one in (*context.FEATURES, *regimes.FEATURES)}
@@ -34,9 +35,10 @@ def without(bars: Bars, *roles: str) -> Bars:
 def test_missing_context_is_a_stated_default_and_a_flag_never_nan(feature):
     bare = market().beside({}, {})
     values = feature.values(bare)
-    default = {"vix_rel_vol": 1.0, "qqq_beta": 1.0, "context_missing": 1.0, "regime_vix": -1.0, "regime_gmm": -1.0}
+    flags = dict.fromkeys(("vix_missing", "qqq_missing", "context_missing"), 1.0)
+    default = {"vix_rel_vol": 1.0, "qqq_beta": 1.0, "regime_vix": -1.0, "regime_gmm": -1.0, **flags}
     assert (values == default.get(feature.name, 0.0)).all()
-    assert "context is missing" in feature.compute.__doc__ or feature.name in {"context_missing", "regime_gmm"}
+    assert "context is missing" in feature.compute.__doc__ or feature.name in {*flags, "regime_gmm"}
     whole = feature.values(market())
     assert np.isfinite(whole).all()
     assert not (whole == values).all()
@@ -46,12 +48,20 @@ def test_the_flag_is_up_exactly_where_a_default_stands_for_lack_of_bars():
     bars = market()
     flag = COLUMNS["context_missing"].values(bars)
     assert 0 < flag.mean() < 0.5
-    for role in ("volatility", "market"):
-        assert (COLUMNS["context_missing"].values(without(bars, role)) == 1).all()
-    stale = as_of(bars.ts_us, bars.context["market"].ts_us, context.MAX_AGE * 60_000_000) < 0
-    assert stale.any() is np.True_ or stale.sum() >= 0
-    assert (flag[stale] == 1).all()
-    assert (COLUMNS["qqq_return"].values(bars)[stale] == 0).all()
+    own = {"volatility": "vix_missing", "market": "qqq_missing"}
+    for role, name in own.items():
+        bare = without(bars, role)
+        assert (COLUMNS["context_missing"].values(bare) == 1).all()
+        raised = {one: COLUMNS[one].values(bare).mean() for one in own.values()}
+        assert [one for one, share in raised.items() if share == 1] == [name], "the other's columns are real"
+    assert np.array_equal(flag, np.maximum(*(COLUMNS[name].values(bars) for name in own.values())))
+    # nobody has the market from 15:00 to 17:00
+    frame = usable(bars_frame(np.random.default_rng(12), keep=0.97)).filter(~pl.col("ts").dt.hour().is_in([15, 16]))
+    holed = bars.beside({**bars.context, "market": bars_of(frame)}, bars.fits)
+    stale = as_of(holed.ts_us, holed.context["market"].ts_us, context.MAX_AGE * 60_000_000) < 0
+    assert 0.2 < stale.mean() < 0.4
+    assert (COLUMNS["context_missing"].values(holed)[stale] == 1).all()
+    assert (COLUMNS["qqq_return"].values(holed)[stale] == 0).all()
 
 
 def test_values_come_from_the_bar_of_the_same_minute_else_from_the_last_before_it():

@@ -20,7 +20,7 @@ from feature_service.domain.blocks import (
     compute_block,
     months_between,
 )
-from feature_service.domain.catalogue import CORE, FeatureSet, feature_set
+from feature_service.domain.catalogue import CORE, FULL, FeatureSet, feature_set
 from shared.contracts.datasets import TS
 from shared.errors import InvalidInput, NotFound
 
@@ -205,3 +205,12 @@ def test_a_set_is_named_by_its_definition():
         feature_set("core-00000000")
     names = {block_fingerprint(CORE, "SPY", Month(2024, 5), version) for version in ("a", "b")}
     assert len(names) == 2
+
+
+def test_money_at_a_typical_price_that_only_rounds_differently_is_neither_rising_nor_falling():
+    # 543.01 + 542.19 and 543.02 + 542.18 are the same sum, and not the same float
+    parts = [(543.01, 542.19), (543.02, 542.18)] * 15
+    bars = daily([543.01] * 30, high=[high for high, _ in parts], low=[low for _, low in parts])
+    assert len(set(((bars.high + bars.low + bars.close) / 3).tolist())) == 2, "the case this is about"
+    assert (FULL.feature("mfi_14").values(bars)[14:] == 50).all()
+    assert (FULL.feature("rsi_14").values(bars)[14:] == 50).all(), "nor has the close ever moved"
