@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -20,6 +19,7 @@ from feature_service.domain.statistics import (
 )
 from feature_service.store import Store
 from feature_service.use_cases.features import Features, Wanted
+from feature_service.use_cases.kept import Kept
 from shared.contracts.candles import Candles, condense
 from shared.contracts.datasets import TS
 from shared.contracts.identifiers import check_symbol
@@ -57,7 +57,7 @@ class Statistics:
     def __init__(self, store: Store, features: Features) -> None:
         self._store = store
         self._features = features
-        self._kept: OrderedDict[tuple[str, ...], Described] = OrderedDict()
+        self._kept = Kept[Described](_KEPT)
 
     def described(self, symbol: str, name: str, horizon: int) -> Described:
         """Return what is known of each column of a set as built for `symbol`.
@@ -69,12 +69,8 @@ class Statistics:
         if not 1 <= horizon <= LONGEST_HORIZON:
             raise InvalidInput(f"horizon is {horizon}: use 1 to {LONGEST_HORIZON} bars")
         features, symbol = feature_set(name), check_symbol(symbol)
-        key = (features.id, symbol, str(horizon), self._store.features_version(features.id, symbol))
-        if key not in self._kept:
-            self._kept[key] = self._describe(features, symbol, horizon)
-            while len(self._kept) > _KEPT:
-                self._kept.popitem(last=False)
-        return self._kept[key]
+        key = (features.id, symbol, horizon, self._store.features_version(features.id, symbol))
+        return self._kept.get(key, lambda: self._describe(features, symbol, horizon))
 
     def beside_candles(self, symbol: str, column: str, wanted: Wanted) -> dict[str, list[float | None]]:
         """Return at most 2,000 candles of built rows and the column's last value in each, as columns for a chart."""
