@@ -20,6 +20,8 @@ from shared.storage.postgres import Connection, Database
 from shared.storage.queries import Queries
 from shared.web.client import ServiceClient
 
+#: columns that are read at once where all of a set are looked at: a decade of minutes of them takes some 60 MB
+_AT_ONCE = 16
 #: what a feature may see of a bar
 BAR_COLUMNS = ("ts", "open", "high", "low", "close", "volume")
 
@@ -98,6 +100,32 @@ class PinnedBars:
         return Snapshot(BARS_1M, tuple(files), None, None)
 
 
+class PinnedFeatures:
+    """What is built of a set for a symbol at one moment, so that columns read one after the other are of one build."""
+
+    def __init__(self, lake: Lake, snapshot: Snapshot) -> None:
+        self._lake = lake
+        self._snapshot = snapshot
+
+    @property
+    def version(self) -> str:
+        """What names all of it."""
+        return self._snapshot.version
+
+    @property
+    def rows(self) -> int:
+        return self._snapshot.rows
+
+    def instants(self) -> pl.Series:
+        """Return when the rows begin, ascending."""
+        return self._lake.read(self._snapshot, ["ts"])["ts"]
+
+    def columns(self, names: Sequence[str]) -> Iterator[pl.Series]:
+        """Yield the columns in the order of `names`, never more than a few of them in memory."""
+        for first in range(0, len(names), _AT_ONCE):
+            yield from self._lake.read(self._snapshot, names[first : first + _AT_ONCE]).iter_columns()
+
+
 class Store:
     def __init__(self, database: Database, lake: Lake) -> None:
         self._database = database
@@ -128,9 +156,9 @@ class Store:
         found = self._lake.partitions(FEATURES, feature_set=feature_set, symbol=symbol, **named)
         return {info.partition_values["month"]: info.content_hash for info in found}
 
-    def features_version(self, feature_set: str, symbol: str) -> str:
-        """Return what names all that is built of a set for a symbol now."""
-        return self._lake.snapshot(FEATURES, feature_set=feature_set, symbol=symbol).version
+    def features(self, feature_set: str, symbol: str) -> PinnedFeatures:
+        """Return all that is built of a set for a symbol as it is now; later builds do not change it."""
+        return PinnedFeatures(self._lake, self._lake.snapshot(FEATURES, feature_set=feature_set, symbol=symbol))
 
     def columns(self, feature_set: str, symbol: str) -> list[str]:
         """Return the columns that are stored of a set's id, none when nothing is."""

@@ -17,7 +17,7 @@ from feature_service.domain.statistics import (
     forward_return,
     label_shares,
 )
-from feature_service.store import Store
+from feature_service.store import PinnedFeatures, Store
 from feature_service.use_cases.features import Features, Wanted
 from feature_service.use_cases.kept import Kept
 from shared.contracts.candles import Candles, condense
@@ -69,8 +69,9 @@ class Statistics:
         if not 1 <= horizon <= LONGEST_HORIZON:
             raise InvalidInput(f"horizon is {horizon}: use 1 to {LONGEST_HORIZON} bars")
         features, symbol = feature_set(name), check_symbol(symbol)
-        key = (features.id, symbol, horizon, self._store.features_version(features.id, symbol))
-        return self._kept.get(key, lambda: self._describe(features, symbol, horizon))
+        stored = self._features.stored(symbol, features.id)
+        key = (features.id, symbol, horizon, stored.version)
+        return self._kept.get(key, lambda: self._describe(features, symbol, horizon, stored))
 
     def beside_candles(self, symbol: str, column: str, wanted: Wanted) -> dict[str, list[float | None]]:
         """Return at most 2,000 candles of built rows and the column's last value in each, as columns for a chart."""
@@ -127,20 +128,20 @@ class Statistics:
         joined = ts.to_frame("ts").join(ahead, on="ts", how="left", maintain_order="left")
         return joined["ahead"].fill_null(float("nan")).to_numpy()
 
-    def _describe(self, features: FeatureSet, symbol: str, horizon: int) -> Described:
-        frame = self._features.read(symbol, Wanted(feature_set=features.id))
+    def _describe(self, features: FeatureSet, symbol: str, horizon: int, stored: PinnedFeatures) -> Described:
+        ts = stored.instants()
         groups = {one.name: one.group for one in features.features}
-        columns, correlation = describe_columns(frame, groups, self._ahead(symbol, frame["ts"], horizon), horizon)
-        missing = pl.any_horizontal(pl.col(features.columns).is_nan())
+        ahead = self._ahead(symbol, ts, horizon)
+        columns, correlation, whole = describe_columns(stored.columns(features.columns), groups, ahead, horizon)
         return Described(
             symbol=symbol,
             feature_set=features.id,
             horizon=horizon,
-            rows=frame.height,
-            first_ts=frame["ts"][0],
-            last_ts=frame["ts"][-1],
+            rows=len(ts),
+            first_ts=ts[0],
+            last_ts=ts[-1],
             columns=columns,
             correlation=correlation,
             complete=1 - sum(one.missing for one in columns) / len(columns),
-            complete_rows=1 - float(frame.select(missing.mean()).item()),
+            complete_rows=whole,
         )
