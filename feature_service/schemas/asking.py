@@ -12,7 +12,7 @@ from shared.contracts.messages import Moment
 from shared.web.tables import TableFormat
 
 #: values (rows times columns) that one answer may hold: text takes several times the memory of numbers
-_MOST_VALUES: dict[TableFormat, int] = {
+MOST_VALUES: dict[TableFormat, int] = {
     "json": 5_000_000,
     "csv": 30_000_000,
     "parquet": 100_000_000,
@@ -59,7 +59,7 @@ class RowsAsked(BaseModel):
             end=self.end,
             columns=listed(self.columns),
             feature_set=self.feature_set,
-            most_values=_MOST_VALUES[self.format],
+            most_values=MOST_VALUES[self.format],
         )
 
 

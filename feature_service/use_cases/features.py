@@ -131,11 +131,7 @@ class Features:
         if wanted.most_values is None:
             return
         rows = self._store.most_rows(set_id, symbol, wanted.start, wanted.end)
-        if rows * columns > wanted.most_values:
-            raise InvalidInput(
-                f"{rows:,} rows of {columns} columns are {rows * columns:,} values of {symbol}, and this answer may "
-                f"hold {wanted.most_values:,} of each symbol: ask for a shorter span, fewer columns, or format=arrow"
-            )
+        check_size(symbol, rows, columns, wanted.most_values)
 
     def _nothing(self, set_id: str, symbol: str) -> NotFound:
         built = self.built(symbol)
@@ -199,3 +195,13 @@ class Features:
     def built_sets(self) -> list[BuiltSet]:
         """Return every set's id that something is built of, old ones too."""
         return self._store.known_sets()
+
+
+def check_size(symbol: str, rows: int, columns: int, most_values: int) -> None:
+    """Raise InvalidInput when rows times columns are more than an answer may hold."""
+    if rows * columns > most_values:
+        raise InvalidInput(
+            f"{rows:,} rows of {columns} columns are {rows * columns:,} values of {symbol}, and this answer may hold "
+            f"{most_values:,} of each symbol: ask for a shorter span or episode, fewer columns or a smaller set, or "
+            "format=arrow"
+        )

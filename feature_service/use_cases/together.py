@@ -10,10 +10,10 @@ from typing import Literal
 import polars as pl
 
 from feature_service.domain.alignment import as_of_join, inner_join
-from feature_service.domain.episodes import OPTIONS, Option, episodes, option, rows_of, session_count
+from feature_service.domain.episodes import OPTIONS, Option, among, days_of, episodes, option, rows_of, session_count
 from feature_service.domain.regimes.timeline import Span, spans
 from feature_service.store import Store
-from feature_service.use_cases.features import Features, Wanted
+from feature_service.use_cases.features import Features, Wanted, check_size
 from shared.contracts.folds import Fold
 from shared.contracts.identifiers import check_symbol
 from shared.contracts.messages import Folds
@@ -22,6 +22,8 @@ from shared.errors import InvalidInput, NotFound
 
 Join = Literal["inner", "asof"]
 MAX_SYMBOLS = 50
+#: values of an episode's minutes that are read, however few rows its longer timeframe leaves of them
+MOST_READ = 100_000_000
 
 
 class Together:
@@ -81,14 +83,25 @@ class Together:
         return episodes(self._features.instants(symbol, name), horizon_bars, spec)
 
     def fold_rows(
-        self, symbol: str, name: str, spec: Folds, horizon_bars: int, number: int, timeframe: str
+        self, symbol: str, wanted: Wanted, spec: Folds, horizon_bars: int, number: int, timeframe: str
     ) -> pl.DataFrame:
-        """Return one episode's rows with `split`; a bucket that holds any test minute is test."""
-        frame = self._features.read(symbol, Wanted(feature_set=name))
-        found = episodes(frame["ts"].to_physical().to_numpy(), horizon_bars, spec)
+        """Return one episode's rows with `split`; a bucket that holds any test minute is test.
+
+        wanted : of which set, and how many values the answer may hold; its minutes are bounded by `MOST_READ`
+
+        Raises NotFound when there is no such episode, InvalidInput when it is too large.
+        """
+        set_id = self._features.chosen(symbol, wanted.feature_set)
+        ts = self._features.instants(symbol, set_id)
+        found = episodes(ts, horizon_bars, spec)
         if number >= len(found):
             raise NotFound(f"{symbol.upper()} has {len(found)} such episodes, counted from 0: there is no {number}")
-        return rows_of(frame, found[number], timeframe)
+        start, end = days_of(ts, found[number])
+        frame = self._features.read(symbol, Wanted(start=start, end=end, feature_set=set_id, most_values=MOST_READ))
+        rows = rows_of(frame, among(found[number], ts, frame["ts"].to_physical().to_numpy()), timeframe)
+        if wanted.most_values is not None:
+            check_size(symbol.upper(), rows.height, rows.width, wanted.most_values)
+        return rows
 
     def regimes(
         self, symbol: str, name: str, *, start: datetime | None = None, end: datetime | None = None

@@ -15,6 +15,7 @@ from pydantic import SecretStr
 from feature_service.app import create_app
 from feature_service.domain.bars import bars_of
 from feature_service.domain.catalogue import feature_set
+from feature_service.schemas.asking import MOST_VALUES
 from feature_service.settings import Settings
 from feature_service.wiring import assemble
 from shared.contracts.datasets import BARS_1M
@@ -150,7 +151,7 @@ def test_symbols_side_by_side_over_rest(service, settings):
             assert words in http.get(f"/features?{query}").json()["detail"]
 
 
-def test_options_symbols_columns_and_episodes_over_rest(service, settings):
+def test_options_symbols_columns_and_episodes_over_rest(service, settings, monkeypatch):
     build(service, settings, "SPY", "core")
     build(service, settings, "OTHER", "core", end=datetime(2024, 1, 15, tzinfo=UTC))
     with serving(create_app(settings)) as http:
@@ -177,6 +178,14 @@ def test_options_symbols_columns_and_episodes_over_rest(service, settings):
             ("/symbols?options=nope", "no option 'nope'"),
         ):
             assert words in http.get(path).json()["detail"]
+        # 25 days of minutes are too many values, of days they are few
+        monkeypatch.setitem(MOST_VALUES, "json", 100_000)
+        large = http.get("/folds/SPY/0", params={"option": "rolling_20_5"})
+        assert (large.status_code, "this answer may hold 100,000" in large.json()["detail"]) == (400, True)
+        days = http.get("/folds/SPY/0", params={"option": "rolling_20_5", "timeframe": "1d"})
+        assert len(days.json()) == 24  # the embargo takes the end of the last training day, and its day with it
+        monkeypatch.setattr("feature_service.use_cases.together.MOST_READ", 100_000)
+        assert http.get(days.request.url).status_code == 400
 
 
 def test_the_regime_timeline_covers_every_row_once(service, settings):
