@@ -12,8 +12,8 @@ import polars as pl
 from feature_service.domain.alignment import as_of_join, inner_join
 from feature_service.domain.episodes import OPTIONS, Option, among, days_of, episodes, option, rows_of, session_count
 from feature_service.domain.regimes.timeline import Span, spans
-from feature_service.store import Store
 from feature_service.use_cases.features import Features, Wanted, check_size
+from feature_service.use_cases.kept import Kept
 from shared.contracts.folds import Fold
 from shared.contracts.identifiers import check_symbol
 from shared.contracts.messages import Folds
@@ -24,14 +24,16 @@ Join = Literal["inner", "asof"]
 MAX_SYMBOLS = 50
 #: values of an episode's minutes that are read, however few rows its longer timeframe leaves of them
 MOST_READ = 100_000_000
+#: counts of sessions that are kept in memory: of more symbols and sets than one house has
+_KEPT = 10_000
 
 
 class Together:
     """What spans more than one stored row or symbol."""
 
-    def __init__(self, store: Store, features: Features) -> None:
-        self._store = store
+    def __init__(self, features: Features) -> None:
         self._features = features
+        self._counted = Kept[int](_KEPT)
 
     def pinned(self, symbols: Sequence[str], wanted: Wanted) -> Wanted:
         """Return what is wanted with the set named, else the first that is built for all symbols and has the columns.
@@ -120,5 +122,9 @@ class Together:
 
     def _sessions(self, name: str) -> dict[str, int]:
         """Return the built sessions by symbol: of the set named, else of the first that is built for each."""
-        names = self._features.symbols(name)
-        return {symbol: session_count(self._features.instants(symbol, name)) for symbol in names}
+        return {symbol: self._sessions_of(symbol, name) for symbol in self._features.symbols(name)}
+
+    def _sessions_of(self, symbol: str, name: str) -> int:
+        stored = self._features.stored(symbol, name)
+        # the version is of one set and symbol
+        return self._counted.get((stored.version,), lambda: session_count(stored.instants().to_physical().to_numpy()))

@@ -18,7 +18,7 @@ from feature_service.domain.catalogue import feature_set
 from feature_service.schemas.asking import MOST_VALUES
 from feature_service.settings import Settings
 from feature_service.wiring import assemble
-from shared.contracts.datasets import BARS_1M
+from shared.contracts.datasets import BARS_1M, FEATURES
 from shared.testing.markets import reverting_bars
 from shared.testing.servers import serving
 
@@ -186,6 +186,19 @@ def test_options_symbols_columns_and_episodes_over_rest(service, settings, monke
         assert len(days.json()) == 24  # the embargo takes the end of the last training day, and its day with it
         monkeypatch.setattr("feature_service.use_cases.together.MOST_READ", 100_000)
         assert http.get(days.request.url).status_code == 400
+
+
+def test_sessions_are_counted_once_a_build(service, settings):
+    build(service, settings, "SPY", "core", end=FEBRUARY)
+    with serving(create_app(settings)) as http:
+        assert http.get("/symbols").json() == [{"symbol": "SPY", "sessions": 21}]
+        january = service.resources.lake.partitions(FEATURES, symbol="SPY")[0].path(FEATURES)
+        file = Path(service.resources.lake.files.address(january))
+        away = file.rename(file.with_suffix(".away"))
+        assert http.get("/symbols").json() == [{"symbol": "SPY", "sessions": 21}]
+        away.rename(file)
+        build(service, settings, "SPY", "core")
+        assert http.get("/symbols").json() == [{"symbol": "SPY", "sessions": 41}]
 
 
 def test_the_regime_timeline_covers_every_row_once(service, settings):
