@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends
+from fastapi import Depends
 
 from shared.contracts.messages import Predict, Train
 from shared.web.accepted import Accepted, accepted
+from shared.web.known import strict_router
 from shared.web.pagination import Page, PageQuery
 from shared.web.service import provided
 from training_service.schemas import ModelDetailOut, ModelOut, model_filter
 from training_service.use_cases import Models
 
-router = APIRouter()
+router = strict_router()
 
 ModelsDep = Annotated[Models, Depends(provided(Models))]
 

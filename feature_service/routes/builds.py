@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends
+from fastapi import Depends
 
 from feature_service.schemas.builds import BuildOut, CountsOut, DefinitionOut
 from feature_service.schemas.features import BuildAccepted, BuildRequest
 from feature_service.use_cases import Builds, Features
 from shared.contracts.messages import Instant
+from shared.web.known import strict_router
 from shared.web.pagination import Page, PageQuery
 from shared.web.service import provided
 
-router = APIRouter()
+router = strict_router()
 
 FeaturesDep = Annotated[Features, Depends(provided(Features))]
 BuildsDep = Annotated[Builds, Depends(provided(Builds))]

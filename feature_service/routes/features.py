@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query, Response
+from fastapi import Depends, Query, Response
 
 from feature_service.domain.describe import thin
 from feature_service.schemas.asking import ChartAsked, RowsAsked, header
 from feature_service.schemas.features import CoverageOut, FeatureOut, SetOut
 from feature_service.use_cases import Features
+from shared.web.known import strict_router
 from shared.web.pagination import Page, PageQuery
 from shared.web.service import provided
 from shared.web.tables import table_response
 
-router = APIRouter()
+router = strict_router()
 
 #: points a chart is sent: more than a screen is wide
 _CHART_POINTS = 2_000

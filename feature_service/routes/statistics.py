@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import Depends, Query
 
 from feature_service.schemas.asking import ChartAsked
 from feature_service.schemas.statistics import CorrelationOut, DescribedOut, LabelOut, ReplayOut
 from feature_service.use_cases import Builds, Statistics
+from shared.web.known import strict_router
 from shared.web.service import provided
 
-router = APIRouter()
+router = strict_router()
 
 StatisticsDep = Annotated[Statistics, Depends(provided(Statistics))]
 BuildsDep = Annotated[Builds, Depends(provided(Builds))]

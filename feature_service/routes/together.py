@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Query, Response
+from fastapi import Depends, Path, Query, Response
 
 from feature_service.domain.episodes import option
 from feature_service.schemas.asking import MOST_VALUES, AlignedAsked, header, listed
@@ -12,10 +12,11 @@ from feature_service.schemas.together import ColumnsOut, FoldOut, OptionOut, Reg
 from feature_service.use_cases import Together
 from feature_service.use_cases.features import Wanted
 from shared.contracts.messages import Folds, Moment
+from shared.web.known import strict_router
 from shared.web.service import provided
 from shared.web.tables import TableFormat, table_response
 
-router = APIRouter()
+router = strict_router()
 
 TogetherDep = Annotated[Together, Depends(provided(Together))]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, Field, model_validator
 
 from feature_service.use_cases.features import Wanted
 from feature_service.use_cases.together import Join
@@ -31,12 +31,7 @@ def header(wanted: Wanted) -> dict[str, str]:
 
 
 class RowsAsked(BaseModel):
-    """Rows of [start, end) of a set; all that are built when left out.
-
-    A misspelt parameter is refused: rows of another kind than the one asked for look like an answer.
-    """
-
-    model_config = ConfigDict(extra="forbid")
+    """Rows of [start, end) of a set; all that are built when left out."""
 
     start: Moment | None = Field(None, description="2024-05-01 or 2024-05-01T13:30:00Z; a day is its midnight in UTC")
     end: Moment | None = Field(None, description="not included")
@@ -73,8 +68,6 @@ class AlignedAsked(RowsAsked):
 
 class ChartAsked(BaseModel):
     """One column for a chart; `from` and `to` as ISO 8601, as a day or in seconds since 1970."""
-
-    model_config = ConfigDict(extra="forbid")
 
     column: str
     feature_set: str = ""

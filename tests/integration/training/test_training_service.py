@@ -254,3 +254,10 @@ def test_the_form_keeps_what_was_typed(settings):
         assert page.status_code == 422
         assert "start must come first" in page.text
         assert 'value="2024-04-01"' in page.text
+
+
+def test_a_misspelt_parameter_is_refused_and_the_known_ones_are_told(settings):
+    with serving(create_app(settings)) as http:
+        answer = http.get("/models", params={"symbl": "EDGE"})
+    assert answer.status_code == 422
+    assert "symbl: is not known here: there are feature_set, page, parent" in answer.json()["detail"]
