@@ -56,10 +56,13 @@ class PinnedBars:
         self._files: dict[tuple[str, Month], PartitionInfo] = {
             (file.partition_values["symbol"], _month_of(file)): file for file in snapshot.files
         }
+        self._months: dict[str, list[Month]] = {}
+        for symbol, month in self._files:
+            self._months.setdefault(symbol, []).append(month)
 
     def months(self, symbol: str) -> list[Month]:
         """Return the months that the symbol has bars of, ascending."""
-        return sorted(month for one, month in self._files if one == symbol)
+        return list(self._months.get(symbol, ()))
 
     def version(self, reads: Sequence[Read], last: Month) -> str:
         """Return what names the files of the bars in `reads`, each from its month to `last`, both included.
