@@ -256,9 +256,9 @@ class Training:
     def __init__(self, client: ServiceClient) -> None:
         self._client = client
 
-    def models_of(self, feature_set: str) -> int:
-        """Return how many models were trained on a set's id. Raises Unavailable when the service does not answer."""
-        return int(self._client.get("/models", feature_set=feature_set, per_page=1)["total"])
+    def models_by_set(self) -> dict[str, int]:
+        """Return by set's id how many models were trained on it. Raises Unavailable when nobody answers."""
+        return self._client.get("/models/counts")
 
 
 def _month_of(file: PartitionInfo) -> Month:

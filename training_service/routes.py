@@ -45,6 +45,12 @@ def list_models(
     return paging.of([ModelOut.of(model) for model in found], total)
 
 
+@router.get("/models/counts")
+def count_models(models: ModelsDep) -> dict[str, int]:
+    """Return by feature set's id how many models were trained on it; sets without one are not named."""
+    return models.by_set()
+
+
 @router.get("/models/{fingerprint}")
 def show_model(fingerprint: str, models: ModelsDep) -> ModelDetailOut:
     """Return one model with its folds and what it has predicted."""
