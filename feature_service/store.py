@@ -227,6 +227,11 @@ class Store:
             found = self._queries.rows(conn, "coverage", Coverage, **filters, limit=limit, offset=offset)
             return found, self._queries.value(conn, "count_coverage", **filters)
 
+    def built_symbols(self, feature_set: str | None) -> list[str]:
+        """Return the symbols that something is built for, of a set or of any, sorted."""
+        with self._database.transaction() as conn:
+            return sorted(self._queries.value(conn, "built_symbols", feature_set=feature_set))
+
     def builds(self, symbol: str | None, limit: int, offset: int) -> tuple[list[BuildEntry], int]:
         """Return a page of finished builds, the newest first, and how many there are."""
         with self._database.transaction() as conn:

@@ -111,11 +111,7 @@ class Features:
 
     def symbols(self, name: str) -> list[str]:
         """Return the symbols that something is built for, sorted: of the set named, else of any."""
-        set_id, found, total = self._id(name) if name else None, list[Coverage](), 1
-        while len(found) < total:
-            page, total = self._store.coverage(feature_set=set_id, symbol=None, limit=1_000, offset=len(found))
-            found += page
-        return sorted({one.symbol for one in found})
+        return self._store.built_symbols(self._id(name) if name else None)
 
     def _id(self, name: str, symbol: str = "") -> str:
         """Return the id of a set: of this version, or of an older one that is still there (for `symbol`)."""
