@@ -11,6 +11,7 @@ import polars as pl
 from feature_service.domain.bars import FloatArray, bars_of, usable
 from feature_service.domain.catalogue import FeatureSet, feature_set
 from feature_service.domain.statistics import (
+    EARLY,
     ColumnStatistics,
     LabelShare,
     describe_columns,
@@ -94,7 +95,7 @@ class Statistics:
         """Return the column's distribution in the oldest 70 % and the newest 30 % of rows: middles and two shares."""
         wanted = Wanted(columns=[column], feature_set=name)
         values = self._features.read(symbol, wanted)[column].to_numpy().astype(np.float64)
-        early, late = (part[~np.isnan(part)] for part in np.split(values, [round(0.7 * len(values))]))
+        early, late = (part[~np.isnan(part)] for part in np.split(values, [round(EARLY * len(values))]))
         if not len(early) or not len(late):
             return {"middles": [], "early": [], "late": []}
         low, high = (float(edge) for edge in np.percentile(np.concatenate([early, late]), [0.5, 99.5]))
