@@ -67,7 +67,7 @@ def set_page(
         set=known,
         symbols=symbols,
         described=described,
-        replay=builds.replays(chosen_symbol, known.id),
+        replay=builds.replay(chosen_symbol, known.id),
         columns=_sorted(described, view.sort),
         chosen=known.feature(chosen),
         shape=shape_plot(statistics.shapes(chosen_symbol, known.id, chosen), chosen),

@@ -70,7 +70,7 @@ class Builds:
             "definitions": [_definition(one) for one in features.features],
         }
 
-    def replays(self, symbol: str, name: str) -> Replay:
+    def replay(self, symbol: str, name: str) -> Replay:
         """Compute the first half of the newest block as it was known then, and compare it with what is stored.
 
         Raises NotFound when nothing is built.

@@ -85,7 +85,7 @@ def test_features_over_splits_are_those_of_the_market_that_never_split(service, 
     assert sum(fitting[:1] == [1.0] for fitting in scales.values()) > 80
     assert not jumped["overnight_gap"].equals(expected["overnight_gap"], null_equal=True)
 
-    assert service.builds.replays("SPY", "full").agrees is True
+    assert service.builds.replay("SPY", "full").agrees is True
     assert build(service, settings, "SPY", "full")["reused"] == 2
 
 
