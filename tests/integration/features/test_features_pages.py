@@ -145,7 +145,7 @@ def test_without_a_set_the_one_that_is_built_is_shown_and_what_is_not_can_be_bui
         nothing = http.get("/features/NOPE", headers=HTML)
         assert (nothing.status_code, "There are no bars of NOPE" in nothing.text) == (404, True)
 
-        monkeypatch.setitem(asking._MOST_VALUES, "json", 100_000)
+        monkeypatch.setitem(asking.MOST_VALUES, "json", 100_000)
         for query, status, words in (
             ("start=2024-02-02&end=2024-02-01", 422, "end 2024-02-01 00:00 must be later than start"),
             ("start=2030-01-01", 404, "they run from 2024-01-02 14:30 to"),
