@@ -1,4 +1,4 @@
-"""Which built rows are asked for, and in what form."""
+"""Which built rows are asked for, and in what form; what of a set its page is to show."""
 
 from __future__ import annotations
 
@@ -77,3 +77,13 @@ class ChartAsked(BaseModel):
     @property
     def wanted(self) -> Wanted:
         return Wanted(start=self.start, end=self.end, columns=(self.column,), feature_set=self.feature_set)
+
+
+class SetView(BaseModel):
+    """What of a set is shown; what is not there falls back to the first there is."""
+
+    symbol: str = ""
+    horizon: int = Field(15, ge=1, le=389)
+    sort: str = "cluster"
+    column: str = ""
+    cluster: int = -1
