@@ -9,14 +9,12 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-from features_support import END, START, build, rows
-from pydantic import SecretStr
+from features_support import END, START, build, house, rows
 
 from feature_service.app import create_app
 from feature_service.domain.bars import bars_of
 from feature_service.domain.catalogue import feature_set
 from feature_service.schemas.asking import MOST_VALUES
-from feature_service.settings import Settings
 from feature_service.wiring import assemble
 from shared.contracts.datasets import BARS_1M, FEATURES
 from shared.testing.markets import reverting_bars
@@ -28,15 +26,8 @@ SEEDS = {"SPY": 1, "OTHER": 2, "QMKT": 3, "VOLX": 4}
 
 
 @pytest.fixture
-def settings(database_url, data_dir):
-    return Settings(database_url=SecretStr(database_url), home=data_dir)
-
-
-@pytest.fixture
 def service(settings):
-    with assemble(settings) as wired:
-        for symbol, seed in SEEDS.items():
-            wired.resources.lake.upsert(BARS_1M, reverting_bars(symbol, START, END, seed=seed))
+    with house(settings, SEEDS) as wired:
         yield wired
 
 
