@@ -20,6 +20,8 @@ from shared.storage.postgres import Connection, Database
 from shared.storage.queries import Queries
 from shared.web.client import ServiceClient
 
+#: columns that are read at once where all of a set are looked at: a decade of minutes of them takes some 60 MB
+_AT_ONCE = 16
 #: what a feature may see of a bar
 BAR_COLUMNS = ("ts", "open", "high", "low", "close", "volume")
 
@@ -54,10 +56,13 @@ class PinnedBars:
         self._files: dict[tuple[str, Month], PartitionInfo] = {
             (file.partition_values["symbol"], _month_of(file)): file for file in snapshot.files
         }
+        self._months: dict[str, list[Month]] = {}
+        for symbol, month in self._files:
+            self._months.setdefault(symbol, []).append(month)
 
     def months(self, symbol: str) -> list[Month]:
         """Return the months that the symbol has bars of, ascending."""
-        return sorted(month for one, month in self._files if one == symbol)
+        return list(self._months.get(symbol, ()))
 
     def version(self, reads: Sequence[Read], last: Month) -> str:
         """Return what names the files of the bars in `reads`, each from its month to `last`, both included.
@@ -98,6 +103,32 @@ class PinnedBars:
         return Snapshot(BARS_1M, tuple(files), None, None)
 
 
+class PinnedFeatures:
+    """What is built of a set for a symbol at one moment, so that columns read one after the other are of one build."""
+
+    def __init__(self, lake: Lake, snapshot: Snapshot) -> None:
+        self._lake = lake
+        self._snapshot = snapshot
+
+    @property
+    def version(self) -> str:
+        """What names all of it."""
+        return self._snapshot.version
+
+    @property
+    def rows(self) -> int:
+        return self._snapshot.rows
+
+    def instants(self) -> pl.Series:
+        """Return when the rows begin, ascending."""
+        return self._lake.read(self._snapshot, ["ts"])["ts"]
+
+    def columns(self, names: Sequence[str]) -> Iterator[pl.Series]:
+        """Yield the columns in the order of `names`, never more than a few of them in memory."""
+        for first in range(0, len(names), _AT_ONCE):
+            yield from self._lake.read(self._snapshot, names[first : first + _AT_ONCE]).iter_columns()
+
+
 class Store:
     def __init__(self, database: Database, lake: Lake) -> None:
         self._database = database
@@ -128,9 +159,9 @@ class Store:
         found = self._lake.partitions(FEATURES, feature_set=feature_set, symbol=symbol, **named)
         return {info.partition_values["month"]: info.content_hash for info in found}
 
-    def features_version(self, feature_set: str, symbol: str) -> str:
-        """Return what names all that is built of a set for a symbol now."""
-        return self._lake.snapshot(FEATURES, feature_set=feature_set, symbol=symbol).version
+    def features(self, feature_set: str, symbol: str) -> PinnedFeatures:
+        """Return all that is built of a set for a symbol as it is now; later builds do not change it."""
+        return PinnedFeatures(self._lake, self._lake.snapshot(FEATURES, feature_set=feature_set, symbol=symbol))
 
     def columns(self, feature_set: str, symbol: str) -> list[str]:
         """Return the columns that are stored of a set's id, none when nothing is."""
@@ -196,6 +227,11 @@ class Store:
             found = self._queries.rows(conn, "coverage", Coverage, **filters, limit=limit, offset=offset)
             return found, self._queries.value(conn, "count_coverage", **filters)
 
+    def built_symbols(self, feature_set: str | None) -> list[str]:
+        """Return the symbols that something is built for, of a set or of any, sorted."""
+        with self._database.transaction() as conn:
+            return sorted(self._queries.value(conn, "built_symbols", feature_set=feature_set))
+
     def builds(self, symbol: str | None, limit: int, offset: int) -> tuple[list[BuildEntry], int]:
         """Return a page of finished builds, the newest first, and how many there are."""
         with self._database.transaction() as conn:
@@ -225,9 +261,9 @@ class Training:
     def __init__(self, client: ServiceClient) -> None:
         self._client = client
 
-    def models_of(self, feature_set: str) -> int:
-        """Return how many models were trained on a set's id. Raises Unavailable when the service does not answer."""
-        return int(self._client.get("/models", feature_set=feature_set, per_page=1)["total"])
+    def models_by_set(self) -> dict[str, int]:
+        """Return by set's id how many models were trained on it. Raises Unavailable when nobody answers."""
+        return self._client.get("/models/counts")
 
 
 def _month_of(file: PartitionInfo) -> Month:

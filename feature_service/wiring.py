@@ -45,7 +45,7 @@ def assemble(settings: Settings) -> Iterator[Wired]:
             builds=builds,
             statistics=Statistics(store, features),
             leaks=Leaks(store, settings.roles),
-            together=Together(store, features),
+            together=Together(features),
             lineage=Lineage(store, Training(training)),
             gauges=Gauges(store),
         )

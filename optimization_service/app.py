@@ -20,7 +20,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         settings,
         title="Optimization",
         assemble=partial(assemble, settings),
-        routers=[job_transport_router(settings), pages.router, routes.router],
+        routers=[job_transport_router(settings), pages.router, routes.router, routes.leaderboard_router],
         package="optimization_service",
     )
 

@@ -24,10 +24,13 @@ from optimization_service.schemas import (
     row_of,
 )
 from optimization_service.use_cases import Batches, Leaderboard, Studies
+from shared.web.known import strict_router
 from shared.web.pagination import Page, PageQuery
 from shared.web.service import provided
 
-router = APIRouter()
+router = strict_router()
+#: reads its query itself, and refuses what is neither a field of a setting nor a figure
+leaderboard_router = APIRouter()
 
 BatchesDep = Annotated[Batches, Depends(provided(Batches))]
 LeaderboardDep = Annotated[Leaderboard, Depends(provided(Leaderboard))]
@@ -96,7 +99,7 @@ def show_halves(fingerprint: str, batches: BatchesDep, studies: StudiesDep) -> H
     return None if found is None else HalvesOut.of(found)
 
 
-@router.get("/leaderboard")
+@leaderboard_router.get("/leaderboard")
 def show_leaderboard(leaderboard: LeaderboardDep, asked: LeaderboardAsked, paging: PageQuery) -> LeaderboardOut:
     """List trials of a batch, or of all of them, each simulated setting once.
 
@@ -107,7 +110,7 @@ def show_leaderboard(leaderboard: LeaderboardDep, asked: LeaderboardAsked, pagin
     return LeaderboardOut(**dict(page), groups=leaderboard.terms(asked.batch))
 
 
-@router.get("/leaderboard.csv", response_class=Response)
+@leaderboard_router.get("/leaderboard.csv", response_class=Response)
 def download_leaderboard(leaderboard: LeaderboardDep, asked: LeaderboardAsked) -> Response:
     """Return the filtered rows, all pages of them, as CSV: the columns that `show` names, or all."""
     found, _ = leaderboard.page(asked.filter(_CSV_ROWS, 0))

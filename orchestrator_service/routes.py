@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Response
+from fastapi import Depends, Response
 
 from orchestrator_service.domain.records import RunState
 from orchestrator_service.schemas import (
@@ -18,10 +18,11 @@ from orchestrator_service.schemas import (
 )
 from orchestrator_service.use_cases import Runs
 from shared.contracts.messages import Fingerprint
+from shared.web.known import strict_router
 from shared.web.pagination import Page, PageQuery
 from shared.web.service import provided
 
-router = APIRouter()
+router = strict_router()
 
 RunsDep = Annotated[Runs, Depends(provided(Runs))]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Annotated
+from urllib.parse import urlencode
 
 from fastapi import Depends, Query
 from pydantic import BaseModel, BeforeValidator, Field
@@ -32,6 +33,11 @@ class RunsAsked(BaseModel):
     evidence: Annotated[Evidence | None, _Optional] = None
     min_trades: Annotated[int | None, Field(ge=0), _Optional] = None
     min_sharpe: Annotated[float | None, Field(allow_inf_nan=False), _Optional] = None
+
+    @property
+    def address(self) -> str:
+        """The query that asks for the same runs in the same order."""
+        return urlencode(self.model_dump(mode="json", exclude_defaults=True))
 
 
 class AxesAsked(BaseModel):

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends
+from fastapi import Depends
 
 from shared.contracts.messages import Predict, Train
 from shared.web.accepted import Accepted, accepted
+from shared.web.known import strict_router
 from shared.web.pagination import Page, PageQuery
 from shared.web.service import provided
 from training_service.schemas import ModelDetailOut, ModelOut, model_filter
 from training_service.use_cases import Models
 
-router = APIRouter()
+router = strict_router()
 
 ModelsDep = Annotated[Models, Depends(provided(Models))]
 
@@ -42,6 +43,12 @@ def list_models(
     """List models, sorted by any figure (`sort=-ic`); undefined figures come last. `feature_set` is a set's id."""
     found, total = models.page(model_filter(paging, sort, symbol=symbol, parent=parent, feature_set=feature_set))
     return paging.of([ModelOut.of(model) for model in found], total)
+
+
+@router.get("/models/counts")
+def count_models(models: ModelsDep) -> dict[str, int]:
+    """Return by feature set's id how many models were trained on it; sets without one are not named."""
+    return models.by_set()
 
 
 @router.get("/models/{fingerprint}")

@@ -189,6 +189,11 @@ class Store:
             )
             return found, self._queries.value(conn, "count_models", **filters)
 
+    def models_by_set(self) -> dict[str, int]:
+        """Return by feature set's id how many models were trained on it."""
+        with self._database.transaction() as conn:
+            return self._queries.value(conn, "models_by_set")
+
 
 def _sync_folder(folder: Path) -> None:
     descriptor = os.open(folder, os.O_RDONLY)

@@ -119,6 +119,10 @@ class Models:
         """Return a page of models and how many the filters leave."""
         return self._store.models(wanted)
 
+    def by_set(self) -> dict[str, int]:
+        """Return by feature set's id how many models were trained on it."""
+        return self._store.models_by_set()
+
     def predicted(self, name: str) -> list[Predicted]:
         """Return which bars have predictions of a model, by symbol."""
         return self._store.predicted(name)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,9 +31,12 @@ class ColumnSummary:
     histogram: tuple[float, ...]
 
 
-def summarise(groups: Mapping[str, str], frame: pl.DataFrame) -> list[ColumnSummary]:
-    """Return a summary of each column of `groups` (name to group) in `frame`, which holds at least one row."""
-    return [_summary(name, group, frame[name].to_numpy()) for name, group in groups.items()]
+def summarise(groups: Mapping[str, str], columns: Iterable[pl.Series]) -> list[ColumnSummary]:
+    """Return a summary of each of `columns`, which hold at least one row; `groups` tells each one's group by name.
+
+    One after the other: all columns of a long history need not fit into memory.
+    """
+    return [_summary(column.name, groups[column.name], column.to_numpy()) for column in columns]
 
 
 def _summary(name: str, group: str, column: np.ndarray[tuple[int], np.dtype[np.float32]]) -> ColumnSummary:

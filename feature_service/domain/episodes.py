@@ -8,7 +8,8 @@ cross the close are in neither part, and do not keep their bucket out.)
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from itertools import product
 
 import numpy as np
@@ -25,6 +26,7 @@ from shared.errors import InvalidInput, NotFound
 #: minutes of each timeframe; a day is a session, whatever its length
 TIMEFRAMES = {"1m": 1, "5m": 5, "15m": 15, "30m": 30, "1h": 60, "4h": 240, "1d": 1_440}
 _DAY_US = 86_400_000_000
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,6 +76,22 @@ def episodes(ts_us: Int64Array, horizon_bars: int, spec: Folds) -> list[Fold]:
 def session_count(ts_us: Int64Array) -> int:
     """Return in how many sessions the instants lie."""
     return len(np.unique(_around(ts_us).index_of(ts_us))) if len(ts_us) else 0
+
+
+def days_of(ts_us: Int64Array, fold: Fold) -> tuple[datetime, datetime]:
+    """Return the days that an episode's rows lie in, as [first midnight, the one after the last) in UTC.
+
+    Sessions begin and end within one, so they hold all rows of every bucket.
+    """
+    rows = np.concatenate([fold.train, fold.test])
+    first, last = (int(ts_us[row]) // _DAY_US for row in (rows.min(), rows.max()))
+    return _EPOCH + timedelta(days=first), _EPOCH + timedelta(days=last + 1)
+
+
+def among(fold: Fold, ts_us: Int64Array, of_us: Int64Array) -> Fold:
+    """Return a fold of the rows at `ts_us` as one of the rows at `of_us`; those that are not there are left out."""
+    train, test = (np.flatnonzero(np.isin(of_us, ts_us[rows])) for rows in (fold.train, fold.test))
+    return replace(fold, train=train, test=test)
 
 
 def rows_of(frame: pl.DataFrame, fold: Fold, timeframe: str) -> pl.DataFrame:

@@ -6,6 +6,7 @@ test of a strategy, and the information coefficient is in-sample by nature.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -112,40 +113,63 @@ def forward_return(close: FloatArray, ts_us: Int64Array, session: Int64Array, ho
 
 
 def describe_columns(
-    frame: pl.DataFrame, groups: dict[str, str], ahead: FloatArray, horizon: int
-) -> tuple[list[ColumnStatistics], FloatArray]:
-    """Return statistics of each column of `groups` (name to group), and their rank correlations, shape (k, k).
+    columns: Iterable[pl.Series], groups: Mapping[str, str], ahead: FloatArray, horizon: int
+) -> tuple[list[ColumnStatistics], FloatArray, float]:
+    """Return statistics of each column, their rank correlations, shape (k, k), and the share of rows that lack none.
 
-    frame : built rows, ascending; ahead : the forward return of each row, NaN where unknown
+    columns : built columns, each looked at once and then let go: all of a long history need not fit into memory
+    groups : each one's group by name; ahead : the forward return of each row, NaN where unknown; at least one row
     """
-    rows = np.unique(np.linspace(0, frame.height - 1, min(SAMPLE, frame.height)).astype(np.int64))
-    sample = frame[rows]
-    ranks = np.column_stack([_ranks(sample[name].to_numpy().astype(np.float64)) for name in groups])
+    rows = np.unique(np.linspace(0, len(ahead) - 1, min(SAMPLE, len(ahead))).astype(np.int64))
+    whole, moments, samples = np.ones(len(ahead), dtype=bool), list[_Moments](), list[FloatArray]()
+    for column in columns:
+        values = column.to_numpy().astype(np.float64)
+        known = ~np.isnan(values)
+        whole &= known
+        moments.append(_moments(column.name, values[known], len(values)))
+        samples.append(values[rows])
+    ranks = np.column_stack([_ranks(one) for one in samples])
     correlation = rank_correlation(ranks)
     clusters = cluster(correlation)
     to_come = _ranks(ahead[rows])
-    columns: list[ColumnStatistics] = []
-    for index, (name, group) in enumerate(groups.items()):
-        values = frame[name].to_numpy().astype(np.float64)
-        known = values[~np.isnan(values)]
-        sampled = sample[name].to_numpy().astype(np.float64)
+    early = round(EARLY * len(rows))
+    found: list[ColumnStatistics] = []
+    for index, (of, sampled) in enumerate(zip(moments, samples, strict=True)):
         both = ~np.isnan(ranks[:, index]) & ~np.isnan(to_come)
         ic = _correlation(ranks[both, index], to_come[both])
-        columns.append(
+        found.append(
             ColumnStatistics(
-                name=name,
-                group=group,
-                missing=1 - len(known) / len(values),
-                mean=float(known.mean()) if len(known) else None,
-                sd=float(known.std()) if len(known) else None,
-                constant=bool(len(known)) and float(known.min()) == float(known.max()),
-                psi=drift(sampled[: round(EARLY * len(sampled))], sampled[round(EARLY * len(sampled)) :]),
+                **vars(of),
+                group=groups[of.name],
+                psi=drift(sampled[:early], sampled[early:]),
                 ic=ic,
-                ic_t=None if ic is None else ic * float(np.sqrt(frame.height * both.mean() / horizon)),
+                ic_t=None if ic is None else ic * float(np.sqrt(len(ahead) * both.mean() / horizon)),
                 cluster=int(clusters[index]),
             )
         )
-    return columns, correlation
+    return found, correlation, float(whole.mean())
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Moments:
+    """What all rows of a column are needed for."""
+
+    name: str
+    missing: float
+    mean: float | None
+    sd: float | None
+    constant: bool
+
+
+def _moments(name: str, known: FloatArray, rows: int) -> _Moments:
+    some = len(known) > 0
+    return _Moments(
+        name=name,
+        missing=1 - len(known) / rows,
+        mean=float(known.mean()) if some else None,
+        sd=float(known.std()) if some else None,
+        constant=some and float(known.min()) == float(known.max()),
+    )
 
 
 def drift(early: FloatArray, late: FloatArray) -> float | None:

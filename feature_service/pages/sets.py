@@ -6,11 +6,11 @@ from itertools import groupby
 from typing import Annotated
 
 from fastapi import Depends, Query, Request, Response
-from pydantic import BaseModel, Field
 
 from feature_service.domain.catalogue import feature_set
 from feature_service.domain.statistics import ColumnStatistics
 from feature_service.pages.views import heat, shape_plot
+from feature_service.schemas.asking import SetView
 from feature_service.use_cases import Builds, Features, Lineage, Statistics
 from feature_service.use_cases.statistics import Described
 from shared.web.pages import page_router, render
@@ -24,16 +24,6 @@ BuildsDep = Annotated[Builds, Depends(provided(Builds))]
 StatisticsDep = Annotated[Statistics, Depends(provided(Statistics))]
 LineageDep = Annotated[Lineage, Depends(provided(Lineage))]
 _SORTS = ("name", "group", "missing", "mean", "sd", "psi", "ic", "cluster")
-
-
-class SetView(BaseModel):
-    """What of a set is shown; what is not there falls back to the first there is."""
-
-    symbol: str = ""
-    horizon: int = Field(15, ge=1, le=389)
-    sort: str = "cluster"
-    column: str = ""
-    cluster: int = -1
 
 
 @router.get("/catalogue")
@@ -67,7 +57,7 @@ def set_page(
         set=known,
         symbols=symbols,
         described=described,
-        replay=builds.replays(chosen_symbol, known.id),
+        replay=builds.replay(chosen_symbol, known.id),
         columns=_sorted(described, view.sort),
         chosen=known.feature(chosen),
         shape=shape_plot(statistics.shapes(chosen_symbol, known.id, chosen), chosen),

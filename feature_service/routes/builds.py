@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends
+from fastapi import Depends
 
-from feature_service.schemas.builds import BuildOut, CountsOut, DefinitionOut
+from feature_service.domain.records import BuildEntry, Definition
+from feature_service.schemas.builds import CountsOut
 from feature_service.schemas.features import BuildAccepted, BuildRequest
 from feature_service.use_cases import Builds, Features
 from shared.contracts.messages import Instant
+from shared.web.known import strict_router
 from shared.web.pagination import Page, PageQuery
 from shared.web.service import provided
 
-router = APIRouter()
+router = strict_router()
 
 FeaturesDep = Annotated[Features, Depends(provided(Features))]
 BuildsDep = Annotated[Builds, Depends(provided(Builds))]
@@ -27,11 +29,11 @@ def submit_build(body: BuildRequest, builds: BuildsDep) -> BuildAccepted:
 
 
 @router.get("/builds")
-def list_builds(features: FeaturesDep, paging: PageQuery, symbol: str | None = None) -> Page[BuildOut]:
+def list_builds(features: FeaturesDep, paging: PageQuery, symbol: str | None = None) -> Page[BuildEntry]:
     """Return the build log, the newest first: months asked for, found (hits) and made (misses)."""
     wanted = symbol.upper() if symbol else None
     found, total = features.builds(symbol=wanted, limit=paging.per_page, offset=paging.offset)
-    return paging.of([BuildOut.of(one) for one in found], total)
+    return paging.of(found, total)
 
 
 @router.get("/builds/counts")
@@ -41,6 +43,6 @@ def count_builds(features: FeaturesDep, since: Instant | None = None) -> CountsO
 
 
 @router.get("/sets/{name}/definitions")
-def list_definitions(name: str, features: FeaturesDep) -> list[DefinitionOut]:
+def list_definitions(name: str, features: FeaturesDep) -> list[Definition]:
     """Return what made each column of a set's name or id, old ids too: version, parameters, source, when."""
-    return [DefinitionOut.of(one) for one in features.definitions(name)]
+    return features.definitions(name)

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query, Response
+from fastapi import Depends, Query, Response
 
 from feature_service.domain.describe import thin
+from feature_service.domain.records import Coverage
 from feature_service.schemas.asking import ChartAsked, RowsAsked, header
-from feature_service.schemas.features import CoverageOut, FeatureOut, SetOut
+from feature_service.schemas.features import FeatureOut, SetOut
 from feature_service.use_cases import Features
+from shared.web.known import strict_router
 from shared.web.pagination import Page, PageQuery
 from shared.web.service import provided
 from shared.web.tables import table_response
 
-router = APIRouter()
+router = strict_router()
 
 #: points a chart is sent: more than a screen is wide
 _CHART_POINTS = 2_000
@@ -37,12 +39,12 @@ def list_sets(features: FeaturesDep) -> list[SetOut]:
 @router.get("/coverage")
 def list_coverage(
     features: FeaturesDep, paging: PageQuery, symbol: str | None = None, feature_set: str | None = None
-) -> Page[CoverageOut]:
+) -> Page[Coverage]:
     """Return what is built, by symbol and set; `feature_set` is a set's name or id."""
     found, total = features.coverage(
         name=feature_set, symbol=symbol.upper() if symbol else None, limit=paging.per_page, offset=paging.offset
     )
-    return paging.of([CoverageOut.of(one) for one in found], total)
+    return paging.of(found, total)
 
 
 @router.get("/sets/{name}")

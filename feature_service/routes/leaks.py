@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Body, Depends, Query
+from fastapi import Body, Depends, Query
 
 from feature_service.schemas.leaks import ReportOut, table_of
 from feature_service.use_cases import Leaks
+from shared.web.known import strict_router
 from shared.web.service import provided
 
-router = APIRouter()
+router = strict_router()
 
 LeaksDep = Annotated[Leaks, Depends(provided(Leaks))]
 

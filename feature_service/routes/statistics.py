@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import Depends, Query
 
+from feature_service.domain.statistics import LabelShare
 from feature_service.schemas.asking import ChartAsked
-from feature_service.schemas.statistics import CorrelationOut, DescribedOut, LabelOut, ReplayOut
+from feature_service.schemas.statistics import CorrelationOut, DescribedOut
 from feature_service.use_cases import Builds, Statistics
+from feature_service.use_cases.builds import Replay
+from shared.web.known import strict_router
 from shared.web.service import provided
 
-router = APIRouter()
+router = strict_router()
 
 StatisticsDep = Annotated[Statistics, Depends(provided(Statistics))]
 BuildsDep = Annotated[Builds, Depends(provided(Builds))]
@@ -31,15 +34,15 @@ def correlate_set(name: str, symbol: str, statistics: StatisticsDep) -> Correlat
 
 
 @router.get("/sets/{name}/labels")
-def balance_labels(name: str, symbol: str, statistics: StatisticsDep, horizon: Horizon = 15) -> list[LabelOut]:
+def balance_labels(name: str, symbol: str, statistics: StatisticsDep, horizon: Horizon = 15) -> list[LabelShare]:
     """Return by state of each regime how often the price rose and fell over the next `horizon` bars."""
-    return [LabelOut.of(one) for one in statistics.labels(symbol, name, horizon)]
+    return statistics.labels(symbol, name, horizon)
 
 
 @router.get("/sets/{name}/replay")
-def replay_set(name: str, symbol: str, builds: BuildsDep) -> ReplayOut:
+def replay_set(name: str, symbol: str, builds: BuildsDep) -> Replay:
     """Compute half of the newest block from what was known then; `agrees` tells whether it is what is stored."""
-    return ReplayOut.of(builds.replays(symbol.upper(), name))
+    return builds.replay(symbol.upper(), name)
 
 
 @router.get("/features/{symbol}/candles")

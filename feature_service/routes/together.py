@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Query, Response
+from fastapi import Depends, Path, Query, Response
 
 from feature_service.domain.episodes import option
-from feature_service.schemas.asking import AlignedAsked, header, listed
+from feature_service.schemas.asking import MOST_VALUES, AlignedAsked, header, listed
 from feature_service.schemas.together import ColumnsOut, FoldOut, OptionOut, RegimeOut, SymbolOut
 from feature_service.use_cases import Together
+from feature_service.use_cases.features import Wanted
 from shared.contracts.messages import Folds, Moment
+from shared.web.known import strict_router
 from shared.web.service import provided
 from shared.web.tables import TableFormat, table_response
 
-router = APIRouter()
+router = strict_router()
 
 TogetherDep = Annotated[Together, Depends(provided(Together))]
 
@@ -85,7 +87,8 @@ def read_fold(
     kind: Annotated[TableFormat, Query(alias="format")] = "json",
 ) -> Response:
     """Return an episode's rows with `split` and `known_at`; a bucket that holds any test minute is test."""
-    frame = together.fold_rows(symbol, feature_set, folds, horizon_bars, number, timeframe)
+    wanted = Wanted(feature_set=feature_set, most_values=MOST_VALUES[kind])
+    frame = together.fold_rows(symbol, wanted, folds, horizon_bars, number, timeframe)
     return table_response(frame, kind, f"fold-{symbol.upper()}-{number}")
 
 

@@ -1,10 +1,10 @@
-"""Which built rows are asked for, and in what form."""
+"""Which built rows are asked for, and in what form; what of a set its page is to show."""
 
 from __future__ import annotations
 
 from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, Field, model_validator
 
 from feature_service.use_cases.features import Wanted
 from feature_service.use_cases.together import Join
@@ -12,7 +12,7 @@ from shared.contracts.messages import Moment
 from shared.web.tables import TableFormat
 
 #: values (rows times columns) that one answer may hold: text takes several times the memory of numbers
-_MOST_VALUES: dict[TableFormat, int] = {
+MOST_VALUES: dict[TableFormat, int] = {
     "json": 5_000_000,
     "csv": 30_000_000,
     "parquet": 100_000_000,
@@ -31,12 +31,7 @@ def header(wanted: Wanted) -> dict[str, str]:
 
 
 class RowsAsked(BaseModel):
-    """Rows of [start, end) of a set; all that are built when left out.
-
-    A misspelt parameter is refused: rows of another kind than the one asked for look like an answer.
-    """
-
-    model_config = ConfigDict(extra="forbid")
+    """Rows of [start, end) of a set; all that are built when left out."""
 
     start: Moment | None = Field(None, description="2024-05-01 or 2024-05-01T13:30:00Z; a day is its midnight in UTC")
     end: Moment | None = Field(None, description="not included")
@@ -59,7 +54,7 @@ class RowsAsked(BaseModel):
             end=self.end,
             columns=listed(self.columns),
             feature_set=self.feature_set,
-            most_values=_MOST_VALUES[self.format],
+            most_values=MOST_VALUES[self.format],
         )
 
 
@@ -74,8 +69,6 @@ class AlignedAsked(RowsAsked):
 class ChartAsked(BaseModel):
     """One column for a chart; `from` and `to` as ISO 8601, as a day or in seconds since 1970."""
 
-    model_config = ConfigDict(extra="forbid")
-
     column: str
     feature_set: str = ""
     start: Moment | None = Field(None, alias="from")
@@ -84,3 +77,13 @@ class ChartAsked(BaseModel):
     @property
     def wanted(self) -> Wanted:
         return Wanted(start=self.start, end=self.end, columns=(self.column,), feature_set=self.feature_set)
+
+
+class SetView(BaseModel):
+    """What of a set is shown; what is not there falls back to the first there is."""
+
+    symbol: str = ""
+    horizon: int = Field(15, ge=1, le=389)
+    sort: str = "cluster"
+    column: str = ""
+    cluster: int = -1

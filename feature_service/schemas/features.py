@@ -9,7 +9,6 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from feature_service.domain.catalogue import FeatureSet
 from feature_service.domain.feature import Feature
-from feature_service.domain.records import Coverage
 from shared.contracts.messages import BuildFeatures, Day, Symbol, Window, midnight
 from shared.web.forms import Listed
 
@@ -95,22 +94,6 @@ class SetOut(BaseModel):
     @classmethod
     def of(cls, features: FeatureSet) -> Self:
         return cls(id=features.id, name=features.name, columns=features.columns, warm_up=features.warm_up)
-
-
-class CoverageOut(BaseModel):
-    """What is built of one set for one symbol."""
-
-    feature_set: str
-    symbol: str
-    months: int
-    rows: int
-    first_ts: datetime
-    last_ts: datetime
-    built_at: datetime
-
-    @classmethod
-    def of(cls, coverage: Coverage) -> Self:
-        return cls.model_validate(coverage, from_attributes=True)
 
 
 class BuildForm(BaseModel):

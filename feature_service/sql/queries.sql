@@ -82,6 +82,12 @@ from (
         and (%(symbol)s::text is null or symbol = %(symbol)s)
 ) as pair
 
+-- name: built_symbols
+-- The symbols that something of a set, or of any, is built for.
+select coalesce(array_agg(distinct symbol), '{}')
+from features.block
+where %(feature_set)s::text is null or feature_set = %(feature_set)s
+
 -- name: fit
 -- What an estimation left behind.
 select fingerprint, name, symbol, month, numbers

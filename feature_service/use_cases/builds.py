@@ -38,9 +38,10 @@ class Builds:
 
         Raises NotFound for an unknown set or a symbol without bars; then nothing is enqueued.
         """
+        pinned = self._store.bars(*(one.symbol for one in requests))
         for request in requests:
             feature_set(request.feature_set)
-            _wanted_months(request, self._store.bars(request.symbol).months(request.symbol))
+            _wanted_months(request, pinned.months(request.symbol))
         return self._queue.submit([_submission(request) for request in requests])
 
     def build(
@@ -69,7 +70,7 @@ class Builds:
             "definitions": [_definition(one) for one in features.features],
         }
 
-    def replays(self, symbol: str, name: str) -> Replay:
+    def replay(self, symbol: str, name: str) -> Replay:
         """Compute the first half of the newest block as it was known then, and compare it with what is stored.
 
         Raises NotFound when nothing is built.

@@ -13,9 +13,13 @@ from feature_service.domain.catalogue import FULL, SETS, FeatureSet, feature_set
 from feature_service.domain.describe import ColumnSummary, summarise
 from feature_service.domain.feature import Feature
 from feature_service.domain.records import BuildCounts, BuildEntry, BuiltSet, Coverage, Definition
-from feature_service.store import Store
+from feature_service.store import PinnedFeatures, Store
+from feature_service.use_cases.kept import Kept
 from shared.contracts.identifiers import check_symbol
 from shared.errors import InvalidInput, NotFound
+
+#: summaries that are kept in memory: the page of one symbol is drawn anew for every column chosen
+_KEPT = 16
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +39,7 @@ class Features:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._summaries = Kept[list[ColumnSummary]](_KEPT)
 
     def built(self, symbol: str) -> list[Coverage]:
         """Return what is built for `symbol`: sets of this version as the catalogue lists them, then older ones."""
@@ -91,22 +96,22 @@ class Features:
         known = next((one.columns for one in SETS.values() if one.id == set_id), None)
         return known if known is not None else tuple(self._store.columns(set_id, check_symbol(symbol)))
 
-    def instants(self, symbol: str, name: str) -> Int64Array:
-        """Return when the built rows of a set begin, in microseconds, ascending. Raises NotFound when none is built."""
+    def stored(self, symbol: str, name: str) -> PinnedFeatures:
+        """Return what is built of a set now, to read its columns in turn. Raises NotFound when nothing is."""
         symbol = check_symbol(symbol)
         set_id = self.chosen(symbol, name)
-        ts = self._store.read(set_id, symbol, None, None, [])["ts"]
-        if ts.is_empty():
+        found = self._store.features(set_id, symbol)
+        if not found.rows:
             raise self._nothing(set_id, symbol)
-        return ts.to_physical().to_numpy()
+        return found
+
+    def instants(self, symbol: str, name: str) -> Int64Array:
+        """Return when the built rows of a set begin, in microseconds, ascending. Raises NotFound when none is built."""
+        return self.stored(symbol, name).instants().to_physical().to_numpy()
 
     def symbols(self, name: str) -> list[str]:
         """Return the symbols that something is built for, sorted: of the set named, else of any."""
-        set_id, found, total = self._id(name) if name else None, list[Coverage](), 1
-        while len(found) < total:
-            page, total = self._store.coverage(feature_set=set_id, symbol=None, limit=1_000, offset=len(found))
-            found += page
-        return sorted({one.symbol for one in found})
+        return self._store.built_symbols(self._id(name) if name else None)
 
     def _id(self, name: str, symbol: str = "") -> str:
         """Return the id of a set: of this version, or of an older one that is still there (for `symbol`)."""
@@ -122,11 +127,7 @@ class Features:
         if wanted.most_values is None:
             return
         rows = self._store.most_rows(set_id, symbol, wanted.start, wanted.end)
-        if rows * columns > wanted.most_values:
-            raise InvalidInput(
-                f"{rows:,} rows of {columns} columns are {rows * columns:,} values of {symbol}, and this answer may "
-                f"hold {wanted.most_values:,} of each symbol: ask for a shorter span, fewer columns, or format=arrow"
-            )
+        check_size(symbol, rows, columns, wanted.most_values)
 
     def _nothing(self, set_id: str, symbol: str) -> NotFound:
         built = self.built(symbol)
@@ -144,9 +145,12 @@ class Features:
 
     def summary(self, symbol: str, set_id: str) -> list[ColumnSummary]:
         """Return what a person wants to know of each column of what is built. Raises NotFound when nothing is."""
-        frame = self.read(symbol, Wanted(feature_set=set_id))
+        stored, symbol = self.stored(symbol, set_id), check_symbol(symbol)
         groups = {one.name: one.group for one in FULL.features}
-        return summarise({name: groups.get(name, "no longer made") for name in frame.columns[1:]}, frame)
+        names = {name: groups.get(name, "no longer made") for name in self.columns(set_id, symbol)}
+        return self._summaries.get(
+            (set_id, symbol, stored.version), lambda: summarise(names, stored.columns(list(names)))
+        )
 
     def catalogue(self) -> Sequence[Feature]:
         """Return the declaration of every feature."""
@@ -187,3 +191,13 @@ class Features:
     def built_sets(self) -> list[BuiltSet]:
         """Return every set's id that something is built of, old ones too."""
         return self._store.known_sets()
+
+
+def check_size(symbol: str, rows: int, columns: int, most_values: int) -> None:
+    """Raise InvalidInput when rows times columns are more than an answer may hold."""
+    if rows * columns > most_values:
+        raise InvalidInput(
+            f"{rows:,} rows of {columns} columns are {rows * columns:,} values of {symbol}, and this answer may hold "
+            f"{most_values:,} of each symbol: ask for a shorter span or episode, fewer columns or a smaller set, or "
+            "format=arrow"
+        )

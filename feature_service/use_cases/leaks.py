@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from feature_service.domain.bars import Bars, Fitted, bars_of
-from feature_service.domain.blocks import Month, months_between
+from feature_service.domain.blocks import Month, estimate, months_between
 from feature_service.domain.catalogue import FULL
 from feature_service.domain.feature import Feature
 from feature_service.domain.leaks.column import MAX_BARS, Detector
@@ -85,8 +85,9 @@ class Leaks:
 
     def _together(self, symbol: str, roles: Sequence[str]) -> tuple[list[Month], dict[str, str]]:
         """Return the newest months of `symbol` in which all roles are played, else the newest, and who plays then."""
-        own = self._store.bars(symbol).months(symbol)
-        have = {role: {one: set(self._store.bars(one).months(one)) for one in self._roles[role]} for role in roles}
+        pinned = self._store.bars(symbol, *(one for role in roles for one in self._roles[role]))
+        own = pinned.months(symbol)
+        have = {role: {one: set(pinned.months(one)) for one in self._roles[role]} for role in roles}
         shared = [month for month in own if all(any(month in of for of in have[role].values()) for role in roles)]
         months = (shared or own)[-3:]
         cast = {role: next((one for one, of in have[role].items() if of & set(months)), None) for role in roles}
@@ -140,8 +141,6 @@ def _catalogue(bars: Bars) -> dict[str, np.ndarray[tuple[int], np.dtype[np.float
 
 
 def _estimated(feature: Feature, bars: pl.DataFrame, context: dict[str, pl.DataFrame]) -> dict[str, Fitted]:
-    from feature_service.domain.blocks import estimate
-
     until = bars["ts"][-1]
     past = {role: frame.filter(pl.col("ts") <= until) for role, frame in context.items()}
     found = {fit.name: estimate(fit, bars, past) for fit in feature.fits}

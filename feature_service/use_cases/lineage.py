@@ -50,6 +50,7 @@ class Lineage:
     def models(self, *set_ids: str) -> dict[str, int] | None:
         """Return by set's id how many models were trained on it; None when the training service does not answer."""
         try:
-            return {one: self._training.models_of(one) for one in set_ids}
+            counts = self._training.models_by_set()
         except Unavailable:
             return None
+        return {one: counts.get(one, 0) for one in set_ids}

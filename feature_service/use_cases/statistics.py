@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -12,14 +11,16 @@ import polars as pl
 from feature_service.domain.bars import FloatArray, bars_of, usable
 from feature_service.domain.catalogue import FeatureSet, feature_set
 from feature_service.domain.statistics import (
+    EARLY,
     ColumnStatistics,
     LabelShare,
     describe_columns,
     forward_return,
     label_shares,
 )
-from feature_service.store import Store
+from feature_service.store import PinnedFeatures, Store
 from feature_service.use_cases.features import Features, Wanted
+from feature_service.use_cases.kept import Kept
 from shared.contracts.candles import Candles, condense
 from shared.contracts.datasets import TS
 from shared.contracts.identifiers import check_symbol
@@ -57,7 +58,7 @@ class Statistics:
     def __init__(self, store: Store, features: Features) -> None:
         self._store = store
         self._features = features
-        self._kept: OrderedDict[tuple[str, ...], Described] = OrderedDict()
+        self._kept = Kept[Described](_KEPT)
 
     def described(self, symbol: str, name: str, horizon: int) -> Described:
         """Return what is known of each column of a set as built for `symbol`.
@@ -69,12 +70,9 @@ class Statistics:
         if not 1 <= horizon <= LONGEST_HORIZON:
             raise InvalidInput(f"horizon is {horizon}: use 1 to {LONGEST_HORIZON} bars")
         features, symbol = feature_set(name), check_symbol(symbol)
-        key = (features.id, symbol, str(horizon), self._store.features_version(features.id, symbol))
-        if key not in self._kept:
-            self._kept[key] = self._describe(features, symbol, horizon)
-            while len(self._kept) > _KEPT:
-                self._kept.popitem(last=False)
-        return self._kept[key]
+        stored = self._features.stored(symbol, features.id)
+        key = (features.id, symbol, horizon, stored.version)
+        return self._kept.get(key, lambda: self._describe(features, symbol, horizon, stored))
 
     def beside_candles(self, symbol: str, column: str, wanted: Wanted) -> dict[str, list[float | None]]:
         """Return at most 2,000 candles of built rows and the column's last value in each, as columns for a chart."""
@@ -97,7 +95,7 @@ class Statistics:
         """Return the column's distribution in the oldest 70 % and the newest 30 % of rows: middles and two shares."""
         wanted = Wanted(columns=[column], feature_set=name)
         values = self._features.read(symbol, wanted)[column].to_numpy().astype(np.float64)
-        early, late = (part[~np.isnan(part)] for part in np.split(values, [round(0.7 * len(values))]))
+        early, late = (part[~np.isnan(part)] for part in np.split(values, [round(EARLY * len(values))]))
         if not len(early) or not len(late):
             return {"middles": [], "early": [], "late": []}
         low, high = (float(edge) for edge in np.percentile(np.concatenate([early, late]), [0.5, 99.5]))
@@ -131,20 +129,20 @@ class Statistics:
         joined = ts.to_frame("ts").join(ahead, on="ts", how="left", maintain_order="left")
         return joined["ahead"].fill_null(float("nan")).to_numpy()
 
-    def _describe(self, features: FeatureSet, symbol: str, horizon: int) -> Described:
-        frame = self._features.read(symbol, Wanted(feature_set=features.id))
+    def _describe(self, features: FeatureSet, symbol: str, horizon: int, stored: PinnedFeatures) -> Described:
+        ts = stored.instants()
         groups = {one.name: one.group for one in features.features}
-        columns, correlation = describe_columns(frame, groups, self._ahead(symbol, frame["ts"], horizon), horizon)
-        missing = pl.any_horizontal(pl.col(features.columns).is_nan())
+        ahead = self._ahead(symbol, ts, horizon)
+        columns, correlation, whole = describe_columns(stored.columns(features.columns), groups, ahead, horizon)
         return Described(
             symbol=symbol,
             feature_set=features.id,
             horizon=horizon,
-            rows=frame.height,
-            first_ts=frame["ts"][0],
-            last_ts=frame["ts"][-1],
+            rows=len(ts),
+            first_ts=ts[0],
+            last_ts=ts[-1],
             columns=columns,
             correlation=correlation,
             complete=1 - sum(one.missing for one in columns) / len(columns),
-            complete_rows=1 - float(frame.select(missing.mean()).item()),
+            complete_rows=whole,
         )

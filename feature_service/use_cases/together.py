@@ -10,10 +10,10 @@ from typing import Literal
 import polars as pl
 
 from feature_service.domain.alignment import as_of_join, inner_join
-from feature_service.domain.episodes import OPTIONS, Option, episodes, option, rows_of, session_count
+from feature_service.domain.episodes import OPTIONS, Option, among, days_of, episodes, option, rows_of, session_count
 from feature_service.domain.regimes.timeline import Span, spans
-from feature_service.store import Store
-from feature_service.use_cases.features import Features, Wanted
+from feature_service.use_cases.features import Features, Wanted, check_size
+from feature_service.use_cases.kept import Kept
 from shared.contracts.folds import Fold
 from shared.contracts.identifiers import check_symbol
 from shared.contracts.messages import Folds
@@ -22,14 +22,18 @@ from shared.errors import InvalidInput, NotFound
 
 Join = Literal["inner", "asof"]
 MAX_SYMBOLS = 50
+#: values of an episode's minutes that are read, however few rows its longer timeframe leaves of them
+MOST_READ = 100_000_000
+#: counts of sessions that are kept in memory: of more symbols and sets than one house has
+_KEPT = 10_000
 
 
 class Together:
     """What spans more than one stored row or symbol."""
 
-    def __init__(self, store: Store, features: Features) -> None:
-        self._store = store
+    def __init__(self, features: Features) -> None:
         self._features = features
+        self._counted = Kept[int](_KEPT)
 
     def pinned(self, symbols: Sequence[str], wanted: Wanted) -> Wanted:
         """Return what is wanted with the set named, else the first that is built for all symbols and has the columns.
@@ -81,14 +85,25 @@ class Together:
         return episodes(self._features.instants(symbol, name), horizon_bars, spec)
 
     def fold_rows(
-        self, symbol: str, name: str, spec: Folds, horizon_bars: int, number: int, timeframe: str
+        self, symbol: str, wanted: Wanted, spec: Folds, horizon_bars: int, number: int, timeframe: str
     ) -> pl.DataFrame:
-        """Return one episode's rows with `split`; a bucket that holds any test minute is test."""
-        frame = self._features.read(symbol, Wanted(feature_set=name))
-        found = episodes(frame["ts"].to_physical().to_numpy(), horizon_bars, spec)
+        """Return one episode's rows with `split`; a bucket that holds any test minute is test.
+
+        wanted : of which set, and how many values the answer may hold; its minutes are bounded by `MOST_READ`
+
+        Raises NotFound when there is no such episode, InvalidInput when it is too large.
+        """
+        set_id = self._features.chosen(symbol, wanted.feature_set)
+        ts = self._features.instants(symbol, set_id)
+        found = episodes(ts, horizon_bars, spec)
         if number >= len(found):
             raise NotFound(f"{symbol.upper()} has {len(found)} such episodes, counted from 0: there is no {number}")
-        return rows_of(frame, found[number], timeframe)
+        start, end = days_of(ts, found[number])
+        frame = self._features.read(symbol, Wanted(start=start, end=end, feature_set=set_id, most_values=MOST_READ))
+        rows = rows_of(frame, among(found[number], ts, frame["ts"].to_physical().to_numpy()), timeframe)
+        if wanted.most_values is not None:
+            check_size(symbol.upper(), rows.height, rows.width, wanted.most_values)
+        return rows
 
     def regimes(
         self, symbol: str, name: str, *, start: datetime | None = None, end: datetime | None = None
@@ -107,5 +122,9 @@ class Together:
 
     def _sessions(self, name: str) -> dict[str, int]:
         """Return the built sessions by symbol: of the set named, else of the first that is built for each."""
-        names = self._features.symbols(name)
-        return {symbol: session_count(self._features.instants(symbol, name)) for symbol in names}
+        return {symbol: self._sessions_of(symbol, name) for symbol in self._features.symbols(name)}
+
+    def _sessions_of(self, symbol: str, name: str) -> int:
+        stored = self._features.stored(symbol, name)
+        # the version is of one set and symbol
+        return self._counted.get((stored.version,), lambda: session_count(stored.instants().to_physical().to_numpy()))

@@ -54,4 +54,12 @@ def _runs(
     form: Form[SimulateForm] | None = None,
 ) -> Response:
     page = paging.of(*runs.page(run_filter(paging, **dict(asked))))
-    return render(request, "runs.html", status=status, page=page, form=form, signals=[one.value for one in Signal])
+    return render(
+        request,
+        "runs.html",
+        status=status,
+        page=page,
+        form=form,
+        signals=[one.value for one in Signal],
+        csv="/runs.csv?" + asked.address,
+    )

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
-
+from shared.web.known import strict_router
 from simulation_service.deps import AskedRuns, CompareDep
 from simulation_service.views import Comparison, comparison, growth
 
-router = APIRouter()
+router = strict_router()
 
 
 @router.get("/compare")

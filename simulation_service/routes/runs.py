@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Response
+from fastapi import Query, Response
 from pydantic import AwareDatetime
 
+from shared.web.known import strict_router
 from shared.web.pagination import Page, PageNumbers, PageQuery
 from shared.web.tables import TableFormat, table_response
 from simulation_service.deps import AskedQuery, RunsDep
 from simulation_service.schemas import RunDetailOut, RunOut, run_filter
 from simulation_service.views import candles, curve, runs_frame
 
-router = APIRouter()
+router = strict_router()
 
 #: a CSV holds every filtered run, up to this many
 _CSV_ROWS = 100_000

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Body, Query, Response
+from fastapi import Body, Query, Response
 
+from shared.web.known import strict_router
 from shared.web.pagination import Page, PageQuery
 from shared.web.tables import TableFormat, table_response
 from simulation_service.deps import SignalsDep
 from simulation_service.domain.records import SignalsRecord
 
-router = APIRouter()
+router = strict_router()
 
 
 @router.post("/signals", status_code=201)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
-
 from shared.web.accepted import Accepted, accepted
+from shared.web.known import strict_router
 from simulation_service.deps import StressDep
 from simulation_service.domain.records import StressRecord
 from simulation_service.schemas import StressAsked
 
-router = APIRouter()
+router = strict_router()
 
 
 @router.post("/runs/{run_id}/stress", status_code=202)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Response
+from fastapi import Response
 
 from shared.contracts.messages import Sweep
 from shared.web.accepted import Accepted, accepted
+from shared.web.known import strict_router
 from shared.web.pagination import Page, PageQuery
 from simulation_service.deps import SweepsDep
 from simulation_service.schemas import Batch, BatchAccepted, RunDetailOut, Simulation, SweepOut, SweepSummary
 from simulation_service.schemas.sweeps import SubmittedSweep
 
-router = APIRouter()
+router = strict_router()
 
 
 @router.post("/simulate", status_code=202)

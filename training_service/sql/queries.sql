@@ -22,6 +22,11 @@ order by
     fingerprint
 limit %(limit)s offset %(offset)s
 
+-- name: models_by_set
+-- How many models were trained on each feature set, by its id.
+select coalesce(jsonb_object_agg(feature_set, models), '{}')
+from (select feature_set, count(*) as models from training.model group by feature_set) as counted
+
 -- name: count_models
 -- How many models the same filters leave.
 select count(*)

@@ -9,15 +9,14 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-from features_support import END, START, build, rows
-from pydantic import SecretStr
+from features_support import END, START, build, house, rows
 
 from feature_service.app import create_app
 from feature_service.domain.bars import bars_of
 from feature_service.domain.catalogue import feature_set
-from feature_service.settings import Settings
+from feature_service.schemas.asking import MOST_VALUES
 from feature_service.wiring import assemble
-from shared.contracts.datasets import BARS_1M
+from shared.contracts.datasets import BARS_1M, FEATURES
 from shared.testing.markets import reverting_bars
 from shared.testing.servers import serving
 
@@ -27,15 +26,8 @@ SEEDS = {"SPY": 1, "OTHER": 2, "QMKT": 3, "VOLX": 4}
 
 
 @pytest.fixture
-def settings(database_url, data_dir):
-    return Settings(database_url=SecretStr(database_url), home=data_dir)
-
-
-@pytest.fixture
 def service(settings):
-    with assemble(settings) as wired:
-        for symbol, seed in SEEDS.items():
-            wired.resources.lake.upsert(BARS_1M, reverting_bars(symbol, START, END, seed=seed))
+    with house(settings, SEEDS) as wired:
         yield wired
 
 
@@ -150,7 +142,7 @@ def test_symbols_side_by_side_over_rest(service, settings):
             assert words in http.get(f"/features?{query}").json()["detail"]
 
 
-def test_options_symbols_columns_and_episodes_over_rest(service, settings):
+def test_options_symbols_columns_and_episodes_over_rest(service, settings, monkeypatch):
     build(service, settings, "SPY", "core")
     build(service, settings, "OTHER", "core", end=datetime(2024, 1, 15, tzinfo=UTC))
     with serving(create_app(settings)) as http:
@@ -177,6 +169,27 @@ def test_options_symbols_columns_and_episodes_over_rest(service, settings):
             ("/symbols?options=nope", "no option 'nope'"),
         ):
             assert words in http.get(path).json()["detail"]
+        # 25 days of minutes are too many values, of days they are few
+        monkeypatch.setitem(MOST_VALUES, "json", 100_000)
+        large = http.get("/folds/SPY/0", params={"option": "rolling_20_5"})
+        assert (large.status_code, "this answer may hold 100,000" in large.json()["detail"]) == (400, True)
+        days = http.get("/folds/SPY/0", params={"option": "rolling_20_5", "timeframe": "1d"})
+        assert len(days.json()) == 24  # the embargo takes the end of the last training day, and its day with it
+        monkeypatch.setattr("feature_service.use_cases.together.MOST_READ", 100_000)
+        assert http.get(days.request.url).status_code == 400
+
+
+def test_sessions_are_counted_once_a_build(service, settings):
+    build(service, settings, "SPY", "core", end=FEBRUARY)
+    with serving(create_app(settings)) as http:
+        assert http.get("/symbols").json() == [{"symbol": "SPY", "sessions": 21}]
+        january = service.resources.lake.partitions(FEATURES, symbol="SPY")[0].path(FEATURES)
+        file = Path(service.resources.lake.files.address(january))
+        away = file.rename(file.with_suffix(".away"))
+        assert http.get("/symbols").json() == [{"symbol": "SPY", "sessions": 21}]
+        away.rename(file)
+        build(service, settings, "SPY", "core")
+        assert http.get("/symbols").json() == [{"symbol": "SPY", "sessions": 41}]
 
 
 def test_the_regime_timeline_covers_every_row_once(service, settings):

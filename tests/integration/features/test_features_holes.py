@@ -8,10 +8,7 @@ import features_support
 import polars as pl
 import pytest
 from features_support import rows
-from pydantic import SecretStr
 
-from feature_service.settings import Settings
-from feature_service.wiring import assemble
 from shared.contracts.datasets import BARS_1M
 from shared.testing.markets import reverting_bars
 
@@ -21,15 +18,8 @@ SEEDS = {"SPY": 1, "QMKT": 3, "VOLX": 4}
 
 
 @pytest.fixture
-def settings(database_url, data_dir):
-    return Settings(database_url=SecretStr(database_url), home=data_dir)
-
-
-@pytest.fixture
 def service(settings):
-    with assemble(settings) as wired:
-        for symbol, seed in SEEDS.items():
-            wired.resources.lake.upsert(BARS_1M, reverting_bars(symbol, MARCH, MAY, seed=seed))
+    with features_support.house(settings, SEEDS, MARCH, MAY) as wired:
         yield wired
 
 

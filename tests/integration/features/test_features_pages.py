@@ -8,13 +8,11 @@ from datetime import UTC, datetime
 import numpy as np
 import polars as pl
 import pytest
-from pydantic import SecretStr
+from features_support import house
 
 from feature_service.app import create_app
 from feature_service.domain.catalogue import FULL, SETS
 from feature_service.schemas import asking
-from feature_service.settings import Settings
-from feature_service.wiring import assemble
 from feature_service.worker import handlers
 from shared.contracts.datasets import BARS_1M, FEATURES
 from shared.contracts.messages import BuildFeatures, Window
@@ -29,15 +27,8 @@ HTML = {"Accept": "text/html"}
 
 
 @pytest.fixture
-def settings(database_url, data_dir):
-    return Settings(database_url=SecretStr(database_url), home=data_dir)
-
-
-@pytest.fixture
 def service(settings):
-    with assemble(settings) as wired:
-        for seed, symbol in enumerate(("SPY", "QQQ"), start=1):
-            wired.resources.lake.upsert(BARS_1M, reverting_bars(symbol, START, END, seed=seed, pull=0.3))
+    with house(settings, {"SPY": 1, "QQQ": 2}, START, END, pull=0.3) as wired:
         window = Window(start=START, end=END)
         wired.builds.submit(
             [BuildFeatures(symbol="SPY", window=window, feature_set=name) for name in ("full", "regime")]
@@ -145,7 +136,7 @@ def test_without_a_set_the_one_that_is_built_is_shown_and_what_is_not_can_be_bui
         nothing = http.get("/features/NOPE", headers=HTML)
         assert (nothing.status_code, "There are no bars of NOPE" in nothing.text) == (404, True)
 
-        monkeypatch.setitem(asking._MOST_VALUES, "json", 100_000)
+        monkeypatch.setitem(asking.MOST_VALUES, "json", 100_000)
         for query, status, words in (
             ("start=2024-02-02&end=2024-02-01", 422, "end 2024-02-01 00:00 must be later than start"),
             ("start=2030-01-01", 404, "they run from 2024-01-02 14:30 to"),

@@ -5,18 +5,15 @@ from __future__ import annotations
 import io
 from datetime import UTC, date, datetime
 
+import features_support
 import polars as pl
 import pytest
-from pydantic import SecretStr
 
 import barsmith
 from feature_service.app import create_app
 from feature_service.domain.catalogue import CORE, FULL
-from feature_service.settings import Settings
-from feature_service.wiring import assemble
 from feature_service.worker import handlers
 from shared.contracts.datasets import BARS_1M, FEATURES
-from shared.contracts.messages import BuildFeatures, Window
 from shared.errors import NotFound
 from shared.jobs.model import JobState
 from shared.testing.jobs import run_pending
@@ -29,28 +26,13 @@ HTML = {"Accept": "text/html"}
 
 
 @pytest.fixture
-def settings(database_url, data_dir):
-    return Settings(database_url=SecretStr(database_url), home=data_dir)
-
-
-@pytest.fixture
 def service(settings):
-    with assemble(settings) as wired:
-        wired.resources.lake.upsert(BARS_1M, reverting_bars("SPY", START, END, seed=1))
+    with features_support.house(settings, {"SPY": 1}, START, END) as wired:
         yield wired
 
 
-def request(start=START, end=END, symbol="SPY"):
-    return BuildFeatures(symbol=symbol, window=Window(start=start, end=end))
-
-
-def build(service, settings, wanted):
-    [job_id] = service.builds.submit([wanted])
-    with handlers(settings) as known:
-        run_pending(service.resources.queue, known)
-    job = service.resources.queue.job(job_id)
-    assert job.state is JobState.COMPLETED, job.error
-    return job.result
+def build(service, settings, start=START, end=END, symbol="SPY"):
+    return features_support.build(service, settings, symbol, "core", start, end)
 
 
 def content(service, symbol="SPY"):
@@ -102,16 +84,16 @@ def test_a_build_over_http_is_covered_and_readable_in_every_format(service, sett
 
 
 def test_the_same_build_again_is_all_reused_and_a_new_day_rebuilds_its_month_only(service, settings):
-    assert build(service, settings, request())["reused"] == 0
+    assert build(service, settings)["reused"] == 0
     before = content(service)
-    again = build(service, settings, request())
+    again = build(service, settings)
     assert (again["reused"], again["built"]) == (3, [])
     assert content(service) == before
 
     lake = service.resources.lake
     late = reverting_bars("SPY", datetime(2024, 3, 28, tzinfo=UTC), END, seed=2)
     lake.upsert(BARS_1M, late)
-    result = build(service, settings, request())
+    result = build(service, settings)
     assert [block["month"] for block in result["built"]] == ["2024-03"]
     assert {month: name for month, name in content(service).items() if month < "2024-03"} == {
         month: name for month, name in before.items() if month < "2024-03"
@@ -129,7 +111,7 @@ def test_a_build_without_a_window_is_one_of_all_bars(service, settings):
 
 def test_the_log_counts_what_was_found_and_made_and_no_block_is_made_twice(service, settings):
     for _ in range(3):
-        build(service, settings, request())
+        build(service, settings)
     with serving(create_app(settings)) as http:
         counts = http.get("/builds/counts").json()
         log = http.get("/builds", params={"symbol": "spy"}).json()["items"]
@@ -139,15 +121,15 @@ def test_the_log_counts_what_was_found_and_made_and_no_block_is_made_twice(servi
 
 
 def test_the_same_rows_in_other_files_are_found_again(service, settings):
-    build(service, settings, request())
+    build(service, settings)
     before = content(service)
     # a bar outside regular hours changes March's file, and nothing that features see
     night = reverting_bars("SPY", datetime(2024, 3, 28, tzinfo=UTC), END, seed=1).head(1)
     service.resources.lake.upsert(BARS_1M, night.with_columns(ts=pl.col("ts") - pl.duration(hours=9)))
-    second = build(service, settings, request())
+    second = build(service, settings)
     assert (second["reused"], second["built"]) == (3, [])
     assert [block["month"] for block in second["confirmed"]] == ["2024-03"]
-    assert build(service, settings, request())["confirmed"] == []
+    assert build(service, settings)["confirmed"] == []
     assert content(service) == before
 
 
@@ -160,9 +142,9 @@ def test_data_of_a_set_that_this_version_no_longer_makes_stay_readable(service, 
 
 
 def test_a_changed_month_rebuilds_the_months_whose_warm_up_reached_into_it(service, settings):
-    build(service, settings, request())
+    build(service, settings)
     service.resources.lake.upsert(BARS_1M, reverting_bars("SPY", datetime(2024, 1, 30, tzinfo=UTC), FEBRUARY, seed=3))
-    result = build(service, settings, request())
+    result = build(service, settings)
     # 5,000 bars are some thirteen sessions: February reads January, March reads February only
     assert [block["month"] for block in result["built"]] == ["2024-01", "2024-02"]
 
@@ -171,13 +153,13 @@ def test_older_history_that_arrives_late_rebuilds_the_months_that_lacked_their_w
     lake = service.resources.lake
     all_bars = reverting_bars("LATE", START, END, seed=1)
     lake.upsert(BARS_1M, all_bars.filter(pl.col("ts") >= FEBRUARY))
-    first = build(service, settings, request(FEBRUARY, END, "LATE"))
+    first = build(service, settings, FEBRUARY, END, "LATE")
     assert [block["month"] for block in first["built"]] == ["2024-02", "2024-03"]
     lake.upsert(BARS_1M, all_bars)
-    second = build(service, settings, request(FEBRUARY, END, "LATE"))
+    second = build(service, settings, FEBRUARY, END, "LATE")
     # March had its whole warm-up in February
     assert [block["month"] for block in second["built"]] == ["2024-02"]
-    build(service, settings, request())
+    build(service, settings)
     columns = ["ts", *CORE.columns]
     february = {"start": FEBRUARY, "end": END}
     spy, late = (lake.read(lake.snapshot(FEATURES, symbol=one, **february), columns) for one in ("SPY", "LATE"))
@@ -185,14 +167,14 @@ def test_older_history_that_arrives_late_rebuilds_the_months_that_lacked_their_w
 
 
 def test_months_built_one_by_one_in_any_order_equal_one_build_bit_for_bit(service, settings):
-    build(service, settings, request())
+    build(service, settings)
     at_once = content(service)
     lake = service.resources.lake
     other = reverting_bars("SPY", START, END, seed=1).with_columns(symbol=pl.lit("TWIN"))
     lake.upsert(BARS_1M, other)
     for start, end in ((datetime(2024, 3, 1, tzinfo=UTC), END), (START, FEBRUARY)):
-        build(service, settings, request(start, end, "TWIN"))
-    build(service, settings, request(symbol="TWIN"))
+        build(service, settings, start, end, "TWIN")
+    build(service, settings, symbol="TWIN")
     columns = ["ts", *CORE.columns]
     spy, twin = (lake.read(lake.snapshot(FEATURES, symbol=symbol), columns) for symbol in ("SPY", "TWIN"))
     assert spy.equals(twin, null_equal=True)
@@ -200,13 +182,13 @@ def test_months_built_one_by_one_in_any_order_equal_one_build_bit_for_bit(servic
 
 
 def test_filled_bars_are_never_seen(service, settings):
-    build(service, settings, request())
+    build(service, settings)
     lake = service.resources.lake
     wanted = ["ts", *CORE.columns]
     before = lake.read(lake.snapshot(FEATURES, symbol="SPY"), wanted)
     extra = reverting_bars("SPY", datetime(2024, 3, 27, tzinfo=UTC), datetime(2024, 3, 28, tzinfo=UTC), seed=9)
     lake.upsert(BARS_1M, extra.with_columns(source=pl.lit("filled")))
-    build(service, settings, request())
+    build(service, settings)
     after = lake.read(lake.snapshot(FEATURES, symbol="SPY"), wanted)
     cut = datetime(2024, 3, 27, tzinfo=UTC)
     assert after.filter(pl.col("ts").dt.date() == cut.date()).is_empty()

@@ -7,10 +7,8 @@ from datetime import UTC, date, datetime
 import polars as pl
 import pytest
 from features_support import END, START, build, rows
-from pydantic import SecretStr
 
 from feature_service.domain.catalogue import FULL
-from feature_service.settings import Settings
 from feature_service.wiring import assemble
 from shared.contracts.datasets import BARS_1M, CORPORATE_ACTIONS
 from shared.contracts.splits import PRICES, trading_days
@@ -20,11 +18,6 @@ APRIL = datetime(2024, 4, 1, tzinfo=UTC)
 SEEDS = {"SPY": 1, "QMKT": 3, "VOLX": 4}
 #: powers of two, so that other shares are the same numbers to the last digit; that of the market is what a fit read
 SPLITS = {"SPY": (date(2024, 2, 13), 8.0), "VOLX": (date(2024, 2, 6), 0.25), "QMKT": (date(2024, 1, 24), 2.0)}
-
-
-@pytest.fixture
-def settings(database_url, data_dir):
-    return Settings(database_url=SecretStr(database_url), home=data_dir)
 
 
 @pytest.fixture
@@ -85,7 +78,7 @@ def test_features_over_splits_are_those_of_the_market_that_never_split(service, 
     assert sum(fitting[:1] == [1.0] for fitting in scales.values()) > 80
     assert not jumped["overnight_gap"].equals(expected["overnight_gap"], null_equal=True)
 
-    assert service.builds.replays("SPY", "full").agrees is True
+    assert service.builds.replay("SPY", "full").agrees is True
     assert build(service, settings, "SPY", "full")["reused"] == 2
 
 

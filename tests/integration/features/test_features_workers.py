@@ -11,16 +11,14 @@ from datetime import UTC, datetime
 from uuid import uuid4
 
 import pytest
-from pydantic import SecretStr
+from features_support import house
 
 from feature_service.domain.blocks import Month, fit_fingerprint
 from feature_service.domain.catalogue import CORE, SETS
-from feature_service.settings import Settings
 from feature_service.store import Store
 from feature_service.use_cases import making
 from feature_service.use_cases.gathering import monthly_bars
 from feature_service.use_cases.making import past_hash
-from feature_service.wiring import assemble
 from feature_service.worker import handlers
 from shared.contracts.datasets import BARS_1M
 from shared.contracts.messages import BuildFeatures, Window
@@ -45,14 +43,8 @@ run_worker(Settings(), worker.LOADERS, timing=timing)
 
 
 @pytest.fixture
-def settings(database_url, data_dir):
-    return Settings(database_url=SecretStr(database_url), home=data_dir)
-
-
-@pytest.fixture
 def service(settings):
-    with assemble(settings) as wired:
-        wired.resources.lake.upsert(BARS_1M, reverting_bars("SPY", START, END, seed=1))
+    with house(settings, {"SPY": 1}, START, END) as wired:
         yield wired
 
 

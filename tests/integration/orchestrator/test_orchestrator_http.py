@@ -139,3 +139,10 @@ def test_a_run_is_started_and_cancelled_by_the_pages_forms(http):
 def test_the_job_transport_asks_for_the_token(http):
     claim = {"kinds": ["orchestrator.breed"], "token": "11111111-1111-1111-1111-111111111111", "worker": "w"}
     assert http.post("/jobs/claim", json=claim).status_code == 401
+
+
+def test_a_misspelt_parameter_is_refused_and_the_known_ones_are_told(http):
+    for path, wrong, known in (("/runs?stat=failed", "stat", "state"), ("/promoted?runs=a", "runs", "run")):
+        answer = http.get(path)
+        assert answer.status_code == 422
+        assert f"{wrong}: is not known here: there are page, per_page, {known}" in answer.json()["detail"]

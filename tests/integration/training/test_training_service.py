@@ -119,6 +119,7 @@ def test_a_model_is_registered_once_and_shown_over_http(service, settings):
         assert http.get("/models", params={"sort": "-ic", "symbol": "edge"}).json()["total"] == 1
         made_of = {of: http.get("/models", params={"feature_set": of}).json()["total"] for of in (CORE.id, "other-0")}
         assert made_of == {CORE.id: 1, "other-0": 0}
+        assert http.get("/models/counts").json() == {CORE.id: 1}
         for page in ("/", f"/models/{name}"):
             text = http.get(page, headers=HTML)
             assert text.status_code == 200
@@ -254,3 +255,11 @@ def test_the_form_keeps_what_was_typed(settings):
         assert page.status_code == 422
         assert "start must come first" in page.text
         assert 'value="2024-04-01"' in page.text
+
+
+def test_a_misspelt_parameter_is_refused_and_the_known_ones_are_told(settings):
+    with serving(create_app(settings)) as http:
+        assert http.get("/models/counts").json() == {}
+        answer = http.get("/models", params={"symbl": "EDGE"})
+    assert answer.status_code == 422
+    assert "symbl: is not known here: there are feature_set, page, parent" in answer.json()["detail"]

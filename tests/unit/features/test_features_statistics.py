@@ -24,7 +24,8 @@ def test_figures_of_columns_that_were_made_to_have_them():
             "empty": np.full(ROWS, np.nan),
         }
     )
-    columns, correlation = describe_columns(frame, dict.fromkeys(frame.columns, "test"), ahead, 1)
+    columns, correlation, whole = describe_columns(frame, dict.fromkeys(frame.columns, "test"), ahead, 1)
+    assert whole == 0.0  # one of them is empty
     by_name = {one.name: one for one in columns}
     assert by_name["signal"].ic == pytest.approx(0.3 / np.sqrt(1.09), abs=0.02)
     assert by_name["signal"].ic_t > 30

@@ -11,7 +11,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from feature_service.domain.alignment import as_of_join, inner_join
-from feature_service.domain.episodes import OPTIONS, TIMEFRAMES, buckets, episodes, rows_of, session_count
+from feature_service.domain.episodes import (
+    OPTIONS,
+    TIMEFRAMES,
+    among,
+    buckets,
+    days_of,
+    episodes,
+    rows_of,
+    session_count,
+)
 from feature_service.domain.regimes.timeline import MAX_SPANS, spans
 from shared.contracts.messages import Folds
 from shared.errors import InvalidInput
@@ -77,6 +86,9 @@ def test_a_bucket_with_any_test_minute_is_test_and_no_training_label_reaches_one
     assert (ts < known).all()
     for fold in episodes(ts, horizon, spec):
         rows = rows_of(frame, fold, timeframe)
+        first, after = days_of(ts, fold)
+        days = frame.filter(pl.col("ts").is_between(first, after, closed="left"))
+        assert rows_of(days, among(fold, ts, days["ts"].to_physical().to_numpy()), timeframe).equals(rows)
         split = dict(zip(rows["ts"].to_physical().to_numpy(), rows["split"], strict=True))
         assert {split[one] for one in start[fold.test]} == {"test"}
         assert all(split.get(one) != "train" for one in set(start) - set(start[fold.train]))
