@@ -21,8 +21,8 @@ MOST_VALUES: dict[TableFormat, int] = {
 
 
 def listed(text: str) -> tuple[str, ...]:
-    """Return the parts of "a, b"."""
-    return tuple(part for one in text.split(",") if (part := one.strip()))
+    """Return the parts of "a, b", each once."""
+    return tuple(dict.fromkeys(part for one in text.split(",") if (part := one.strip())))
 
 
 def header(wanted: Wanted) -> dict[str, str]:

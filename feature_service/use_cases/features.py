@@ -32,6 +32,8 @@ class Wanted:
     feature_set: str = ""
     #: more values (rows times columns) than this are refused
     most_values: int | None = None
+    #: whether a span without a row is an answer
+    may_be_empty: bool = False
 
 
 class Features:
@@ -51,8 +53,18 @@ class Features:
         """Return whether there is anything to build `symbol` of."""
         return bool(self._store.bars(check_symbol(symbol)).months(check_symbol(symbol)))
 
-    def chosen(self, symbol: str, name: str = "", columns: Sequence[str] = ()) -> str:
+    def chosen(
+        self,
+        symbol: str,
+        name: str = "",
+        columns: Sequence[str] = (),
+        *,
+        start: datetime | None = None,
+        end: datetime | None = None,
+    ) -> str:
         """Return the id of the set to read: the one named, else the first that is built for `symbol` with `columns`.
+
+        One that has rows in [start, end) comes before those that do not.
 
         Raises NotFound for an unknown set, or when nothing is built; InvalidInput then for a column nobody knows.
         """
@@ -66,12 +78,13 @@ class Features:
                 f"no features are built for {check_symbol(symbol)}: POST /features/build; without bars, ingest or "
                 "import them first"
             )
-        having = (one.feature_set for one in built if set(columns) <= set(self.columns(one.feature_set, symbol)))
-        return next(having, built[0].feature_set)
+        having = [one for one in built if set(columns) <= set(self.columns(one.feature_set, symbol))]
+        there = [one for one in having if (not start or start <= one.last_ts) and (not end or one.first_ts < end)]
+        return (there or having or built)[0].feature_set
 
     def pinned(self, symbol: str, wanted: Wanted) -> Wanted:
         """Return what is wanted with the id of the set that answers it. Raises as `chosen` does."""
-        return replace(wanted, feature_set=self.chosen(symbol, wanted.feature_set, wanted.columns))
+        return replace(wanted, feature_set=self._chosen(symbol, wanted))
 
     def read(self, symbol: str, wanted: Wanted) -> pl.DataFrame:
         """Return ts and the wanted columns of built rows.
@@ -80,16 +93,19 @@ class Features:
         more values than asked for at most.
         """
         symbol = check_symbol(symbol)
-        set_id = self.chosen(symbol, wanted.feature_set, wanted.columns)
+        set_id = self._chosen(symbol, wanted)
         have = self.columns(set_id, symbol)
         if unknown := sorted(set(wanted.columns) - set(have)):
             raise InvalidInput(f"set {set_id} has no column {unknown[0]!r}: see GET /catalogue")
         columns = list(wanted.columns) or have
         self._bounded(set_id, symbol, wanted, len(columns))
         frame = self._store.read(set_id, symbol, wanted.start, wanted.end, columns)
-        if frame.is_empty():
+        if frame.is_empty() and not wanted.may_be_empty:
             raise self._nothing(set_id, symbol)
         return frame
+
+    def _chosen(self, symbol: str, wanted: Wanted) -> str:
+        return self.chosen(symbol, wanted.feature_set, wanted.columns, start=wanted.start, end=wanted.end)
 
     def columns(self, set_id: str, symbol: str) -> tuple[str, ...]:
         """Return the columns of a set's id: by its definition, or those stored of an older one."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 
 import polars as pl
@@ -56,13 +56,19 @@ class Together:
     def aligned(self, symbols: Sequence[str], join: Join, max_age_seconds: int, wanted: Wanted) -> pl.DataFrame:
         """Return several symbols' built rows side by side, columns named `<column>_<SYMBOL>`.
 
-        Raises as `pinned` does, and NotFound where a symbol has no row of the set.
+        What is taken as of a row may be older than `wanted.start`, but for the first symbol's.
+
+        Raises as `pinned` does, and NotFound where the first symbol, of an inner join any, has no row in the span.
         """
-        chosen = list(dict.fromkeys(check_symbol(one) for one in symbols))
+        first, *others = chosen = list(dict.fromkeys(check_symbol(one) for one in symbols))
         most = None if wanted.most_values is None else wanted.most_values // len(chosen)
         each = replace(self.pinned(chosen, wanted), most_values=most)
-        frames = {one: self._features.read(one, each) for one in chosen}
-        return inner_join(frames) if join == "inner" else as_of_join(frames, max_age_seconds * 1_000_000)
+        if join == "inner":
+            return inner_join({one: self._features.read(one, each) for one in chosen})
+        since = each.start and each.start - timedelta(seconds=max_age_seconds)
+        earlier = replace(each, start=since, may_be_empty=True)
+        frames = {first: self._features.read(first, each)} | {one: self._features.read(one, earlier) for one in others}
+        return as_of_join(frames, max_age_seconds * 1_000_000)
 
     def options(self, name: str) -> list[tuple[Option, int]]:
         """Return every option with the number of symbols that have enough built sessions for it."""

@@ -21,7 +21,6 @@ from shared.testing.markets import reverting_bars
 from shared.testing.servers import serving
 
 FEBRUARY = datetime(2024, 2, 1, tzinfo=UTC)
-REAL = Path(__file__).parents[4] / "shared/data/bars_1m/A/us2019feb"
 SEEDS = {"SPY": 1, "OTHER": 2, "QMKT": 3, "VOLX": 4}
 
 
@@ -138,6 +137,13 @@ def test_symbols_side_by_side_over_rest(service, settings):
         assert exact.drop_nulls().drop("age_seconds_GAPPY").equals(inner)
         assert loose["ibs_GAPPY"].null_count() <= 30  # a first minute of a day may be the missing one
         assert set(loose["age_seconds_GAPPY"].drop_nulls()) == {0, 60}
+        # what a row takes does not depend on where the span begins, also where the other has no row in it
+        late = loose.filter(pl.col("age_seconds_GAPPY") == 60)["ts"][0]
+        asked |= {"start": late.isoformat(), "end": (late + timedelta(minutes=1)).isoformat()}
+        alone = http.get("/features", params={**asked, "join": "asof", "max_age": 60, "format": "parquet"})
+        assert pl.read_parquet(io.BytesIO(alone.content)).equals(loose.filter(pl.col("ts") == late))
+        [none] = http.get("/features", params={**asked, "join": "asof", "max_age": 0}).json()
+        assert none["ibs_GAPPY"] is None
         for query, words in (("symbols=SPY", "2 to 50"), ("symbols=SPY,NOPE", "no features")):
             assert words in http.get(f"/features?{query}").json()["detail"]
 
@@ -241,39 +247,6 @@ def test_leak_checks_over_rest(settings):
             (http.post("/leak-check/nope?symbol=SPY"), 404, "no feature 'nope'"),
         ):
             assert (answer.status_code, words in answer.json()["detail"]) == (status, True), answer.text
-
-
-@pytest.mark.skipif(not REAL.is_dir(), reason="the real bars at ../shared/data are not here")
-def test_context_over_a_real_week_of_vix_and_vxxb(settings):
-    """VIX has no volume and lacks 27 minutes, VXXB neither: both serve, and what is missing is flagged."""
-    window = {"start": datetime(2019, 2, 1, tzinfo=UTC), "end": datetime(2019, 3, 1, tzinfo=UTC)}
-    with assemble(settings) as wired:
-        for symbol in ("SPY", "AAPL", "QQQ", "VIX", "VXXB"):
-            real = pl.read_parquet(REAL / f"{symbol}.parquet").with_columns(source=pl.lit("real"))
-            wired.resources.lake.upsert(BARS_1M, real.select(BARS_1M.schema.names()).cast(dict(BARS_1M.schema)))
-        for symbol in ("SPY", "AAPL"):
-            build(wired, settings, symbol, **window)
-        index = {symbol: rows(wired, symbol) for symbol in ("SPY", "AAPL")}
-        other = settings.model_copy(update={"context_volatility": ("VXXB",)})
-        with assemble(other) as again:
-            build(again, other, "SPY", **window)
-        traded = rows(wired, "SPY")
-    for frame in (*index.values(), traded):
-        assert frame.drop("ts").fill_nan(None).null_count().sum_horizontal().item() == 0
-        # a session's length of bars before the first full window; then hardly a row lacks its context
-        missing = frame["context_missing"].to_numpy()
-        assert missing[:389].all()
-        assert missing[395:].mean() < 0.02
-    closes = pl.read_parquet(REAL / "SPY.parquet").select("ts", "close", "open")
-    for frame, least in ((index["SPY"], -0.25), (traded, -0.6)):
-        day = (
-            frame.join(closes, on="ts")
-            .with_columns(own=pl.col("close").log().diff().over(pl.col("ts").dt.date()))
-            .drop_nulls()
-        )
-        assert np.corrcoef(day["vix_log_ret"], day["own"])[0, 1] < least
-    assert 0.4 < index["SPY"]["qqq_beta"][-1] < 0.95
-    assert 0.9 < index["AAPL"]["qqq_beta"][-1] < 1.4
 
 
 def test_bars_that_arrive_later_change_no_value_of_any_feature_that_was_built(settings):

@@ -235,3 +235,18 @@ def test_the_form_keeps_what_was_typed_and_names_the_field(settings):
         good = http.post("/features/build", data={**form, "symbols": "SPY", "idempotency_key": "l"}, headers=HTML)
         assert good.status_code == 303
         assert good.headers["location"].startswith("/jobs/")
+
+
+def test_a_set_with_rows_in_the_span_is_read_before_one_without(service, settings):
+    build(service, settings, start=FEBRUARY)
+    features_support.build(service, settings, "SPY", "momentum", START, END)
+    with serving(create_app(settings)) as http:
+
+        def set_of(**asked):
+            answer = http.get("/features/SPY", params={"columns": "rsi_14,rsi_14", "format": "csv", **asked})
+            assert answer.status_code == 200, answer.text
+            assert answer.text.startswith("ts,rsi_14\n"), "a column named twice is one"
+            return answer.headers["X-Feature-Set"].split("-")[0]
+
+        assert (set_of(), set_of(start="2024-02-05")) == ("core", "core")
+        assert set_of(start="2024-01-08", end="2024-01-10") == "momentum"
