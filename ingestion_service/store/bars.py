@@ -13,7 +13,7 @@ import polars as pl
 from ingestion_service.domain.coverage import Completeness, SessionCoverage, by_session, completeness
 from ingestion_service.domain.gaps import Missing, Why, missing
 from ingestion_service.domain.releases import displaced, forgiven, without
-from ingestion_service.domain.spans import Answered, FailedAsk, Span, span_of
+from ingestion_service.domain.spans import Answered, Span, span_of
 from ingestion_service.domain.suspicion import REACH
 from ingestion_service.domain.validation import Screened, screen_many
 from ingestion_service.store.actions import ActionStore
@@ -60,6 +60,21 @@ class Facts:
     missing: Mapping[Why, int]
     #: the newest sessions, oldest first
     recent: tuple[SessionCoverage, ...]
+
+
+@dataclass(frozen=True)
+class _Look:
+    """What there was of a symbol at one look: bars, what was answered of them, and refused rows."""
+
+    symbol: str
+    bars: Snapshot
+    answered: tuple[Answered, ...]
+    refused: Snapshot
+
+    @property
+    def state(self) -> object:
+        """What names everything that facts and minutes are worked out from."""
+        return self.symbol, self.bars.version, self.answered, self.refused.version
 
 
 @dataclass(frozen=True)
@@ -118,40 +133,45 @@ class BarStore:
         return self._lake.read(snapshot, columns)
 
     def facts(self, symbol: str) -> Facts:
-        """Return what the symbol's bars tell, and what was answered of it; worked out once for each state of both.
+        """Return what the symbol's bars tell, and what was answered of it. The symbol must have bars."""
+        return self.facts_of(self.stocks(symbol))[symbol]
 
-        The symbol must have bars.
-        """
-        snapshot, answered = self.snapshot(symbol, None, None), self.answered_spans(symbol)
-        state = self._state(symbol, snapshot, answered)
-        known, facts = self._facts.get(symbol, (None, None))
-        if facts is None or known != state:
-            minutes = self._minutes_of(symbol, snapshot, answered, state)
-            facts = Facts(
-                sources=tuple(self._lake.read(snapshot, ["source"])["source"].drop_nulls().unique().sort()),
-                completeness=completeness(symbol, minutes.ts_us),
-                missing=minutes.missing.counts(),
-                recent=tuple(minutes.sessions(symbol)[-RECENT_SESSIONS:]),
-            )
-            self._facts[symbol] = (state, facts)
-        return facts
+    def facts_of(self, stocks: Sequence[Stock]) -> dict[str, Facts]:
+        """Return the facts of stocks just listed, by symbol; worked out once for each state of what they tell."""
+        return {look.symbol: self._facts_at(look) for look in self._looks(stocks)}
 
     def minutes(self, symbol: str) -> Minutes:
         """Return every minute that is stored, and that is not. The symbol must have bars."""
-        snapshot, answered = self.snapshot(symbol, None, None), self.answered_spans(symbol)
-        return self._minutes_of(symbol, snapshot, answered, self._state(symbol, snapshot, answered))
+        [look] = self._looks(self.stocks(symbol))
+        return self._minutes_at(look)
 
-    def _state(self, symbol: str, snapshot: Snapshot, answered: list[Answered]) -> object:
-        """Return what names everything that facts and minutes are worked out from."""
-        return symbol, snapshot.version, tuple(answered), self.quarantine.version(symbol)
+    def _looks(self, stocks: Sequence[Stock]) -> list[_Look]:
+        symbols = [stock.symbol for stock in stocks]
+        answered, refused = self.asks.answered_spans_of(symbols), self.quarantine.snapshots(symbols)
+        bars = {stock.symbol: Snapshot(BARS_1M, stock.files, None, None) for stock in stocks}
+        return [_Look(one, bars[one], tuple(answered[one]), refused[one]) for one in symbols]
 
-    def _minutes_of(self, symbol: str, snapshot: Snapshot, answered: list[Answered], state: object) -> Minutes:
+    def _facts_at(self, look: _Look) -> Facts:
+        known, facts = self._facts.get(look.symbol, (None, None))
+        if facts is None or known != look.state:
+            minutes = self._minutes_at(look)
+            facts = Facts(
+                sources=tuple(self._lake.read(look.bars, ["source"])["source"].drop_nulls().unique().sort()),
+                completeness=completeness(look.symbol, minutes.ts_us),
+                missing=minutes.missing.counts(),
+                recent=tuple(minutes.sessions(look.symbol)[-RECENT_SESSIONS:]),
+            )
+            self._facts[look.symbol] = (look.state, facts)
+        return facts
+
+    def _minutes_at(self, look: _Look) -> Minutes:
         """Work it out, or return it where it was among the last asked for: years of minutes are too much to keep."""
+        state = look.state
         with self._lock:
             found = self._minutes.get(state)
         if found is None:
-            ts_us = self._lake.read(snapshot, ["ts"])["ts"].to_physical().to_numpy()
-            found = Minutes(ts_us, missing(symbol, ts_us, answered, self.quarantine.times_us(symbol)))
+            ts_us = self._lake.read(look.bars, ["ts"])["ts"].to_physical().to_numpy()
+            found = Minutes(ts_us, missing(look.symbol, ts_us, look.answered, self.quarantine.times_us(look.refused)))
             with self._lock:
                 self._minutes[state] = found
                 while len(self._minutes) > _KEPT_MINUTES:
@@ -174,14 +194,6 @@ class BarStore:
         """
         self.quarantine.add(wrong, received, still_mine)
         self._lake.upsert(BARS_1M, better, precondition=still_mine)
-
-    def answered_spans(self, symbol: str) -> list[Answered]:
-        """Return what providers answered of `symbol`, by provider and in order of time."""
-        return self.asks.answered_spans(symbol)
-
-    def failed_asks(self, symbol: str) -> list[FailedAsk]:
-        """Return what providers were asked of `symbol` and have not answered since."""
-        return self.asks.failed_asks(symbol)
 
     def save(
         self,

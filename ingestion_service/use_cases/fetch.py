@@ -217,7 +217,7 @@ class Fetch:
             and not known.empty
             and known.start < span.end + _CLOSE_BY
             and known.end > span.start - _CLOSE_BY
-            for known in self.store.answered_spans(symbol)
+            for known in self.store.asks.answered_spans(symbol)
         )
 
     def _check_found(self, asked: Span) -> None:
