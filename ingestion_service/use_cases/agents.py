@@ -146,8 +146,9 @@ class Agents:
         if waiting is not None and waiting.state is JobState.PENDING:
             self._call_off(waiting)
         with self._store.database.transaction() as conn:
-            self._store.want(conn, name, Wanted.RUNNING, checked)
+            # the job before the agent, as a run that ends takes them: neither waits for the other in a circle
             self._queue.submit([_submission(kind, None)], conn=conn)
+            self._store.want(conn, name, Wanted.RUNNING, checked)
         return self.one(name)
 
     def pause(self, name: str) -> AgentState:
@@ -167,7 +168,11 @@ class Agents:
     # --- in a worker
 
     def run(self, work: Work, ctx: JobContext) -> Outcome:
-        """Do one run, and submit the next where it is still wanted."""
+        """Do one run, and submit the next where it is still wanted.
+
+        `skipped` and `ended_early` in a result say that none was submitted: where the agent was started meanwhile, the
+        effect of the run's completion (`ingestion.agent_ended`) does.
+        """
         kind = agent_kind(AgentRun.model_validate(ctx.payload).agent)
         run = Run(kind.name, ctx, self._store, self._clock)
         if not run.goes_on(0.0, "begins"):
