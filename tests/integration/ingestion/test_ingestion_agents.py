@@ -85,6 +85,16 @@ def test_the_backfill_fetches_only_what_is_missing_and_waits_for_its_next_run(op
     assert state["last_result"]["new_rows"] <= 1
 
 
+@pytest.mark.parametrize("name", ["backfill", "scan", "fill", "retention"])
+def test_an_agent_pauses_as_long_as_its_options_show(open_shop, name: str):
+    shop = open_shop("http://127.0.0.1:9")
+    shop.do(name, "start")
+    shop.work()
+    state = shop.agent(name)
+    pause = datetime.fromisoformat(state["next_run"]) - datetime.fromisoformat(state["last_ended_at"])
+    assert abs(pause - timedelta(minutes=state["options"]["every_minutes"])) < timedelta(minutes=1)
+
+
 def test_an_agent_has_one_run_and_people_decide_about_it(open_shop):
     shop = open_shop("http://127.0.0.1:9")
     first = shop.do("scan", "start")
