@@ -12,7 +12,8 @@ from ingestion_service.domain.coverage import SessionCoverage
 from ingestion_service.domain.gaps import Why
 from ingestion_service.domain.spans import LastFailure
 from ingestion_service.domain.symbols import crypto_pair
-from ingestion_service.store.bars import BarStore, Facts, Stock
+from ingestion_service.store.bars import BarStore, Stock
+from ingestion_service.store.facts import Facts
 from ingestion_service.use_cases.series import OF_DAYS, Reader, Wanted
 from shared.clock import Clock
 from shared.contracts.candles import MAX_BARS, Candles, condense
@@ -23,7 +24,7 @@ _SORTS = ("symbol", "first", "last", "rows")
 
 @dataclass(frozen=True, kw_only=True)
 class SymbolCoverage:
-    """How much there is of one symbol. Counts of sessions and minutes are defined in domain/coverage.py."""
+    """How much there is of one symbol. Sessions and bars off hours are counted as in store.facts.Facts."""
 
     symbol: str
     first: datetime
@@ -243,14 +244,14 @@ class Bars:
             bytes=stock.bytes,
             days=known.days.get(stock.symbol, 0),
             sources=list(facts.sources),
-            sessions=facts.completeness.sessions,
-            sessions_expected=facts.completeness.sessions_expected,
+            sessions=facts.sessions,
+            sessions_expected=facts.sessions_expected,
             missing_minutes=sum(counts.values()),
             outage_minutes=counts.get(Why.OUTAGE, 0),
             refused_minutes=counts.get(Why.REFUSED, 0),
             silent_minutes=counts.get(Why.SILENT, 0),
             no_trade_minutes=counts.get(Why.NO_TRADE, 0),
-            off_hours=facts.completeness.off_hours,
+            off_hours=facts.off_hours,
             filled=known.filled.get(stock.symbol, 0),
             quarantined=known.refused.get(stock.symbol, 0),
             stale_seconds=max((self._clock.now() - stock.last).total_seconds(), 0.0),
