@@ -8,10 +8,9 @@ from datetime import date
 import numpy as np
 
 from ingestion_service.domain.gaps import Missing, expected_minutes
+from ingestion_service.domain.moments import DAY_US
 from ingestion_service.domain.symbols import crypto_pair
 from shared.contracts.sessions import MINUTE_US, Int64Array, sessions_between
-
-_DAY_US = 86_400_000_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,13 +35,13 @@ def by_session(symbol: str, ts_us: Int64Array, missing: Missing) -> list[Session
     expected = expected_minutes(symbol, int(ts_us[0]), int(ts_us[-1]))
     if not len(expected):
         return []
-    first_day = int(expected[0]) // _DAY_US
+    first_day = int(expected[0]) // DAY_US
     sessions = sessions_between(int(expected[0]), int(expected[-1]) + MINUTE_US)
     daily = crypto_pair(symbol) is not None
-    dates = np.arange(first_day, int(expected[-1]) // _DAY_US + 1).astype("datetime64[D]") if daily else sessions.date
+    dates = np.arange(first_day, int(expected[-1]) // DAY_US + 1).astype("datetime64[D]") if daily else sessions.date
 
     def count(minutes: Int64Array) -> list[int]:
-        rows = minutes // _DAY_US - first_day if daily else sessions.index_of(minutes)
+        rows = minutes // DAY_US - first_day if daily else sessions.index_of(minutes)
         return np.bincount(rows, minlength=len(dates)).tolist()
 
     reasons = {why.value: count(missing.ts_us[here]) for why, here in missing.why().items()}

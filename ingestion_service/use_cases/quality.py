@@ -11,6 +11,7 @@ import polars as pl
 from ingestion_service.domain.actions import ImpossibleDividend
 from ingestion_service.domain.coverage import SessionCoverage
 from ingestion_service.domain.gaps import Gap, Missing, Why, gaps
+from ingestion_service.domain.moments import in_us
 from ingestion_service.domain.refused import RefusedRows, nearby, refused_rows
 from ingestion_service.domain.spans import FailedAsk
 from ingestion_service.domain.splits import SuspectedSplit, suspected_splits
@@ -159,7 +160,7 @@ def _by_candle(minutes: Int64Array, starts_us: Int64Array, end: datetime | None)
     if not len(starts_us):
         return np.zeros(0, np.int64)
     if end is not None:
-        minutes = minutes[minutes < end.timestamp() * 1_000_000]
+        minutes = minutes[minutes < in_us(end)]
     row = np.searchsorted(starts_us, minutes, side="right") - 1
     return np.bincount(row[row >= 0], minlength=len(starts_us))
 

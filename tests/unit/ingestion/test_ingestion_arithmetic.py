@@ -8,11 +8,14 @@ from datetime import UTC, date, datetime, timedelta
 import numpy as np
 import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ingestion_service.domain.columns import match_columns, read_times
 from ingestion_service.domain.coverage import by_session, off_hours
 from ingestion_service.domain.gaps import missing
-from ingestion_service.domain.spans import Span, by_month
+from ingestion_service.domain.moments import in_us, moment_at
+from ingestion_service.domain.spans import SETTLE, Span, by_month
 from ingestion_service.settings import Settings
 from ingestion_service.store.retry import RetryPolicy
 from shared.contracts.sessions import MINUTE_US, sessions_between
@@ -138,7 +141,10 @@ def test_synthetic_bars_are_never_called_alpacas(monkeypatch, url, host, provide
     assert "hush" not in repr(settings)
 
 
-def test_a_span_is_settled_only_twenty_minutes_later():
-    from ingestion_service.use_cases.fetch import SETTLE
+@given(st.integers(-62_135_596_800_000_000, 253_402_300_799_999_999))
+def test_moments_keep_their_microsecond(us):
+    assert in_us(moment_at(us)) == us
 
+
+def test_a_span_is_settled_only_twenty_minutes_later():
     assert timedelta(minutes=15) < SETTLE < timedelta(hours=1)
