@@ -66,7 +66,7 @@ class Retention:
             going.append(
                 Going(
                     rule=rule,
-                    what=f"{sum(file.row_count for file in old):,} rows in months that end before",
+                    what=f"{sum(file.row_count for file in old):,} rows in months that have no newer one",
                     count=len(old),
                     bytes=sum(file.byte_count for file in old),
                 )
