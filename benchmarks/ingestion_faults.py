@@ -25,7 +25,7 @@ import numpy as np
 import polars as pl
 
 from ingestion_service.domain.comparing import agreeing, compare
-from ingestion_service.domain.coverage import completeness
+from ingestion_service.domain.coverage import off_hours
 from ingestion_service.domain.gaps import missing
 from ingestion_service.domain.sources import RAW_SCHEMA
 from ingestion_service.domain.splits import suspected_splits
@@ -134,8 +134,8 @@ class _Year:
         ]
         if made_up:
             bars = screen(pl.concat([self.clean, *made_up]), "SPY", "test").bars
-            before = completeness("SPY", self.ts_us).off_hours
-            found = completeness("SPY", bars["ts"].to_physical().to_numpy()).off_hours - before
+            before = off_hours("SPY", self.ts_us)
+            found = off_hours("SPY", bars["ts"].to_physical().to_numpy()) - before
             yield Line("afternoons of half days, minutes", sum(part.height for part in made_up), found, before)
 
     def second_provider(self, rng: np.random.Generator) -> Iterator[Line]:
@@ -171,7 +171,7 @@ class _Year:
     def clean_twin(self) -> Line:
         found = screen(self.clean, "SPY", "test")
         alarms = sum(found.rejected.values()) + len(self._suspected(self.clean))
-        return Line("the clean year", 0, 0, alarms + len(self.already) + completeness("SPY", self.ts_us).off_hours)
+        return Line("the clean year", 0, 0, alarms + len(self.already) + off_hours("SPY", self.ts_us))
 
     def _spread(self, rng: np.random.Generator, count: int) -> np.ndarray:
         """Return rows at least 40 apart."""

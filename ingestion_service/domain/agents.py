@@ -30,12 +30,11 @@ class Wanted(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class AgentKind:
-    """One agent. `every` is the time between the end of a run and the next; None: the agent says it itself."""
+    """One agent. How long it pauses between runs stands in its options, or each of its runs says it."""
 
     name: str
     kind: JobKind
     about: str
-    every: timedelta | None
     #: a longer run is taken for stuck
     max_runtime: timedelta
 
@@ -58,7 +57,7 @@ class LiveOptions(Message):
 
 
 class BackfillOptions(Message):
-    """How far back the backfill may go, whatever the watchlist says."""
+    """The pause between the end of a run and the next; how far back it goes, the watchlist says."""
 
     every_minutes: float = Field(default=360, ge=1, le=LONGEST_MINUTES)
 
@@ -94,35 +93,30 @@ AGENTS: dict[str, AgentKind] = {
             name="backfill",
             kind=JobKind.BACKFILL_AGENT,
             about="fetches what the watchlist lacks, month by month",
-            every=timedelta(hours=6),
             max_runtime=timedelta(days=2),
         ),
         AgentKind(
             name="live",
             kind=JobKind.LIVE_AGENT,
             about="stores minute bars as they close, in session hours",
-            every=None,
             max_runtime=timedelta(hours=20),
         ),
         AgentKind(
             name="scan",
             kind=JobKind.SCAN_AGENT,
             about="looks for gaps in every symbol's sessions",
-            every=timedelta(days=1),
             max_runtime=timedelta(hours=6),
         ),
         AgentKind(
             name="fill",
             kind=JobKind.FILL_AGENT,
             about="asks again for what is missing, and may fill what stays missing",
-            every=timedelta(days=1),
             max_runtime=timedelta(hours=12),
         ),
         AgentKind(
             name="retention",
             kind=JobKind.RETENTION_AGENT,
             about="removes what its rules name, and nothing else",
-            every=timedelta(days=1),
             max_runtime=timedelta(hours=6),
         ),
     )

@@ -7,12 +7,13 @@ session is stored does a read take its daily bar (`without_minutes`). `source` e
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 
 import numpy as np
 import polars as pl
 
-from ingestion_service.domain.spans import Span
+from ingestion_service.domain.moments import DAY_US, in_us
+from ingestion_service.domain.spans import SETTLE, Span
 from ingestion_service.domain.symbols import crypto_pair
 from shared.contracts.datasets import TS
 from shared.contracts.sessions import Sessions, all_sessions
@@ -21,11 +22,8 @@ from shared.errors import InvalidInput
 
 #: What the source of a daily bar ends with: "yahoo 1d".
 MARK = " 1d"
-#: A provider may still revise a day right after its close: not asked for before this.
-SETTLE = timedelta(minutes=20)
 #: so few bars at one time of day may be minutes of a symbol that hardly trades
 _A_FEW = 5
-_DAY_US = 86_400_000_000
 
 
 @dataclass(frozen=True)
@@ -41,9 +39,9 @@ def finished(symbol: str, span: Span, now: datetime) -> Days:
 
     Raises InvalidInput when there is none. The calendar of sessions begins with 1990, that of coins has no beginning.
     """
-    start_us, end_us, over_us = (_us(moment) for moment in (span.start, span.end, now - SETTLE))
+    start_us, end_us, over_us = (in_us(moment) for moment in (span.start, span.end, now - SETTLE))
     if crypto_pair(symbol):
-        first, last = -(-start_us // _DAY_US), min(-(-end_us // _DAY_US), over_us // _DAY_US)
+        first, last = -(-start_us // DAY_US), min(-(-end_us // DAY_US), over_us // DAY_US)
         found = [np.datetime64(first, "D"), np.datetime64(last - 1, "D")] if first < last else []
     else:
         sessions = all_sessions().between(start_us, end_us)
@@ -88,16 +86,12 @@ def without_minutes(symbol: str, days: pl.DataFrame, minutes: pl.DataFrame) -> p
         return days
     ts_us = minutes["ts"].to_physical().to_numpy()
     if crypto_pair(symbol):
-        begins = np.unique(ts_us - ts_us % _DAY_US)
+        begins = np.unique(ts_us - ts_us % DAY_US)
     else:
         sessions: Sessions = all_sessions()
         rows = np.unique(sessions.index_of(ts_us))
         begins = sessions.open_us[rows[rows >= 0]]
     return days.filter(~pl.Series(np.isin(days["ts"].to_physical().to_numpy(), begins)))
-
-
-def _us(moment: datetime) -> int:
-    return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
 
 
 def _date(day: np.datetime64) -> date:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
+from ingestion_service.domain.moments import in_us
 from ingestion_service.domain.symbols import crypto_pair
 from shared.contracts.sessions import MINUTE_US, Int64Array, sessions_between
 
@@ -54,7 +55,7 @@ def feed(now: datetime, stored_us: Mapping[str, Int64Array], errors: Mapping[dat
     errors    : full hour -> errors met in it
     """
     start = first_hour(now)
-    begin, end = int(start.timestamp()) * 1_000_000, int(now.timestamp() * 1_000_000)
+    begin, end = in_us(start), in_us(now)
     # a session that opened before the first hour reaches into it
     regular = sessions_between(begin - HOURS * _HOUR_US, end).expected_minutes()
     always = np.arange(begin, end, MINUTE_US, dtype=np.int64)

@@ -14,13 +14,13 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from ingestion_service.domain.moments import DAY_US
 from ingestion_service.domain.symbols import crypto_pair
 from shared.contracts.datasets import BARS_1M
 from shared.contracts.sessions import MINUTE_US, Int64Array, sessions_between
 
 FILLED = "filled"
 _VALUES = ("open", "high", "low", "close", "volume")
-_DAY_US = 86_400_000_000
 
 Floats = npt.NDArray[np.float64]
 
@@ -40,7 +40,7 @@ def filled_bars(bars: pl.DataFrame, missing_us: Int64Array, symbol: str, rounds:
     left = np.clip(right - 1, 0, len(known_us) - 1)
     right = np.clip(right, 0, len(known_us) - 1)
     if not crypto_pair(symbol):
-        sessions = sessions_between(int(missing_us[0]) - _DAY_US, int(missing_us[-1]) + MINUTE_US)
+        sessions = sessions_between(int(missing_us[0]) - DAY_US, int(missing_us[-1]) + MINUTE_US)
         session = sessions.index_of(missing_us)
         bounded &= (session >= 0) & (sessions.index_of(known_us[left]) == session)
         bounded &= sessions.index_of(known_us[right]) == session

@@ -18,21 +18,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from ingestion_service.domain.moments import DAY_US, in_us, moment_at
 from ingestion_service.domain.spans import Answered, Span
 from ingestion_service.domain.symbols import crypto_pair, is_index
 from shared.contracts.sessions import MINUTE_US, Int64Array, Sessions, sessions_between
 
-_DAY_US = 86_400_000_000
 #: So many missing minutes in a row are a hole where at least this share of the session's other minutes has a bar.
 _HOLE, _BUSY = 3, 0.95
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 Bools = npt.NDArray[np.bool_]
 
@@ -103,7 +101,7 @@ def expected_minutes(symbol: str, first_us: int, last_us: int) -> Int64Array:
     if crypto_pair(symbol):
         return np.arange(first_us, last_us + 1, MINUTE_US, dtype=np.int64)
     # the session of the first bar opened before it, and is expected whole
-    sessions = sessions_between(first_us - _DAY_US, last_us + MINUTE_US)
+    sessions = sessions_between(first_us - DAY_US, last_us + MINUTE_US)
     minutes = sessions.between(
         int(sessions.open_us[sessions.close_us > first_us].min(initial=last_us + 1)), last_us + 1
     )
@@ -152,13 +150,13 @@ def gaps(found: Missing) -> list[Gap]:
     reasons = found.why()
     breaks = (np.diff(ts_us) != MINUTE_US) | np.logical_or.reduce([np.diff(here) for here in reasons.values()])
     if not found.always_open:
-        breaks |= np.diff(sessions_between(int(ts_us[0]) - _DAY_US, int(ts_us[-1]) + MINUTE_US).index_of(ts_us)) != 0
+        breaks |= np.diff(sessions_between(int(ts_us[0]) - DAY_US, int(ts_us[-1]) + MINUTE_US).index_of(ts_us)) != 0
     starts = np.concatenate([[0], np.flatnonzero(breaks) + 1])
     ends = np.append(starts[1:], len(ts_us))
     return [
         Gap(
-            start=_moment(ts_us[start]),
-            end=_moment(ts_us[end - 1] + MINUTE_US),
+            start=moment_at(ts_us[start]),
+            end=moment_at(ts_us[end - 1] + MINUTE_US),
             minutes=int(end - start),
             why=next(why for why, here in reasons.items() if here[start]),
         )
@@ -190,14 +188,14 @@ def covered(symbol: str, stored_us: Int64Array) -> list[Span]:
             pieces[0] = (found.pop()[0], pieces[0][1])
         found += pieces
         whole_until = row if pieces[-1][1] == end else None
-    return [Span(_moment(start), _moment(end)) for start, end in found]
+    return [Span(moment_at(start), moment_at(end)) for start, end in found]
 
 
 def _sessions(symbol: str, stored_us: Int64Array) -> Sessions:
     first_us, last_us = int(stored_us[0]), int(stored_us[-1])
     if not _always_open(symbol):
-        return sessions_between(first_us - _DAY_US, last_us + MINUTE_US)
-    midnights = np.arange(first_us // _DAY_US, last_us // _DAY_US + 2, dtype=np.int64) * _DAY_US
+        return sessions_between(first_us - DAY_US, last_us + MINUTE_US)
+    midnights = np.arange(first_us // DAY_US, last_us // DAY_US + 2, dtype=np.int64) * DAY_US
     opens = np.maximum(midnights[:-1], first_us)
     return Sessions(midnights[:-1].astype("datetime64[us]").astype("datetime64[D]"), opens, midnights[1:])
 
@@ -224,15 +222,7 @@ def _without_holes(stored_us: Int64Array, start: int, end: int) -> list[tuple[in
 def _within(ts_us: Int64Array, spans: Sequence[Span]) -> Bools:
     if not spans:
         return np.zeros(len(ts_us), dtype=np.bool_)
-    starts = np.array([_us(span.start) for span in spans], dtype=np.int64)
-    ends = np.array([_us(span.end) for span in spans], dtype=np.int64)
+    starts = np.array([in_us(span.start) for span in spans], dtype=np.int64)
+    ends = np.array([in_us(span.end) for span in spans], dtype=np.int64)
     row = np.searchsorted(starts, ts_us, side="right") - 1
     return (row >= 0) & (ts_us < ends[np.maximum(row, 0)])
-
-
-def _moment(us: Any) -> datetime:  # noqa: ANN401 - numpy's scalars are not typed as such
-    return _EPOCH + timedelta(microseconds=int(us))
-
-
-def _us(moment: datetime) -> int:
-    return (moment - _EPOCH) // timedelta(microseconds=1)

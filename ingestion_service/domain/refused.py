@@ -9,6 +9,7 @@ from typing import cast
 import numpy as np
 import polars as pl
 
+from ingestion_service.domain.moments import in_us
 from shared.contracts.sessions import MINUTE_US
 
 #: parts of the time that the refused rows span
@@ -55,7 +56,7 @@ def refused_rows(rows: pl.DataFrame) -> RefusedRows:
 
 
 def _us(moment: datetime | None) -> int:
-    return 0 if moment is None else int(moment.timestamp() * 1_000_000)
+    return 0 if moment is None else in_us(moment)
 
 
 def nearby(stored: pl.DataFrame, refused: pl.DataFrame, at: datetime, each: int) -> pl.DataFrame:

@@ -24,8 +24,8 @@ RAW_SCHEMA = pl.Schema(
     }
 )
 
-#: Wider than any data: a span for callers that want everything.
-EARLIEST, LATEST = datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC)
+#: Before any data: how far back who knows no beginning reaches.
+EARLIEST = datetime(1, 1, 1, tzinfo=UTC)
 
 
 class Refused(InvalidInput):

@@ -11,6 +11,10 @@ import polars as pl
 
 from shared.errors import InvalidInput
 
+#: A provider may still revise what was over just now (late trades; free feeds lag by 15 minutes): minutes are not noted
+#: as answered, and days not asked for, before they have been over for so long.
+SETTLE = timedelta(minutes=20)
+
 
 @dataclass(frozen=True)
 class Span:

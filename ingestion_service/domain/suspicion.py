@@ -36,6 +36,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from ingestion_service.domain.moments import DAY_US
 from ingestion_service.domain.symbols import crypto_pair
 from shared.contracts.sessions import MINUTE_US, Int64Array, sessions_between
 
@@ -55,7 +56,6 @@ _DENSE_LEAP, _SPARSE_LEAP, _LEAPS = (0.02, 5.0), (0.03, 8.0), (1, 2, 3)
 _LEAST_SPAN = 1e-4
 #: repeats from which a run is stale: bars that move, bars that do not, bars without volume
 _STALE_MOVING, _STALE_FLAT, _STALE_SILENT = 2, 4, 30
-_DAY_US = 86_400_000_000
 
 Bools = npt.NDArray[np.bool_]
 
@@ -173,4 +173,4 @@ def _apart() -> pl.Expr:
 def _regular(ts_us: Int64Array) -> Bools:
     if not len(ts_us):
         return np.zeros(0, dtype=np.bool_)
-    return sessions_between(int(ts_us.min()) - _DAY_US, int(ts_us.max()) + MINUTE_US).index_of(ts_us) >= 0
+    return sessions_between(int(ts_us.min()) - DAY_US, int(ts_us.max()) + MINUTE_US).index_of(ts_us) >= 0

@@ -14,14 +14,14 @@ from enum import StrEnum
 import numpy as np
 import polars as pl
 
+from ingestion_service.domain.moments import DAY_US
 from ingestion_service.domain.symbols import crypto_pair
 from shared.contracts.datasets import BARS_1M, TS
 from shared.contracts.sessions import MINUTE_US, Int64Array, sessions_between
 
-_DAY_US = 86_400_000_000
-_WEEK_US = 7 * _DAY_US
+_WEEK_US = 7 * DAY_US
 #: 1970-01-05 was a Monday
-_MONDAY_US = 4 * _DAY_US
+_MONDAY_US = 4 * DAY_US
 
 
 class Timeframe(StrEnum):

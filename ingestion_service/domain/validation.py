@@ -80,10 +80,6 @@ class Screened:
     #: the same of bars that were stored before, and are spikes or stale now that the bars after them are here
     withdrawn: pl.DataFrame
 
-    @property
-    def rejected_rows(self) -> int:
-        return sum(self.rejected.values())
-
     def why(self) -> str:
         """Return the reasons with their counts as one line, most frequent first."""
         ordered = sorted(self.rejected.items(), key=lambda item: -item[1])

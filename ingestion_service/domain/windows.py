@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import numpy as np
 
-from shared.contracts.sessions import sessions_between
+from ingestion_service.domain.moments import DAY_US, in_us, moment_at
+from shared.contracts.sessions import MINUTE_US, sessions_between
 
 #: Longer than any stretch of closed days.
 _REACH = timedelta(days=15)
@@ -32,9 +33,9 @@ class Window:
 
 def window_at(now: datetime, before: timedelta, after: timedelta) -> Window:
     """Return the window that `now` is in, or the next one. Half days end early; weekends and holidays have none."""
-    sessions = sessions_between(_us(now - _REACH), _us(now + _REACH))
-    row = int(np.searchsorted(sessions.close_us, _us(now - after), side="right"))
-    opens, closes = _moment(sessions.open_us[row]), _moment(sessions.close_us[row])
+    sessions = sessions_between(in_us(now - _REACH), in_us(now + _REACH))
+    row = int(np.searchsorted(sessions.close_us, in_us(now - after), side="right"))
+    opens, closes = moment_at(sessions.open_us[row]), moment_at(sessions.close_us[row])
     return Window(opens=opens, closes=closes, begins=opens - before, ends=closes + after)
 
 
@@ -45,14 +46,14 @@ def last_closed_minute(now: datetime, *, always_open: bool = False) -> datetime 
     """
     if always_open:
         return now.replace(second=0, microsecond=0) - timedelta(minutes=1)
-    sessions = sessions_between(_us(now - _REACH), _us(now))
+    sessions = sessions_between(in_us(now - _REACH), in_us(now))
     if not len(sessions):
         return None
     minute = now.replace(second=0, microsecond=0) - timedelta(minutes=1)
-    begun = sessions.open_us[sessions.open_us <= _us(minute)]
+    begun = sessions.open_us[sessions.open_us <= in_us(minute)]
     if not len(begun):
         return None
-    return min(minute, _moment(sessions.close_us[len(begun) - 1]) - timedelta(minutes=1))
+    return min(minute, moment_at(sessions.close_us[len(begun) - 1]) - timedelta(minutes=1))
 
 
 def minutes_behind(last: datetime, now: datetime, *, always_open: bool = False) -> int:
@@ -61,15 +62,7 @@ def minutes_behind(last: datetime, now: datetime, *, always_open: bool = False) 
     always_open : the market has no sessions (crypto), so every minute counts
     """
     if always_open:
-        return max((_us(now) - _us(last)) // 60_000_000 - 1, 0)
-    sessions = sessions_between(_us(last) - 86_400_000_000, _us(now) + 1)
+        return max((in_us(now) - in_us(last)) // MINUTE_US - 1, 0)
+    sessions = sessions_between(in_us(last) - DAY_US, in_us(now) + 1)
     expected = sessions.expected_minutes()
-    return int(np.count_nonzero((expected > _us(last)) & (expected + 60_000_000 <= _us(now))))
-
-
-def _us(moment: datetime) -> int:
-    return int(moment.timestamp() * 1_000_000)
-
-
-def _moment(us: np.int64) -> datetime:
-    return datetime.fromtimestamp(int(us) / 1e6, UTC)
+    return int(np.count_nonzero((expected > in_us(last)) & (expected + MINUTE_US <= in_us(now))))

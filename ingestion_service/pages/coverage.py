@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -10,7 +11,7 @@ from fastapi import Depends, Request, Response
 from ingestion_service.domain.coverage import SessionCoverage
 from ingestion_service.domain.feed import Feed
 from ingestion_service.schemas.intake import ImportForm, IngestForm
-from ingestion_service.use_cases import Agents, Bars, Intake, Monitoring, Quality
+from ingestion_service.use_cases import Agents, Bars, Intake, Monitoring
 from shared.contracts.kinds import JobKind
 from shared.errors import InvalidInput
 from shared.jobs.queue import Queue
@@ -24,7 +25,6 @@ router = page_router()
 BarsDep = Annotated[Bars, Depends(provided(Bars))]
 IntakeDep = Annotated[Intake, Depends(provided(Intake))]
 QueueDep = Annotated[Queue, Depends(provided(Queue))]
-QualityDep = Annotated[Quality, Depends(provided(Quality))]
 AgentsDep = Annotated[Agents, Depends(provided(Agents))]
 MonitoringDep = Annotated[Monitoring, Depends(provided(Monitoring))]
 
@@ -43,7 +43,7 @@ class Strip:
     label: str
 
 
-def strip(sessions: list[SessionCoverage]) -> Strip:
+def strip(sessions: Sequence[SessionCoverage]) -> Strip:
     """Return the strip of sessions and what it says in words. A minute without a trade is not missing."""
     bars = [(1 - one.gap_minutes / one.expected, bool(one.gap_minutes)) for one in sessions]
     worst = max(sessions, key=lambda one: one.gap_minutes, default=None)
@@ -82,12 +82,11 @@ class Home:
         bars: BarsDep,
         intake: IntakeDep,
         queue: QueueDep,
-        quality: QualityDep,
         agents: AgentsDep,
         monitoring: MonitoringDep,
     ) -> None:
         self._request, self._bars, self._intake, self._queue = request, bars, intake, queue
-        self._quality, self._agents, self._monitoring = quality, agents, monitoring
+        self._agents, self._monitoring = agents, monitoring
 
     def render(
         self,
@@ -99,16 +98,17 @@ class Home:
         import_form: Form[ImportForm] | None = None,
     ) -> Response:
         paging = paging or PageNumbers()
-        found = self._bars.coverage(search=search, sort=sort, offset=paging.offset, limit=paging.per_page)
-        strips = {one.symbol: strip(self._quality.recent_sessions(one.symbol, _STRIP)) for one in found[0]}
+        found, total = self._bars.coverage_and_sessions(
+            search=search, sort=sort, offset=paging.offset, limit=paging.per_page
+        )
         jobs, _ = self._queue.jobs(per_page=200)
         feed = self._monitoring.feed()
         return render(
             self._request,
             "coverage.html",
             status=422 if ingest_form or import_form else 200,
-            page=paging.of(*found),
-            strips=strips,
+            page=paging.of([covered for covered, _ in found], total),
+            strips={covered.symbol: strip(sessions[-_STRIP:]) for covered, sessions in found},
             agents=self._agents.all(),
             feed=feed,
             feed_words=feed_words(feed),

@@ -24,6 +24,8 @@ ReleasingDep = Annotated[Releasing, Depends(provided(Releasing))]
 IntakeDep = Annotated[Intake, Depends(provided(Intake))]
 #: symbols of the table on top; all of them are on the coverage page
 _WORST = 50
+#: symbols that are looked through for the worst: each one's bars are read once for it
+_LOOKED_AT = 1_000
 
 
 @router.get("/quality")
@@ -39,17 +41,19 @@ def quality_page(
     reason: str | None = None,
 ) -> Response:
     """Show the symbols with most against them, and refused rows, narrowed to a symbol and a reason."""
-    covered, _ = bars.coverage(search="", sort="symbol", offset=0, limit=1_000)
+    covered, symbols = bars.coverage(search="", sort="symbol", offset=0, limit=_LOOKED_AT)
     marked = [one for one in covered if one.gap_minutes or one.quarantined or one.filled]
     marked.sort(key=lambda one: (-one.gap_minutes, -one.quarantined, one.symbol))
     symbol = read_symbol(symbol) if symbol else None
-    rows, total = quality.quarantined(symbol, reason, paging.offset, paging.per_page)
+    refused, rows, total = quality.refused(symbol, reason, paging.offset, paging.per_page)
     return render(
         request,
         "quality.html",
-        symbols=len(covered),
+        symbols=symbols,
+        looked_at=len(covered),
+        found=len(marked),
         marked=marked[:_WORST],
-        refused=quality.refused(),
+        refused=refused,
         page=paging.of(rows, total),
         released=sorted(releasing.all(symbol), key=lambda one: one.released_at, reverse=True)[:_WORST],
         drift=intake.drift(),

@@ -15,6 +15,7 @@ from shared.contracts.messages import Moment
 from shared.web.known import strict_router
 from shared.web.pagination import Page, PageQuery
 from shared.web.parts import provided
+from shared.web.tables import table_response
 
 router = strict_router()
 
@@ -58,7 +59,7 @@ def show_bars(query: Annotated[BarsQuery, Query()], symbol: str, bars: BarsDep) 
 def _written(excerpt: Excerpt, symbol: str, format_: Format) -> Response:
     """Return rows as a body; the whole span's data version and whether rows were left out also stand in the headers."""
     headers = {"X-Data-Version": excerpt.data_version, "X-Truncated": str(excerpt.truncated).lower()}
-    rows, sink = excerpt.rows, io.BytesIO()
+    rows = excerpt.rows
     if format_ is Format.JSON:
         text = rows.with_columns(ts=rows["ts"].dt.strftime("%Y-%m-%dT%H:%M:%SZ")).write_json()
         body = (
@@ -66,14 +67,10 @@ def _written(excerpt: Excerpt, symbol: str, format_: Format) -> Response:
             f'"data_version":"{excerpt.data_version}","bars":{text}}}'
         )
         return Response(body, media_type="application/json", headers=headers)
-    if format_ is Format.CSV:
-        rows.write_csv(sink, datetime_format="%Y-%m-%dT%H:%M:%SZ")
-        kind = "text/csv"
-    elif format_ is Format.ARROW:
+    if format_ is Format.ARROW:
+        # a stream, which is read as it comes; a table's Arrow is a file
+        sink = io.BytesIO()
         rows.write_ipc_stream(sink)
-        kind = "application/vnd.apache.arrow.stream"
-    else:
-        rows.write_parquet(sink)
-        kind = "application/vnd.apache.parquet"
-    headers["Content-Disposition"] = f'attachment; filename="{symbol}.{format_.value}"'
-    return Response(sink.getvalue(), media_type=kind, headers=headers)
+        headers["Content-Disposition"] = f'attachment; filename="{symbol}.arrow"'
+        return Response(sink.getvalue(), media_type="application/vnd.apache.arrow.stream", headers=headers)
+    return table_response(rows, "csv" if format_ is Format.CSV else "parquet", symbol, headers)

@@ -41,9 +41,3 @@ def show_chart(
         if rows
     ]
     return ChartAnswer(symbol=wanted.symbol, shade=shade, markers=markers, **candle_columns(found))
-
-
-@router.get("/quality")
-def list_quality(quality: QualityDep) -> dict[str, int]:
-    """Count the refused rows of all symbols by reason."""
-    return quality.reasons()

@@ -27,6 +27,12 @@ FillerDep = Annotated[Filler, Depends(provided(Filler))]
 ComparingDep = Annotated[Comparing, Depends(provided(Comparing))]
 
 
+@router.get("/quality")
+def list_quality(quality: QualityDep) -> dict[str, int]:
+    """Count the refused rows of all symbols by reason."""
+    return quality.reasons()
+
+
 @router.get("/quality/{symbol}")
 def show_quality(symbol: str, quality: QualityDep) -> QualityReport:
     return quality.report(read_symbol(symbol))

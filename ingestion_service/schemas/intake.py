@@ -11,6 +11,7 @@ from ingestion_service.domain.symbols import our_symbol
 from ingestion_service.schemas.order import after_start
 from ingestion_service.schemas.pairs import named_pairs
 from shared.contracts.messages import Moment, Symbol
+from shared.web.forms import Listed
 
 
 def _spelled(value: object) -> object:
@@ -75,12 +76,7 @@ class IngestSymbols(IngestSpan):
 class IngestForm(IngestSpan):
     """The form on the coverage page: symbols separated by commas or spaces."""
 
-    symbols: list[Ticker] = Field(min_length=1, max_length=1_000)
-
-    @field_validator("symbols", mode="before")
-    @classmethod
-    def _split(cls, value: object) -> object:
-        return value.replace(",", " ").split() if isinstance(value, str) else value
+    symbols: Annotated[list[Ticker], Listed] = Field(min_length=1, max_length=1_000)
 
 
 class ImportForm(BaseModel):

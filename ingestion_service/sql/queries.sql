@@ -32,16 +32,16 @@ where
     and spans && tstzrange(%(start)s, %(end)s);
 
 -- name: answered_spans
--- What providers answered in full of a symbol, those without a bar apart, in order.
-select provider, lower(piece) as start, upper(piece) as "end", is_empty as empty
+-- What providers answered in full of some symbols, those without a bar apart, in order.
+select symbol, provider, lower(piece) as start, upper(piece) as "end", is_empty as empty
 from ingestion.fetched
 cross join lateral (
     select piece, false as is_empty from unnest(spans - empty) as piece
     union all
     select piece, true as is_empty from unnest(empty) as piece
 ) as pieces
-where symbol = %(symbol)s
-order by provider, piece;
+where symbol = any(%(symbols)s)
+order by symbol, provider, piece;
 
 -- name: record_fetched
 -- A provider has answered a span in full; `empty` when without a bar.
@@ -236,7 +236,3 @@ where
     (%(symbol)s::text is null or symbol = %(symbol)s)
     and ts >= coalesce(%(start)s::timestamptz, '-infinity') and ts < coalesce(%(end)s::timestamptz, 'infinity')
 order by symbol, ts;
-
--- name: released_symbols
--- Symbols with released rows.
-select distinct symbol from ingestion.released;

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
-from urllib.parse import urlsplit
 
 import polars as pl
 import requests
@@ -24,6 +23,7 @@ from pydantic_core import from_json
 from ingestion_service.domain.drift import Drift, Field, FieldWatch, documented
 from ingestion_service.domain.sources import EARLIEST, RAW_SCHEMA, NotOffered
 from ingestion_service.domain.symbols import crypto_pair
+from ingestion_service.store.addresses import is_local
 from ingestion_service.store.alpaca_actions import fetch_actions
 from ingestion_service.store.patience import NoAnswer, Patience, Reply, reading
 from shared.errors import InvalidInput
@@ -169,8 +169,7 @@ class _Corporate(_Patient, CorporateActionsClient): ...
 
 def _prepare(client: _Patient, base_url: str, patience: Patience, pages: FieldWatch | None = None) -> None:
     client.patience, client.pages = patience, pages
-    # an HTTP proxy of the environment is not for what runs on this machine
-    client._session.trust_env = urlsplit(base_url).hostname not in ("127.0.0.1", "localhost", "::1")  # noqa: SLF001
+    client._session.trust_env = not is_local(base_url)  # noqa: SLF001
 
 
 def _inclusive(end: datetime) -> datetime:

@@ -16,6 +16,11 @@ class _Named:
     symbol: str
 
 
+@dataclass(frozen=True, kw_only=True)
+class _AnsweredOf(Answered):
+    symbol: str
+
+
 class AskStore:
     """The record that tells an outage (never asked, or asked in vain) from minutes without a trade (answered)."""
 
@@ -46,8 +51,15 @@ class AskStore:
 
     def answered_spans(self, symbol: str) -> list[Answered]:
         """Return what was answered of `symbol`, by provider and in order of time; pieces do not overlap."""
+        return self.answered_spans_of([symbol])[symbol]
+
+    def answered_spans_of(self, symbols: Sequence[str]) -> dict[str, list[Answered]]:
+        """Do the same for many symbols in one question."""
+        found: dict[str, list[Answered]] = {symbol: [] for symbol in symbols}
         with self._database.transaction() as conn:
-            return self._queries.rows(conn, "answered_spans", Answered, symbol=symbol)
+            for one in self._queries.rows(conn, "answered_spans", _AnsweredOf, symbols=list(symbols)):
+                found[one.symbol].append(Answered(provider=one.provider, start=one.start, end=one.end, empty=one.empty))
+        return found
 
     def failed_asks(self, symbol: str) -> list[FailedAsk]:
         """Return what was asked of `symbol` and has not been answered by that provider since."""

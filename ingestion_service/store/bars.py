@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from threading import Lock
 
 import polars as pl
 
-from ingestion_service.domain.coverage import Completeness, SessionCoverage, by_session, completeness
-from ingestion_service.domain.gaps import Missing, Why, missing
 from ingestion_service.domain.releases import displaced, forgiven, without
-from ingestion_service.domain.spans import Answered, FailedAsk, Span, span_of
+from ingestion_service.domain.spans import Span, span_of
 from ingestion_service.domain.suspicion import REACH
 from ingestion_service.domain.validation import Screened, screen_many
 from ingestion_service.store.actions import ActionStore
 from ingestion_service.store.asks import AskStore
 from ingestion_service.store.days import DayStore
 from ingestion_service.store.drift import DriftStore
+from ingestion_service.store.facts import Facts, Look, Minutes, Told
 from ingestion_service.store.filled import FilledStore
 from ingestion_service.store.quarantine import QuarantineStore
 from ingestion_service.store.releases import ReleaseStore
 from shared.contracts.datasets import BARS_1M
-from shared.contracts.sessions import Int64Array
 from shared.storage.lake import Commit, Lake, PartitionInfo, Snapshot
 from shared.storage.postgres import Connection, Database
 
@@ -32,10 +28,6 @@ Precondition = Callable[[Connection], None]
 
 #: Bars further away than a long weekend do not judge their neighbours.
 _NEAR = timedelta(days=4)
-#: Sessions a symbol's facts tell one by one.
-RECENT_SESSIONS = 130
-#: Symbols whose minutes are remembered.
-_KEPT_MINUTES = 8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,29 +40,6 @@ class Stock:
     rows: int
     bytes: int
     files: tuple[PartitionInfo, ...]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Facts:
-    """What only the bars themselves tell, in so few words that they are kept for every symbol."""
-
-    sources: tuple[str, ...]
-    completeness: Completeness
-    #: missing minutes by reason
-    missing: Mapping[Why, int]
-    #: the newest sessions, oldest first
-    recent: tuple[SessionCoverage, ...]
-
-
-@dataclass(frozen=True)
-class Minutes:
-    """Every stored minute (int64 microseconds, ascending), and every one that is not there."""
-
-    ts_us: Int64Array
-    missing: Missing
-
-    def sessions(self, symbol: str) -> list[SessionCoverage]:
-        return by_session(symbol, self.ts_us, self.missing)
 
 
 @dataclass(frozen=True)
@@ -93,9 +62,7 @@ class BarStore:
         self.filled = FilledStore(lake)
         self.days = DayStore(database, lake)
         self.actions = ActionStore(lake)
-        self._facts: dict[str, tuple[object, Facts]] = {}
-        self._minutes: OrderedDict[object, Minutes] = OrderedDict()
-        self._lock = Lock()
+        self._told = Told(lake, self.quarantine)
 
     def stocks(self, symbol: str | None = None) -> list[Stock]:
         """Return every symbol that has bars, in order of its name; opens no file."""
@@ -118,45 +85,23 @@ class BarStore:
         return self._lake.read(snapshot, columns)
 
     def facts(self, symbol: str) -> Facts:
-        """Return what the symbol's bars tell, and what was answered of it; worked out once for each state of both.
+        """Return what the symbol's bars tell, and what was answered of it. The symbol must have bars."""
+        return self.facts_of(self.stocks(symbol))[symbol]
 
-        The symbol must have bars.
-        """
-        snapshot, answered = self.snapshot(symbol, None, None), self.answered_spans(symbol)
-        state = self._state(symbol, snapshot, answered)
-        known, facts = self._facts.get(symbol, (None, None))
-        if facts is None or known != state:
-            minutes = self._minutes_of(symbol, snapshot, answered, state)
-            facts = Facts(
-                sources=tuple(self._lake.read(snapshot, ["source"])["source"].drop_nulls().unique().sort()),
-                completeness=completeness(symbol, minutes.ts_us),
-                missing=minutes.missing.counts(),
-                recent=tuple(minutes.sessions(symbol)[-RECENT_SESSIONS:]),
-            )
-            self._facts[symbol] = (state, facts)
-        return facts
+    def facts_of(self, stocks: Sequence[Stock]) -> dict[str, Facts]:
+        """Return the facts of stocks just listed, by symbol; worked out once for each state of what they tell."""
+        return {look.symbol: self._told.facts(look) for look in self._looks(stocks)}
 
     def minutes(self, symbol: str) -> Minutes:
         """Return every minute that is stored, and that is not. The symbol must have bars."""
-        snapshot, answered = self.snapshot(symbol, None, None), self.answered_spans(symbol)
-        return self._minutes_of(symbol, snapshot, answered, self._state(symbol, snapshot, answered))
+        [look] = self._looks(self.stocks(symbol))
+        return self._told.minutes(look)
 
-    def _state(self, symbol: str, snapshot: Snapshot, answered: list[Answered]) -> object:
-        """Return what names everything that facts and minutes are worked out from."""
-        return symbol, snapshot.version, tuple(answered), self.quarantine.version(symbol)
-
-    def _minutes_of(self, symbol: str, snapshot: Snapshot, answered: list[Answered], state: object) -> Minutes:
-        """Work it out, or return it where it was among the last asked for: years of minutes are too much to keep."""
-        with self._lock:
-            found = self._minutes.get(state)
-        if found is None:
-            ts_us = self._lake.read(snapshot, ["ts"])["ts"].to_physical().to_numpy()
-            found = Minutes(ts_us, missing(symbol, ts_us, answered, self.quarantine.times_us(symbol)))
-            with self._lock:
-                self._minutes[state] = found
-                while len(self._minutes) > _KEPT_MINUTES:
-                    self._minutes.popitem(last=False)
-        return found
+    def _looks(self, stocks: Sequence[Stock]) -> list[Look]:
+        symbols = [stock.symbol for stock in stocks]
+        answered, refused = self.asks.answered_spans_of(symbols), self.quarantine.snapshots(symbols)
+        bars = {stock.symbol: Snapshot(BARS_1M, stock.files, None, None) for stock in stocks}
+        return [Look(one, bars[one], tuple(answered[one]), refused[one]) for one in symbols]
 
     def judged(self, raws: Mapping[str, pl.DataFrame], source: str, span: Span) -> dict[str, Screened]:
         """Return what becomes of each symbol's rows (see `validation.screen`), all of which lie in `span`.
@@ -174,14 +119,6 @@ class BarStore:
         """
         self.quarantine.add(wrong, received, still_mine)
         self._lake.upsert(BARS_1M, better, precondition=still_mine)
-
-    def answered_spans(self, symbol: str) -> list[Answered]:
-        """Return what providers answered of `symbol`, by provider and in order of time."""
-        return self.asks.answered_spans(symbol)
-
-    def failed_asks(self, symbol: str) -> list[FailedAsk]:
-        """Return what providers were asked of `symbol` and have not answered since."""
-        return self.asks.failed_asks(symbol)
 
     def save(
         self,
@@ -275,12 +212,10 @@ def _around(found: pl.DataFrame, span: Span) -> pl.DataFrame:
 
 
 def _stock(symbol: str, files: list[PartitionInfo]) -> Stock:
-    starts = [file.min_ts for file in files if file.min_ts is not None]
-    ends = [file.max_ts for file in files if file.max_ts is not None]
     return Stock(
         symbol=symbol,
-        first=min(starts),
-        last=max(ends),
+        first=min(file.min_ts for file in files if file.min_ts is not None),
+        last=max(file.max_ts for file in files if file.max_ts is not None),
         rows=sum(file.row_count for file in files),
         bytes=sum(file.byte_count for file in files),
         files=tuple(files),

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from urllib.parse import urlsplit
 
 import httpx
 
 from ingestion_service.domain.live import MarketClock
 from ingestion_service.settings import SIMULATED, Settings
+from ingestion_service.store.addresses import is_local
 from shared.clock import Clock
 from shared.errors import Unavailable
 
@@ -37,7 +37,7 @@ class ExchangeClock:
     def __init__(self, base_url: str, machine: Clock) -> None:
         """Raise Unavailable when the exchange does not answer."""
         self._url = f"{base_url}/v2/clock"
-        self._here = urlsplit(base_url).hostname in ("127.0.0.1", "localhost", "::1")
+        self._here = is_local(base_url)
         self._machine = machine
         self._said, self._asked, self.speed = self._ask()
 

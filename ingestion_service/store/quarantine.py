@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
+import numpy as np
 import polars as pl
 
 from ingestion_service.domain.days import MARK
@@ -14,7 +15,7 @@ from ingestion_service.domain.validation import for_quarantine
 from ingestion_service.store.releases import ReleaseStore
 from shared.contracts.datasets import QUARANTINE
 from shared.contracts.sessions import Int64Array
-from shared.storage.lake import Lake
+from shared.storage.lake import Lake, Snapshot
 from shared.storage.postgres import Connection
 
 
@@ -42,13 +43,17 @@ class QuarantineStore:
         """Return the rows of one symbol, or of all, in the schema of QUARANTINE."""
         return without(self.every(symbol), self._releases.rows(symbol))
 
-    def version(self, symbol: str) -> str:
-        """Return what names the symbol's rows, released ones too."""
-        return self._lake.snapshot(QUARANTINE, symbol=symbol).version
+    def snapshots(self, symbols: Sequence[str]) -> dict[str, Snapshot]:
+        """Return each symbol's rows as they are now, released ones too; opens no file."""
+        files = {file.partition_values["symbol"]: (file,) for file in self._lake.partitions(QUARANTINE, symbol=symbols)}
+        return {symbol: Snapshot(QUARANTINE, files.get(symbol, ()), None, None) for symbol in symbols}
 
-    def times_us(self, symbol: str) -> Int64Array:
-        """Return the times of the symbol's minute rows that can be read, in microseconds."""
-        minutes = self.read(symbol).filter(~pl.col("source").str.ends_with(MARK))
+    def times_us(self, snapshot: Snapshot) -> Int64Array:
+        """Return the times of a symbol's minute rows that can be read and were not released, in microseconds."""
+        if not snapshot.files:
+            return np.zeros(0, np.int64)
+        rows = without(self._lake.read(snapshot), self._releases.rows(snapshot.files[0].partition_values["symbol"]))
+        minutes = rows.filter(~pl.col("source").str.ends_with(MARK))
         return minutes["ts"].drop_nulls().to_physical().to_numpy()
 
     def every(self, symbol: str | None) -> pl.DataFrame:
@@ -59,4 +64,9 @@ class QuarantineStore:
     def counts(self) -> dict[str, int]:
         """Return how many rows each symbol has, as the manifest knows; counted where some were released."""
         counts = {file.partition_values["symbol"]: file.row_count for file in self._lake.partitions(QUARANTINE)}
-        return counts | {symbol: self.read(symbol).height for symbol in self._releases.symbols() if symbol in counts}
+        releases = self._releases.rows()
+        touched = [symbol for symbol in releases["symbol"].unique() if symbol in counts]
+        if not touched:
+            return counts
+        left = without(self._lake.read(self._lake.snapshot(QUARANTINE, symbol=touched)), releases)
+        return counts | dict.fromkeys(touched, 0) | dict(left.group_by("symbol").len().iter_rows())

@@ -33,11 +33,6 @@ class Release:
     released_at: datetime
 
 
-@dataclass(frozen=True)
-class _Named:
-    symbol: str
-
-
 class ReleaseStore:
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -52,11 +47,6 @@ class ReleaseStore:
     def rows(self, symbol: str | None = None, span: Span | None = None) -> pl.DataFrame:
         """Return the same rows' symbol and values (RAW_SCHEMA)."""
         return pl.DataFrame([asdict(one) for one in self.all(symbol, span)], schema=_SCHEMA)
-
-    def symbols(self) -> list[str]:
-        """Return the symbols that have released rows."""
-        with self._database.transaction() as conn:
-            return [one.symbol for one in self._queries.rows(conn, "released_symbols", _Named)]
 
     def record(self, conn: Connection, rows: pl.DataFrame) -> None:
         """Note, in the caller's transaction, that `rows` (columns of a Release, without its time) were released."""

@@ -25,6 +25,7 @@ from ingestion_service.domain.drift import Drift, Field, FieldWatch
 from ingestion_service.domain.sources import RAW_SCHEMA, NotOffered
 from ingestion_service.domain.symbols import crypto_pair, is_index, yahoo_ticker
 from ingestion_service.domain.told_actions import as_paid, told_actions
+from ingestion_service.store.addresses import is_local
 from ingestion_service.store.patience import NoAnswer, Patience, Reply
 from shared.clock import Clock
 from shared.contracts.datasets import TS
@@ -163,9 +164,7 @@ class _Session(curl.Session):
 
     def __init__(self, base_url: str, patience: Patience, look: Any) -> None:  # noqa: ANN401 - a callable of JSON
         self._base, self._patience, self._look = urlsplit(base_url), patience, look
-        # an HTTP proxy of the environment is not for what runs on this machine
-        local = self._base.hostname in ("127.0.0.1", "localhost", "::1")
-        super().__init__(impersonate="chrome", trust_env=not local)
+        super().__init__(impersonate="chrome", trust_env=not is_local(base_url))
 
     def request(self, method: Any, url: str, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - curl_cffi's types
         parts = urlsplit(url)

@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
@@ -34,6 +34,8 @@ from shared.jobs.context import JobContext
 from shared.jobs.handling import HOPELESS
 from shared.jobs.model import Job, JobState, LeaseLost, Outcome, Submission
 from shared.jobs.queue import Queue
+
+M = TypeVar("M", bound=Message)
 
 #: A run is tried again for ever: an agent must not die of a long outage.
 _ATTEMPTS = 1_000_000
@@ -86,14 +88,7 @@ class Run:
 
     def quietly(self) -> JobContext:
         """Return the job's context for a part of the work, whose own progress is not the run's."""
-        return JobContext(
-            job_id=self.ctx.job_id,
-            kind=self.ctx.kind,
-            payload=self.ctx.payload,
-            priority=self.ctx.priority,
-            attempt=self.ctx.attempt,
-            token=self.ctx.token,
-        )
+        return replace(self.ctx, report=lambda *_: None)
 
     def wait(self, seconds: float) -> None:
         """Do nothing for a moment."""
@@ -102,10 +97,6 @@ class Run:
     def met(self, error: Exception) -> None:
         """Count an error the run goes on after."""
         self.store.note_trouble(self.name, type(error).__name__, str(error))
-
-    @property
-    def options(self) -> dict[str, Any]:
-        return self.store.options(self.name)
 
 
 @dataclass(frozen=True)
@@ -146,8 +137,9 @@ class Agents:
         if waiting is not None and waiting.state is JobState.PENDING:
             self._call_off(waiting)
         with self._store.database.transaction() as conn:
-            self._store.want(conn, name, Wanted.RUNNING, checked)
+            # the job before the agent, as a run that ends takes them: neither waits for the other in a circle
             self._queue.submit([_submission(kind, None)], conn=conn)
+            self._store.want(conn, name, Wanted.RUNNING, checked)
         return self.one(name)
 
     def pause(self, name: str) -> AgentState:
@@ -167,7 +159,11 @@ class Agents:
     # --- in a worker
 
     def run(self, work: Work, ctx: JobContext) -> Outcome:
-        """Do one run, and submit the next where it is still wanted."""
+        """Do one run, and submit the next where it is still wanted.
+
+        `skipped` and `ended_early` in a result say that none was submitted: where the agent was started meanwhile, the
+        effect of the run's completion (`ingestion.agent_ended`) does.
+        """
         kind = agent_kind(AgentRun.model_validate(ctx.payload).agent)
         run = Run(kind.name, ctx, self._store, self._clock)
         if not run.goes_on(0.0, "begins"):
@@ -189,14 +185,14 @@ class Agents:
         wanted = self._store.beat(kind.name, "")
         if wanted is not Wanted.RUNNING:
             return Outcome(result={**ended.result, "ended_early": str(wanted)})
-        return Outcome(result=ended.result, submit=[_submission(kind, self._next(kind, ended))])
+        return Outcome(result=ended.result, submit=[_submission(kind, self._next(run, ended))])
 
-    def _next(self, kind: AgentKind, ended: Ended) -> datetime:
+    def _next(self, run: Run, ended: Ended) -> datetime:
         if ended.next_at is not None:
             return ended.next_at
-        minutes = self._store.options(kind.name).get("every_minutes")
-        pause = timedelta(minutes=float(minutes)) if minutes else kind.every or timedelta(minutes=1)
-        return self._clock.now() + pause
+        # an agent whose options name no pause comes here only after it failed
+        minutes = getattr(options_of(run, OPTIONS[run.name]), "every_minutes", 1.0)
+        return self._clock.now() + timedelta(minutes=minutes)
 
     def _halt(self, name: str, wanted: Wanted) -> AgentState:
         agent_kind(name)
@@ -252,9 +248,9 @@ class Agents:
         )
 
 
-def options_of(run: Run) -> Message:
+def options_of(run: Run, of: type[M]) -> M:
     """Return the options of a run's agent, checked."""
-    return OPTIONS[run.name].model_validate(run.options)
+    return of.model_validate(run.store.options(run.name))
 
 
 def _key(name: str) -> str:

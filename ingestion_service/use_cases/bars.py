@@ -8,10 +8,12 @@ from datetime import datetime
 
 import polars as pl
 
+from ingestion_service.domain.coverage import SessionCoverage
 from ingestion_service.domain.gaps import Why
 from ingestion_service.domain.spans import LastFailure
 from ingestion_service.domain.symbols import crypto_pair
 from ingestion_service.store.bars import BarStore, Stock
+from ingestion_service.store.facts import Facts
 from ingestion_service.use_cases.series import OF_DAYS, Reader, Wanted
 from shared.clock import Clock
 from shared.contracts.candles import MAX_BARS, Candles, condense
@@ -22,7 +24,7 @@ _SORTS = ("symbol", "first", "last", "rows")
 
 @dataclass(frozen=True, kw_only=True)
 class SymbolCoverage:
-    """How much there is of one symbol. Counts of sessions and minutes are defined in domain/coverage.py."""
+    """How much there is of one symbol. Sessions and bars off hours are counted as in store.facts.Facts."""
 
     symbol: str
     first: datetime
@@ -137,17 +139,31 @@ class Bars:
 
         `sort` is symbol, first, last or rows; with a minus before it, descending.
         """
+        found, total = self.coverage_and_sessions(search=search, sort=sort, offset=offset, limit=limit)
+        return [covered for covered, _ in found], total
+
+    def coverage_and_sessions(
+        self, *, search: str, sort: str, offset: int, limit: int
+    ) -> tuple[list[tuple[SymbolCoverage, tuple[SessionCoverage, ...]]], int]:
+        """Do the same, with each symbol's newest sessions, oldest first."""
         key = sort.removeprefix("-")
         if key not in _SORTS:
             raise InvalidInput(f"sort {sort!r}: use one of {', '.join(_SORTS)}, with a - before it for descending")
         found = [stock for stock in self._store.stocks() if search.upper() in stock.symbol]
         found.sort(key=lambda stock: getattr(stock, key), reverse=sort.startswith("-"))
-        known = self._against()
-        return [self._covered(stock, known) for stock in found[offset : offset + limit]], len(found)
+        stocks = found[offset : offset + limit]
+        known, facts = self._against(self._store.quarantine.counts()), self._store.facts_of(stocks)
+        page = [(self._covered(stock, facts[stock.symbol], known), facts[stock.symbol].recent) for stock in stocks]
+        return page, len(found)
 
-    def coverage_of(self, symbol: str) -> SymbolCoverage:
-        """Return the coverage of one symbol. Raises NotFound when it has no bars."""
-        return self._covered(self.stock(symbol), self._against())
+    def coverage_of(self, symbol: str, quarantined: int | None = None) -> SymbolCoverage:
+        """Return the coverage of one symbol; `quarantined` is for who has counted its refused rows already.
+
+        Raises NotFound when it has no bars.
+        """
+        stock = self.stock(symbol)
+        refused = self._store.quarantine.counts() if quarantined is None else {symbol: quarantined}
+        return self._covered(stock, self._store.facts_of([stock])[symbol], self._against(refused))
 
     def excerpt(self, wanted: Wanted, limit: int) -> Excerpt:
         """Return the first `limit` bars of what is wanted. Raises NotFound when the symbol has no bars at all."""
@@ -214,14 +230,11 @@ class Bars:
             f"or 1w, or fetch minutes with POST /ingest/{symbol}"
         )
 
-    def _against(self) -> _Against:
+    def _against(self, refused: Mapping[str, int]) -> _Against:
         days = {symbol: file.row_count for symbol, file in self._store.days.stored().items()}
-        return _Against(
-            self._store.filled.counts(), days, self._store.quarantine.counts(), self._store.asks.last_failures()
-        )
+        return _Against(self._store.filled.counts(), days, refused, self._store.asks.last_failures())
 
-    def _covered(self, stock: Stock, known: _Against) -> SymbolCoverage:
-        facts = self._store.facts(stock.symbol)
+    def _covered(self, stock: Stock, facts: Facts, known: _Against) -> SymbolCoverage:
         counts = facts.missing
         return SymbolCoverage(
             symbol=stock.symbol,
@@ -231,14 +244,14 @@ class Bars:
             bytes=stock.bytes,
             days=known.days.get(stock.symbol, 0),
             sources=list(facts.sources),
-            sessions=facts.completeness.sessions,
-            sessions_expected=facts.completeness.sessions_expected,
+            sessions=facts.sessions,
+            sessions_expected=facts.sessions_expected,
             missing_minutes=sum(counts.values()),
             outage_minutes=counts.get(Why.OUTAGE, 0),
             refused_minutes=counts.get(Why.REFUSED, 0),
             silent_minutes=counts.get(Why.SILENT, 0),
             no_trade_minutes=counts.get(Why.NO_TRADE, 0),
-            off_hours=facts.completeness.off_hours,
+            off_hours=facts.off_hours,
             filled=known.filled.get(stock.symbol, 0),
             quarantined=known.refused.get(stock.symbol, 0),
             stale_seconds=max((self._clock.now() - stock.last).total_seconds(), 0.0),

@@ -18,9 +18,10 @@ from datetime import datetime, timedelta
 
 import polars as pl
 
+from ingestion_service.domain.moments import DAY_US, in_us
 from ingestion_service.domain.requests import IngestBars
 from ingestion_service.domain.sources import MarketDataSource, NotOffered, Refused
-from ingestion_service.domain.spans import Span, by_month, happened, minus
+from ingestion_service.domain.spans import SETTLE, Span, by_month, happened, minus
 from ingestion_service.domain.symbols import crypto_pair
 from ingestion_service.store.bars import BarStore
 from ingestion_service.store.providers import Line
@@ -31,8 +32,6 @@ from shared.contracts.sessions import sessions_between
 from shared.errors import InvalidInput, NotFound, Unavailable
 from shared.jobs.context import JobContext
 
-#: A provider may still revise its newest minutes (late trades; free feeds lag by 15 minutes): not settled before this.
-SETTLE = timedelta(minutes=20)
 #: A provider with bars of the symbol this close to a span knows the symbol: what it does not have, nobody traded.
 _CLOSE_BY = timedelta(days=35)
 
@@ -231,7 +230,7 @@ class Fetch:
             and not known.empty
             and known.start < span.end + _CLOSE_BY
             and known.end > span.start - _CLOSE_BY
-            for known in self.store.answered_spans(symbol)
+            for known in self.store.asks.answered_spans(symbol)
         )
 
     def _check_found(self, asked: Span) -> None:
@@ -268,6 +267,6 @@ def _within_reach(source: MarketDataSource, span: Span) -> Span:
 
 def _closed(span: Span) -> bool:
     """Whether no regular session has a minute in `span`."""
-    start, end = (int(moment.timestamp() * 1_000_000) for moment in (span.start, span.end))
-    near = sessions_between(start - 86_400_000_000, end)
+    start, end = in_us(span.start), in_us(span.end)
+    near = sessions_between(start - DAY_US, end)
     return not bool(((near.open_us < end) & (near.close_us > start)).any())

@@ -18,11 +18,11 @@ import polars as pl
 
 from ingestion_service.domain.requests import IngestBars, IngestMany
 from ingestion_service.domain.sources import ManyAtOnce, MarketDataSource, NotOffered, Refused
-from ingestion_service.domain.spans import Span, by_month, happened
+from ingestion_service.domain.spans import SETTLE, Span, by_month, happened
 from ingestion_service.store.bars import BarStore, Kept
 from ingestion_service.store.providers import Providers
 from ingestion_service.use_cases.asking import Asking
-from ingestion_service.use_cases.fetch import SETTLE, Fetch
+from ingestion_service.use_cases.fetch import Fetch
 from ingestion_service.use_cases.second_opinion import SecondOpinion
 from ingestion_service.use_cases.tally import Tally
 from shared.errors import BarsmithError, NotFound, Unavailable

@@ -59,7 +59,7 @@ class GapFiller:
 
     def run(self, run: Run) -> Ended:
         """Close what can be closed. Raises Refused when credentials are, Unavailable when nobody answers at all."""
-        options = FillOptions.model_validate(options_of(run).model_dump())
+        options = options_of(run, FillOptions)
         stocks = [stock.symbol for stock in self.scanner.store.stocks()]
         new_rows, filled, tries = 0, 0, Tries(run)
         for done, symbol in enumerate(stocks):

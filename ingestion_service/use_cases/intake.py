@@ -46,7 +46,7 @@ class Intake:
 
     def asks(self, symbol: str) -> tuple[list[Answered], list[FailedAsk]]:
         """Return what providers answered of `symbol`, and what they were asked and have not answered."""
-        return self._store.answered_spans(symbol), self._store.failed_asks(symbol)
+        return self._store.asks.answered_spans(symbol), self._store.asks.failed_asks(symbol)
 
     # --- asked for
 

@@ -56,7 +56,7 @@ class LiveUpdater:
 
     def run(self, run: Run) -> Ended:
         """Listen through one window, or say when the next begins."""
-        options = LiveOptions.model_validate(options_of(run).model_dump())
+        options = options_of(run, LiveOptions)
         clock = self.open_clock()
         before, after = timedelta(minutes=options.minutes_before), timedelta(minutes=options.minutes_after)
         window = window_at(clock.now(), before, after)

@@ -11,6 +11,7 @@ import polars as pl
 from ingestion_service.domain.actions import ImpossibleDividend
 from ingestion_service.domain.coverage import SessionCoverage
 from ingestion_service.domain.gaps import Gap, Missing, Why, gaps
+from ingestion_service.domain.moments import in_us
 from ingestion_service.domain.refused import RefusedRows, nearby, refused_rows
 from ingestion_service.domain.spans import FailedAsk
 from ingestion_service.domain.splits import SuspectedSplit, suspected_splits
@@ -77,11 +78,11 @@ class Quality:
 
     def report(self, symbol: str) -> QualityReport:
         """Return what is known of the symbol's bars. Raises NotFound when it has none."""
-        coverage = self._bars.coverage_of(symbol)
+        refused = self._store.quarantine.read(symbol)
+        coverage = self._bars.coverage_of(symbol, refused.height)
         minutes = self._store.minutes(symbol)
         runs, sessions = gaps(minutes.missing), minutes.sessions(symbol)
         stored, lacking = sum(one.stored for one in sessions), coverage.gap_minutes
-        refused = self._store.quarantine.read(symbol)
         return QualityReport(
             coverage=coverage,
             completeness=stored / (stored + lacking) if stored + lacking else 1.0,
@@ -89,13 +90,9 @@ class Quality:
             quarantine=dict(refused["reason"].value_counts(sort=True).iter_rows()),
             suspected_splits=self._suspected(symbol),
             impossible_dividends=self._reader.impossible_dividends(self._reader.names(symbol)),
-            failed_asks=self._store.failed_asks(symbol),
+            failed_asks=self._store.asks.failed_asks(symbol),
             sessions=sessions,
         )
-
-    def recent_sessions(self, symbol: str, wanted: int) -> list[SessionCoverage]:
-        """Return the newest `wanted` sessions of a symbol that has bars, oldest first."""
-        return list(self._store.facts(symbol).recent[-wanted:])
 
     def gap_minutes_by_candle(self, symbol: str, starts_us: Int64Array, end: datetime | None) -> Int64Array:
         """Return how many gap minutes lie between each candle's start (ascending) and the next one's; shape (n,).
@@ -109,13 +106,10 @@ class Quality:
         rows = self._store.quarantine.read()
         return dict(rows["reason"].value_counts(sort=True).iter_rows())
 
-    def refused(self) -> RefusedRows:
-        """Return the refused rows of all symbols by reason, with when."""
-        return refused_rows(self._store.quarantine.read())
-
     def refused_by_candle(self, symbol: str, starts_us: Int64Array, end: datetime | None) -> Int64Array:
-        """Do the same for refused rows."""
-        return _by_candle(self._store.quarantine.times_us(symbol), starts_us, end)
+        """Return how many refused rows lie between each candle's start and the next one's, as gap minutes do."""
+        refused = self._store.quarantine.snapshots([symbol])[symbol]
+        return _by_candle(self._store.quarantine.times_us(refused), starts_us, end)
 
     def nearby(self, symbol: str, at: datetime) -> list[dict[str, object]]:
         """Return the stored bars next to the minute `at`, and the refused rows (those with a reason) among them."""
@@ -129,12 +123,15 @@ class Quality:
 
         `releasable` tells whether a row can be a bar at all.
         """
-        rows = self._store.quarantine.read(symbol)
-        if reason:
-            rows = rows.filter(pl.col("reason").str.contains(reason, literal=True))
-        rows = rows.sort(["received", "symbol", "ts", "id"], descending=[True, False, False, False])
-        page = rows.slice(offset, limit)
-        return page.with_columns(releasable=flaws(page).is_null()).to_dicts(), rows.height
+        return _page(self._store.quarantine.read(symbol), reason, offset, limit)
+
+    def refused(
+        self, symbol: str | None, reason: str | None, offset: int, limit: int
+    ) -> tuple[RefusedRows, list[dict[str, object]], int]:
+        """Return the refused rows of all symbols by reason, with when, and what `quarantined` does: of one read."""
+        rows = self._store.quarantine.read()
+        own = rows if symbol is None else rows.filter(pl.col("symbol") == symbol)
+        return refused_rows(rows), *_page(own, reason, offset, limit)
 
     def _suspected(self, symbol: str) -> list[SuspectedSplit]:
         """Return the suspected splits; looked for once for each state of the bars and actions."""
@@ -151,11 +148,19 @@ class Quality:
         return found
 
 
+def _page(rows: pl.DataFrame, reason: str | None, offset: int, limit: int) -> tuple[list[dict[str, object]], int]:
+    if reason:
+        rows = rows.filter(pl.col("reason").str.contains(reason, literal=True))
+    rows = rows.sort(["received", "symbol", "ts", "id"], descending=[True, False, False, False])
+    page = rows.slice(offset, limit)
+    return page.with_columns(releasable=flaws(page).is_null()).to_dicts(), rows.height
+
+
 def _by_candle(minutes: Int64Array, starts_us: Int64Array, end: datetime | None) -> Int64Array:
     if not len(starts_us):
         return np.zeros(0, np.int64)
     if end is not None:
-        minutes = minutes[minutes < end.timestamp() * 1_000_000]
+        minutes = minutes[minutes < in_us(end)]
     row = np.searchsorted(starts_us, minutes, side="right") - 1
     return np.bincount(row[row >= 0], minlength=len(starts_us))
 

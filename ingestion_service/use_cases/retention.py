@@ -59,14 +59,14 @@ class Retention:
         for name, days in rules.datasets.items():
             rule = f"{name}: keep {days:g} days"
             if name == QUARANTINE.name:
-                count = sum(self._refused_before(days, file) for file in self._lake.partitions(QUARANTINE))
+                count = self._refused_before(days).height
                 going.append(Going(rule=rule, what="rows that were refused before", count=count, bytes=0))
                 continue
             old = self._old(OWN[name], days)
             going.append(
                 Going(
                     rule=rule,
-                    what=f"{sum(file.row_count for file in old):,} rows in months that end before",
+                    what=f"{sum(file.row_count for file in old):,} rows in months that have no newer one",
                     count=len(old),
                     bytes=sum(file.byte_count for file in old),
                 )
@@ -91,7 +91,10 @@ class Retention:
     # --- in a worker
 
     def run(self, run: Run) -> Ended:
-        """Remove what the rules name. Files of removed months go with a later run, when they are superseded enough."""
+        """Remove what the rules name. Files of removed months go with a later run, when they are superseded enough.
+
+        Whether a month is old is looked at once more as it is removed: a row may have come since it was listed.
+        """
         rules, done = self.rules(), dict[str, object]()
         for name, days in rules.datasets.items():
             removed = 0
@@ -99,8 +102,8 @@ class Retention:
                 if not run.goes_on(0.1, f"{name} {file.partition}"):
                     return Ended(done)
                 kept = self._kept(OWN[name], days)
-                self._lake.rewrite(OWN[name], kept, precondition=run.ctx.still_mine, **file.partition_values)
-                removed += 1
+                commit = self._lake.rewrite(OWN[name], kept, precondition=run.ctx.still_mine, **file.partition_values)
+                removed += len(commit.changed)
             done[name] = {"symbols_looked_at" if name == QUARANTINE.name else "months_removed": removed}
         if rules.superseded_days is not None and run.goes_on(0.5, "sweeps the lake"):
             swept = self._lake.sweep(timedelta(days=rules.superseded_days))
@@ -112,20 +115,22 @@ class Retention:
     def _old(self, dataset: Dataset, days: float) -> list[PartitionInfo]:
         files = self._lake.partitions(dataset)
         if dataset is QUARANTINE:
-            return [file for file in files if self._refused_before(days, file)]
+            touched = set(self._refused_before(days)["symbol"])
+            return [file for file in files if file.partition_values["symbol"] in touched]
         before = self._before(days)
         return [file for file in files if file.max_ts is not None and file.max_ts < before]
 
     def _kept(self, dataset: Dataset, days: float) -> Callable[[pl.DataFrame], pl.DataFrame]:
-        """Return what is left of the rows of an old file."""
-        if dataset is not QUARANTINE:
-            return pl.DataFrame.clear
+        """Return what is to be left of a file's rows: all of them where one of a month is to be kept."""
         before = self._before(days)
-        return lambda rows: rows.filter(pl.col("received") >= before)
+        if dataset is QUARANTINE:
+            return lambda rows: rows.filter(pl.col("received") >= before)
+        return lambda rows: rows if (rows["ts"] >= before).any() else rows.clear()
 
-    def _refused_before(self, days: float, file: PartitionInfo) -> int:
-        rows = self._lake.read(self._lake.snapshot(QUARANTINE, symbol=file.partition_values["symbol"]), ["received"])
-        return rows.filter(pl.col("received") < self._before(days)).height
+    def _refused_before(self, days: float) -> pl.DataFrame:
+        """Return symbol and time of coming of the refused rows that are older than that."""
+        rows = self._lake.read(self._lake.snapshot(QUARANTINE), ["symbol", "received"])
+        return rows.filter(pl.col("received") < self._before(days))
 
     def _before(self, days: float) -> datetime:
         return self._clock.now() - timedelta(days=days)

@@ -22,6 +22,7 @@ from ingestion_service.domain.actions import (
     with_factors,
 )
 from ingestion_service.domain.days import without_minutes
+from ingestion_service.domain.moments import DAY_US
 from ingestion_service.domain.timeframes import Timeframe, resampled
 from ingestion_service.store.bars import BarStore
 from shared.contracts.datasets import BARS_1M
@@ -153,7 +154,7 @@ class Reader:
         if bars.is_empty():
             return None
         ts_us = bars["ts"].to_physical().to_numpy()
-        sessions = sessions_between(int(ts_us[0]) - 86_400_000_000, int(ts_us[-1]) + MINUTE_US)
+        sessions = sessions_between(int(ts_us[0]) - DAY_US, int(ts_us[-1]) + MINUTE_US)
         regular = bars.filter(pl.Series(sessions.index_of(ts_us) >= 0))
         return float((regular if regular.height else bars)["close"][-1])
 

@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 
 from ingestion_service.domain.requests import IngestBars
 from ingestion_service.store.agents import AgentStore, Universe, Watched
-from ingestion_service.store.bars import BarStore
+from ingestion_service.store.bars import BarStore, Stock
 from ingestion_service.use_cases.intake import Intake
 from shared.clock import Clock
 from shared.contracts.messages import midnight
@@ -95,13 +95,13 @@ class Watchlist:
         """Forget a named list. Raises NotFound."""
         self._store.drop_universe(name)
 
-    def _shown(self, one: Watched, stock: object) -> WatchedSymbol:
+    def _shown(self, one: Watched, stock: Stock | None) -> WatchedSymbol:
         return WatchedSymbol(
             symbol=one.symbol,
             since=one.since,
             live=one.live,
             added_at=one.added_at,
-            first=getattr(stock, "first", None),
-            last=getattr(stock, "last", None),
-            rows=getattr(stock, "rows", 0),
+            first=stock.first if stock else None,
+            last=stock.last if stock else None,
+            rows=stock.rows if stock else 0,
         )

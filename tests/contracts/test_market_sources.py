@@ -17,7 +17,7 @@ from market_clients import CLOCK, END, INTERNET, START, TRUTH, WITHOUT_VOLUME, A
 from polars.testing import assert_frame_equal
 from wire_servers import Wire
 
-from ingestion_service.domain.sources import EARLIEST, LATEST, RAW_SCHEMA, KnowsDays, NotOffered, Refused
+from ingestion_service.domain.sources import EARLIEST, RAW_SCHEMA, KnowsDays, NotOffered, Refused
 from ingestion_service.domain.validation import screen
 from ingestion_service.store.files import FileSource
 from shared.errors import InvalidInput, Unavailable
@@ -268,7 +268,7 @@ def test_a_refusal_is_invalid_input_and_silence_is_unavailable(exchange, tmp_pat
     assert len(waits) == 4
     (tmp_path / "EDGE.csv").write_bytes(b"\xff\xfe\x00broken")
     with pytest.raises(InvalidInput, match=r"EDGE\.csv"):
-        FileSource(tmp_path / "EDGE.csv").bars("EDGE", EARLIEST, LATEST)
+        FileSource(tmp_path / "EDGE.csv").bars("EDGE", EARLIEST, END)
 
 
 def test_a_page_that_fails_is_asked_again_and_not_the_pages_before_it():

@@ -9,7 +9,7 @@ import pytest
 
 from shared.clock import SystemClock
 from shared.jobs.context import JobContext
-from shared.jobs.model import LeaseLost, Submission
+from shared.jobs.model import LeaseLost, Outcome, Submission
 from shared.storage.postgres import Database
 from simulated_exchange.market import Market
 
@@ -85,6 +85,16 @@ def test_the_backfill_fetches_only_what_is_missing_and_waits_for_its_next_run(op
     assert state["last_result"]["new_rows"] <= 1
 
 
+@pytest.mark.parametrize("name", ["backfill", "scan", "fill", "retention"])
+def test_an_agent_pauses_as_long_as_its_options_show(open_shop, name: str):
+    shop = open_shop("http://127.0.0.1:9")
+    shop.do(name, "start")
+    shop.work()
+    state = shop.agent(name)
+    pause = datetime.fromisoformat(state["next_run"]) - datetime.fromisoformat(state["last_ended_at"])
+    assert abs(pause - timedelta(minutes=state["options"]["every_minutes"])) < timedelta(minutes=1)
+
+
 def test_an_agent_has_one_run_and_people_decide_about_it(open_shop):
     shop = open_shop("http://127.0.0.1:9")
     first = shop.do("scan", "start")
@@ -146,6 +156,50 @@ def test_a_run_that_was_submitted_as_its_agent_was_stopped_does_nothing(open_sho
     shop.work()
     assert shop.queue.job(job_id).result == {"skipped": "the agent is stopped"}
     assert shop.agent("scan")["job_id"] is None
+
+
+@pytest.mark.parametrize("halted_at", ["begins", "symbols"])
+def test_an_agent_started_while_its_halted_run_ends_goes_on(open_shop, halted_at: str):
+    shop = open_shop()
+    shop.http.post("/ingest/EDGE", json={"start": ago(10), "end": ago(5)})
+    shop.work("ingestion.ingest")
+    shop.do("scan", "start")
+    token = uuid4()
+    [job] = shop.queue.claim(["ingestion.scan_agent"], 1, token, "test").jobs
+
+    def paused(_: float, note: str) -> None:
+        if halted_at in note:
+            shop.do("scan", "pause")
+
+    ctx = JobContext(
+        job_id=job.id,
+        kind=job.kind,
+        payload=job.payload,
+        priority=job.priority,
+        attempt=job.attempt,
+        token=token,
+        report=paused,
+    )
+    outcome = shop.works["ingestion.scan_agent"](ctx)
+    assert outcome.submit == ()
+    assert shop.do("scan", "start")["job_id"] == job.id  # it has not ended yet
+    shop.queue.complete(job.id, token, outcome)
+    state = shop.agent("scan")
+    assert (state["state"], state["job_id"] != job.id) == ("starting", True)
+    following = shop.queue.job(state["job_id"])
+    assert (following.kind, following.payload, following.max_attempts) == (job.kind, job.payload, job.max_attempts)
+    shop.work()
+    assert (shop.agent("scan")["state"], shop.agent("scan")["runs"]) == ("waiting", 2)
+
+
+def test_a_halted_run_is_followed_by_none(open_shop):
+    shop = open_shop("http://127.0.0.1:9")
+    shop.do("scan", "start")
+    token = uuid4()
+    [job] = shop.queue.claim(["ingestion.scan_agent"], 1, token, "test").jobs
+    shop.do("scan", "pause")
+    shop.queue.complete(job.id, token, Outcome(result={"ended_early": "paused"}))
+    assert (shop.agent("scan")["state"], shop.agent("scan")["job_id"]) == ("paused", None)
 
 
 def test_a_run_that_cannot_be_done_is_told_and_the_next_one_comes(open_shop):

@@ -105,12 +105,12 @@ def test_who_has_nothing_hands_over_and_is_not_asked_twice(ingest, store):
 
     again = ingest(first, second, third)
     assert (again["reused"], len(first.asked), len(second.asked)) == (True, 1, 1)
-    known = [(span.provider, span.start, span.end, span.empty) for span in store.answered_spans("VIX")]
+    known = [(span.provider, span.start, span.end, span.empty) for span in store.asks.answered_spans("VIX")]
     assert known == [("a", MAY, JUNE, True), ("b", MAY, JUNE, False)]
 
     first.rows = second.rows
     assert ingest(first, second, third, refresh=True)["provider"] == "a"
-    assert [(span.provider, span.empty) for span in store.answered_spans("VIX")] == [("a", False), ("b", False)]
+    assert [(span.provider, span.empty) for span in store.asks.answered_spans("VIX")] == [("a", False), ("b", False)]
 
 
 def test_a_later_provider_is_asked_once_it_joins_the_chain(ingest):
@@ -134,7 +134,7 @@ def test_when_nobody_has_any_the_job_says_who_was_asked_and_what_each_said(inges
     for phrase in ("a, b and c have no bars of VIX", "a: answered 1 span", "b: not in your plan", "c: has no minutes"):
         assert phrase in said
     assert "d: passed over: set D_KEY" in said
-    (failed,) = store.failed_asks("VIX")
+    (failed,) = store.asks.failed_asks("VIX")
     assert (failed.provider, failed.kind, failed.start, failed.asks) == ("b", "not_offered", MAY, 1)
     assert store.stocks() == []
 
@@ -143,11 +143,11 @@ def test_silence_hands_over_and_is_remembered_until_it_is_answered(ingest, store
     silent = Scripted("a", error=Unavailable("a: no answer"))
     giver = Scripted("b", bars_at(MAY + timedelta(days=2, hours=14)))
     assert ingest(silent, giver)["provider"] == "b"
-    assert [(ask.provider, ask.kind) for ask in store.failed_asks("VIX")] == [("a", "unavailable")]
+    assert [(ask.provider, ask.kind) for ask in store.asks.failed_asks("VIX")] == [("a", "unavailable")]
 
     awake = Scripted("a", bars_at(MAY + timedelta(days=2, hours=15)))
     ingest(awake, giver, refresh=True)
-    assert store.failed_asks("VIX") == []
+    assert store.asks.failed_asks("VIX") == []
     assert sources_of(store) == {"a", "b"}
 
 
@@ -173,7 +173,7 @@ def test_refused_credentials_stop_at_once_and_nobody_else_is_asked(ingest, store
     with pytest.raises(Refused, match="401"):
         ingest(wrong, other, end=NOW)
     assert (len(wrong.asked), other.asked, store.stocks()) == (1, [], [])
-    assert store.failed_asks("VIX")[0].kind == "refused"
+    assert store.asks.failed_asks("VIX")[0].kind == "refused"
 
 
 def test_who_knows_the_symbol_is_believed_about_its_silence(ingest):

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from uuid import uuid4
 
 import polars as pl
 
 from shared.clock import SystemClock
-from shared.contracts.datasets import QUARANTINE
+from shared.contracts.datasets import BARS_1M, QUARANTINE
+from shared.jobs.context import JobContext
 from shared.storage.lake import Lake
 from shared.storage.postgres import Database
+from shared.testing.markets import reverting_bars
 from simulated_exchange.market import Market
 
 
@@ -47,6 +50,42 @@ def test_retention_removes_what_its_rules_name_and_nothing_else(open_shop):
     refused = shop.http.put("/retention", json={"datasets": {"features": 10}})
     assert refused.status_code == 400
     assert "bars_1m" in refused.json()["detail"]
+
+
+def test_a_bar_that_comes_after_its_month_was_listed_keeps_the_month(open_shop, tmp_path: Path, database: Database):
+    shop, now = open_shop("http://127.0.0.1:9"), SystemClock().now()
+    lake = Lake(database, str(tmp_path / "home" / "lake"), SystemClock())
+    # the rule keeps what is from the middle of a month on, of which only the first days are stored
+    middle = (now - timedelta(days=60)).replace(day=16, hour=0, minute=0, second=0, microsecond=0)
+    early, late = middle - timedelta(days=15), middle + timedelta(days=1)
+    for symbol in ("QQQ", "SPY"):
+        lake.upsert(BARS_1M, reverting_bars(symbol, early, early + timedelta(days=7), seed=1))
+    came = reverting_bars("SPY", late, late + timedelta(days=7), seed=2)
+    days = (now - middle) / timedelta(days=1)
+    rules = {"superseded_days": None, "jobs_days": None, "datasets": {"bars_1m": days}}
+    assert shop.http.put("/retention", json=rules).status_code == 200
+    shop.do("retention", "start")
+    token = uuid4()
+    [job] = shop.queue.claim(["ingestion.retention_agent"], 1, token, "test").jobs
+
+    def a_bar_comes(_: float, note: str) -> None:
+        if "symbol=SPY" in note:
+            lake.upsert(BARS_1M, came)
+
+    ctx = JobContext(
+        job_id=job.id,
+        kind=job.kind,
+        payload=job.payload,
+        priority=job.priority,
+        attempt=job.attempt,
+        token=token,
+        report=a_bar_comes,
+    )
+    outcome = shop.works["ingestion.retention_agent"](ctx)
+    assert outcome.result["bars_1m"] == {"months_removed": 1}
+    stored = {row["symbol"]: row for row in shop.http.get("/coverage").json()["items"]}
+    assert set(stored) == {"SPY"}
+    assert datetime.fromisoformat(stored["SPY"]["first"]) < middle <= datetime.fromisoformat(stored["SPY"]["last"])
 
 
 def test_the_quarantine_keeps_rows_by_when_they_were_refused(open_shop, tmp_path: Path, database: Database):

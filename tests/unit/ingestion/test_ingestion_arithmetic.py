@@ -8,10 +8,14 @@ from datetime import UTC, date, datetime, timedelta
 import numpy as np
 import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ingestion_service.domain.columns import match_columns, read_times
-from ingestion_service.domain.coverage import Completeness, completeness
-from ingestion_service.domain.spans import Span, by_month
+from ingestion_service.domain.coverage import by_session, off_hours
+from ingestion_service.domain.gaps import missing
+from ingestion_service.domain.moments import in_us, moment_at
+from ingestion_service.domain.spans import SETTLE, Span, by_month
 from ingestion_service.settings import Settings
 from ingestion_service.store.retry import RetryPolicy
 from shared.contracts.sessions import MINUTE_US, sessions_between
@@ -37,35 +41,39 @@ def minutes(start: datetime, end: datetime) -> np.ndarray:
     return sessions_between(*(int(moment.timestamp()) * 1_000_000 for moment in (start, end))).expected_minutes()
 
 
+def counts(symbol: str, ts_us: np.ndarray) -> dict[str, int]:
+    sessions = by_session(symbol, ts_us, missing(symbol, ts_us, []))
+    return {
+        "sessions": sum(one.stored > 0 for one in sessions),
+        "expected": len(sessions),
+        "missing": sum(one.expected - one.stored for one in sessions),
+        "off_hours": off_hours(symbol, ts_us),
+    }
+
+
 def test_holidays_and_half_days_are_not_missing():
     thanksgiving_week = minutes(at(2024, 11, 25), at(2024, 11, 30))
-    assert completeness("SPY", thanksgiving_week) == Completeness(
-        sessions=4, sessions_expected=4, missing_minutes=0, off_hours=0
-    )
+    assert counts("SPY", thanksgiving_week) == {"sessions": 4, "expected": 4, "missing": 0, "off_hours": 0}
 
 
 def test_missing_minutes_sessions_and_off_hours_are_counted():
     week = minutes(at(2024, 11, 18), at(2024, 11, 23))
     kept = np.delete(week, np.r_[0, 100:110, 390:780, len(week) - 30 : len(week)])
     pre_market = kept[0] - 60 * MINUTE_US
-    found = completeness("SPY", np.sort(np.append(kept, pre_market)))
+    found = counts("SPY", np.sort(np.append(kept, pre_market)))
     # the minutes after the last bar have not come yet; the first session is expected from its open
-    assert found == Completeness(sessions=4, sessions_expected=5, missing_minutes=1 + 10 + 390, off_hours=1)
+    assert found == {"sessions": 4, "expected": 5, "missing": 1 + 10 + 390, "off_hours": 1}
 
 
 def test_bars_of_a_weekend_are_off_hours():
     weekend = int(at(2024, 11, 23).timestamp()) * 1_000_000 + np.arange(600) * MINUTE_US
-    assert completeness("FLAT", weekend) == Completeness(
-        sessions=0, sessions_expected=0, missing_minutes=0, off_hours=600
-    )
+    assert counts("FLAT", weekend) == {"sessions": 0, "expected": 0, "missing": 0, "off_hours": 600}
 
 
 def test_coins_have_days_for_sessions_and_no_closing_time():
     start = int(at(2024, 11, 22).timestamp()) * 1_000_000
     kept = np.delete(start + np.arange(3 * 1440) * MINUTE_US, np.r_[100:110, 1440:2880])
-    assert completeness("BTCUSD", kept) == Completeness(
-        sessions=2, sessions_expected=3, missing_minutes=10 + 1440, off_hours=0
-    )
+    assert counts("BTCUSD", kept) == {"sessions": 2, "expected": 3, "missing": 10 + 1440, "off_hours": 0}
 
 
 def test_columns_are_found_by_common_names_and_by_the_users():
@@ -133,7 +141,10 @@ def test_synthetic_bars_are_never_called_alpacas(monkeypatch, url, host, provide
     assert "hush" not in repr(settings)
 
 
-def test_a_span_is_settled_only_twenty_minutes_later():
-    from ingestion_service.use_cases.fetch import SETTLE
+@given(st.integers(-62_135_596_800_000_000, 253_402_300_799_999_999))
+def test_moments_keep_their_microsecond(us):
+    assert in_us(moment_at(us)) == us
 
+
+def test_a_span_is_settled_only_twenty_minutes_later():
     assert timedelta(minutes=15) < SETTLE < timedelta(hours=1)

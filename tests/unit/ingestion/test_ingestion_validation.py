@@ -79,7 +79,7 @@ moment = st.one_of(st.none(), st.integers(0, 3).map(lambda i: BEGIN + timedelta(
 def test_rows_in_are_rows_stored_plus_rows_rejected(rows):
     found = screen(raw(*rows), "SPY", "files")
     bars = found.bars
-    assert found.rows == len(rows) == bars.height + found.rejected_rows
+    assert found.rows == len(rows) == bars.height + sum(found.rejected.values())
     assert bars["ts"].is_unique().all()
     assert bars.select(pl.col("open", "high", "low", "close").is_finite().all()).row(0) in [(True,) * 4]
     assert (bars["low"] > 0).all()
