@@ -72,7 +72,7 @@ def assemble(settings: Settings) -> Iterator[Wired]:
         bars, filler = Bars(store, clock), Filler(store, intake, queue)
         agent_store = AgentStore(resources.database)
         agents = Agents(agent_store, queue, clock)
-        retention = Retention(agent_store, lake, queue, clock)
+        retention = Retention(agent_store, store.asks, lake, queue, clock)
         scanner = GapScanner(store)
         monitoring = Monitoring(agents, agent_store, store, lake, settings.lake_root, clock)
         live = LiveUpdater(

@@ -81,6 +81,21 @@ values (%(symbol)s, %(provider)s, datemultirange(daterange(%(start)s, %(end)s)))
 on conflict (symbol, provider) do update
 set days = known.days + excluded.days, updated_at = now();
 
+-- name: forget_answers
+-- Bars that were removed are as if nobody had been asked for them.
+update ingestion.fetched
+set
+    spans = spans - tstzmultirange(tstzrange(%(start)s, %(end)s)),
+    empty = empty - tstzmultirange(tstzrange(%(start)s, %(end)s)),
+    updated_at = now()
+where symbol = %(symbol)s;
+
+-- name: forget_days
+-- The same of daily bars before a moment.
+update ingestion.fetched_days
+set days = days - datemultirange(daterange(null, (%(before)s at time zone 'America/New_York')::date)), updated_at = now()
+where symbol = %(symbol)s;
+
 -- name: forget_failures
 -- What was asked in vain and has been answered since is no failure any more.
 delete from ingestion.failed_asks

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from ingestion_service.domain.spans import Answered, FailedAsk, LastFailure, Span
 from shared.jobs.model import storable
@@ -87,6 +88,14 @@ class AskStore:
         if rows:
             self._queries.run_many(conn, "record_fetched", rows)
             self._queries.run_many(conn, "forget_failures", rows)
+
+    def forget_answers(self, conn: Connection, symbol: str, start: datetime, end: datetime) -> None:
+        """Let [start, end) of a symbol's minutes be what nobody was asked for, in the caller's transaction."""
+        self._queries.run(conn, "forget_answers", symbol=symbol, start=start, end=end)
+
+    def forget_days(self, conn: Connection, symbol: str, before: datetime) -> None:
+        """Let a symbol's days before a moment be what nobody was asked for, in the caller's transaction."""
+        self._queries.run(conn, "forget_days", symbol=symbol, before=before)
 
     def record_failure(self, symbol: str, provider: str, span: Span, *, kind: str, reason: str) -> None:
         """Note that `provider` was asked for `span` and did not answer it."""

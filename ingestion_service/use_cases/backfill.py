@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date, timedelta
 
+from ingestion_service.domain.agents import RetentionRules
 from ingestion_service.domain.requests import IngestBars
 from ingestion_service.domain.spans import Span, by_month
 from ingestion_service.store.bars import BarStore
@@ -11,6 +13,7 @@ from ingestion_service.use_cases.agents import Ended, Run
 from ingestion_service.use_cases.intake import Intake
 from ingestion_service.use_cases.tries import Tries
 from shared.clock import Clock
+from shared.contracts.datasets import BARS_1M
 from shared.contracts.messages import midnight
 
 
@@ -38,12 +41,16 @@ class Backfill:
 
     def _chunks(self, run: Run) -> list[tuple[str, Span]]:
         now = self.clock.now().replace(second=0, microsecond=0)
+        kept_days = RetentionRules.model_validate(run.store.options("retention")).datasets.get(BARS_1M.name)
+        # what retention takes away is not brought back
+        oldest = now - timedelta(days=kept_days) if kept_days else midnight(date.min)
         return [
             (one.symbol, month)
             for one in run.store.watched()
-            if midnight(one.since) < now
+            for since in [max(midnight(one.since), oldest)]
+            if since < now
             for names in [self.intake.providers.line(None, one.symbol).names]
-            for month in by_month(self.store.asks.missing_spans(one.symbol, names, Span(midnight(one.since), now)))
+            for month in by_month(self.store.asks.missing_spans(one.symbol, names, Span(since, now)))
         ]
 
     def _take(self, symbol: str, month: Span, run: Run) -> int:

@@ -255,7 +255,7 @@ class Fetch:
             return False
         if (not crypto_pair(symbol) and _closed(asked)) or self.store.snapshot(symbol, asked.start, asked.end).files:
             return True
-        known = self.store.answered_spans(symbol)
+        known = self.store.asks.answered_spans(symbol)
         answered = {name for name, said in self.answers.items() if said.with_bars or said.empty}
         answered |= {one.provider for one in known if one.start < asked.end and one.end > asked.start}
         return not answered.isdisjoint(one.provider for one in known if not one.empty)

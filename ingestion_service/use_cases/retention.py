@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 
 import polars as pl
 
 from ingestion_service.domain.agents import RetentionRules
 from ingestion_service.store.agents import AgentStore
+from ingestion_service.store.asks import AskStore
 from ingestion_service.use_cases.agents import Ended, Run
 from shared.clock import Clock
-from shared.contracts.datasets import ALL_DATASETS, QUARANTINE, Dataset
+from shared.contracts.datasets import ALL_DATASETS, BARS_1D, BARS_1M, QUARANTINE, Dataset
 from shared.errors import InvalidInput
 from shared.jobs.queue import Queue
 from shared.storage.lake import Lake, PartitionInfo
+from shared.storage.postgres import Connection
 
 #: The datasets that rules may name: those this service writes, of which it knows what they are for.
 OWN = {dataset.name: dataset for dataset in ALL_DATASETS if dataset.writer == "ingestion" and "ts" in dataset.schema}
@@ -32,13 +35,15 @@ class Going:
 
 
 class Retention:
-    """Removes nothing that no rule names. Whole months only: a month with one row to keep is kept.
+    """Removes nothing that no rule names. Of what is stored by month, whole months: one row to keep keeps its month.
 
-    Of the quarantine, single rows by when they were refused: it may be today that a row of years ago was.
+    Of daily bars, single days. Of the quarantine, single rows by when they were refused: it may be today that a row of
+    years ago was. What was removed counts as never asked for, so that it can be fetched again.
     """
 
-    def __init__(self, store: AgentStore, lake: Lake, queue: Queue, clock: Clock) -> None:
+    def __init__(self, store: AgentStore, asks: AskStore, lake: Lake, queue: Queue, clock: Clock) -> None:
         self._store = store
+        self._asks = asks
         self._lake = lake
         self._queue = queue
         self._clock = clock
@@ -63,6 +68,10 @@ class Retention:
                 going.append(Going(rule=rule, what="rows that were refused before", count=count, bytes=0))
                 continue
             old = self._old(OWN[name], days)
+            if not _by_month(OWN[name]):
+                count = sum(self._rows_before(OWN[name], days, file) for file in old)
+                going.append(Going(rule=rule, what="rows of days before", count=count, bytes=0))
+                continue
             going.append(
                 Going(
                     rule=rule,
@@ -97,14 +106,19 @@ class Retention:
         """
         rules, done = self.rules(), dict[str, object]()
         for name, days in rules.datasets.items():
-            removed = 0
-            for file in self._old(OWN[name], days):
+            dataset, months, rows = OWN[name], 0, 0
+            for file in self._old(dataset, days):
                 if not run.goes_on(0.1, f"{name} {file.partition}"):
                     return Ended(done)
-                kept = self._kept(OWN[name], days)
-                commit = self._lake.rewrite(OWN[name], kept, precondition=run.ctx.still_mine, **file.partition_values)
-                removed += len(commit.changed)
-            done[name] = {"symbols_looked_at" if name == QUARANTINE.name else "months_removed": removed}
+                commit = self._lake.rewrite(
+                    dataset,
+                    self._kept(dataset, days),
+                    precondition=partial(self._fence, run, dataset, file, self._before(days)),
+                    **file.partition_values,
+                )
+                months += len(commit.changed)
+                rows -= commit.rows_added
+            done[name] = {"months_removed": months} if _by_month(dataset) else {"rows_removed": rows}
         if rules.superseded_days is not None and run.goes_on(0.5, "sweeps the lake"):
             swept = self._lake.sweep(timedelta(days=rules.superseded_days))
             done["swept"] = {"superseded": swept.superseded, "orphans": swept.orphans, "bytes": swept.bytes}
@@ -118,13 +132,31 @@ class Retention:
             touched = set(self._refused_before(days)["symbol"])
             return [file for file in files if file.partition_values["symbol"] in touched]
         before = self._before(days)
+        if not _by_month(dataset):
+            return [file for file in files if file.min_ts is not None and file.min_ts < before]
         return [file for file in files if file.max_ts is not None and file.max_ts < before]
 
+    def _rows_before(self, dataset: Dataset, days: float, file: PartitionInfo) -> int:
+        snapshot = self._lake.snapshot(dataset, end=self._before(days), symbol=file.partition_values["symbol"])
+        return self._lake.read(snapshot, ["ts"]).height
+
+    def _fence(self, run: Run, dataset: Dataset, file: PartitionInfo, before: datetime, conn: Connection) -> None:
+        """Commit only as the run's own job, and with it that nobody was asked for what goes."""
+        run.ctx.still_mine(conn)
+        symbol = file.partition_values["symbol"]
+        if dataset is BARS_1D:
+            self._asks.forget_days(conn, symbol, before)
+        elif dataset is BARS_1M:
+            first = datetime.fromisoformat(f"{file.partition_values['month']}-01T00:00:00+00:00")
+            self._asks.forget_answers(conn, symbol, first, _next_month(first))
+
     def _kept(self, dataset: Dataset, days: float) -> Callable[[pl.DataFrame], pl.DataFrame]:
-        """Return what is to be left of a file's rows: all of them where one of a month is to be kept."""
+        """Return what is to be left of a file's rows: of a month all of them where one is to be kept."""
         before = self._before(days)
         if dataset is QUARANTINE:
             return lambda rows: rows.filter(pl.col("received") >= before)
+        if not _by_month(dataset):
+            return lambda rows: rows.filter(pl.col("ts") >= before)
         return lambda rows: rows if (rows["ts"] >= before).any() else rows.clear()
 
     def _refused_before(self, days: float) -> pl.DataFrame:
@@ -134,6 +166,14 @@ class Retention:
 
     def _before(self, days: float) -> datetime:
         return self._clock.now() - timedelta(days=days)
+
+
+def _by_month(dataset: Dataset) -> bool:
+    return "month" in dataset.partition_by
+
+
+def _next_month(first: datetime) -> datetime:
+    return (first + timedelta(days=31)).replace(day=1)
 
 
 def _check_names(rules: RetentionRules) -> None:

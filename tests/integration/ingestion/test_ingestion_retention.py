@@ -9,7 +9,8 @@ from uuid import uuid4
 import polars as pl
 
 from shared.clock import SystemClock
-from shared.contracts.datasets import BARS_1M, QUARANTINE
+from shared.contracts.datasets import BARS_1D, BARS_1M, QUARANTINE
+from shared.contracts.splits import PRICES
 from shared.jobs.context import JobContext
 from shared.storage.lake import Lake
 from shared.storage.postgres import Database
@@ -47,9 +48,43 @@ def test_retention_removes_what_its_rules_name_and_nothing_else(open_shop):
         == before["rows"]
         - Market().bars("EDGE", datetime(2024, 5, 1, tzinfo=UTC), datetime(2024, 5, 20, tzinfo=UTC)).height
     )
+    # what was removed counts as never asked for: asked again, it is there again
+    shop.http.post("/ingest/EDGE", json={"start": "2024-04-25", "end": "2024-05-20"})
+    shop.work("ingestion.ingest")
+    again = shop.http.get("/coverage").json()["items"][0]
+    assert again["first"][:10] == "2024-04-25"
+    assert again["rows"] > before["rows"]
     refused = shop.http.put("/retention", json={"datasets": {"features": 10}})
     assert refused.status_code == 400
     assert "bars_1m" in refused.json()["detail"]
+
+
+def test_the_backfill_does_not_bring_back_what_retention_takes_away(open_shop):
+    shop = open_shop()
+    assert shop.http.put("/retention", json={"datasets": {"bars_1m": 20}}).status_code == 200
+    shop.http.post("/watchlist", json={"symbols": ["EDGE"], "since": ago(80)})
+    shop.do("backfill", "start")
+    shop.work("ingestion.backfill_agent")
+    assert ago(20) <= shop.http.get("/symbols/EDGE").json()["first"][:10] <= ago(14)
+
+
+def test_of_daily_bars_single_days_go(open_shop, tmp_path: Path, database: Database):
+    shop, now = open_shop(), SystemClock().now()
+    lake = Lake(database, str(tmp_path / "home" / "lake"), SystemClock())
+    days = pl.datetime_range(now - timedelta(days=400), now - timedelta(days=1), "1d", eager=True, time_zone="UTC")
+    bars = pl.DataFrame({"ts": days.cast(BARS_1D.schema["ts"])}).with_columns(
+        symbol=pl.lit("SPY"), source=pl.lit("yahoo 1d"), volume=pl.lit(1.0), **{one: pl.lit(5.0) for one in PRICES}
+    )
+    lake.upsert(BARS_1D, bars.select(BARS_1D.schema.names()))
+    rules = {"superseded_days": None, "jobs_days": None, "datasets": {"bars_1d": 100.5}}
+    shown = shop.http.post("/retention/preview", json=rules).json()["would_remove"]
+    assert [one["count"] for one in shown] == [300]
+    assert shop.http.put("/retention", json=rules).status_code == 200
+    shop.do("retention", "start")
+    [done] = shop.work("ingestion.retention_agent")
+    assert done.result["bars_1d"] == {"rows_removed": 300}
+    kept = lake.read(lake.snapshot(BARS_1D, symbol="SPY"))
+    assert kept.equals(bars.select(kept.columns).tail(100))
 
 
 def test_a_bar_that_comes_after_its_month_was_listed_keeps_the_month(open_shop, tmp_path: Path, database: Database):
