@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from math import log
 from typing import Protocol
 
 import polars as pl
 
+from ingestion_service.domain.coverage import SessionCoverage
 from ingestion_service.domain.sources import RAW_SCHEMA
 
 
@@ -82,6 +85,11 @@ class MarketClock(Protocol):
         ...
 
 
+#: a week of sessions tells how dense a symbol is
+_ENOUGH_MINUTES = 5 * 390
+_STRANGE = 1e-6
+
+
 def raw_frames(bars: list[LiveBar]) -> dict[str, pl.DataFrame]:
     """Return the bars by symbol in RAW_SCHEMA for `validation.screen`; of a minute said twice, the last counts."""
     newest = {(bar.symbol, bar.ts): bar for bar in bars}
@@ -94,3 +102,17 @@ def raw_frames(bars: list[LiveBar]) -> dict[str, pl.DataFrame]:
         )
         for symbol, some in by_symbol.items()
     }
+
+
+def usual_silence(sessions: Sequence[SessionCoverage]) -> timedelta | None:
+    """Return how long a symbol may be silent in session before that is strange; None where too little is known of it.
+
+    With bars in a share s of its minutes, a silence of k of them has the chance (1 - s)^k if minutes know nothing of
+    each other. They do: trades come in bunches. So twice the k of one in a million: 6 minutes for a symbol with a bar
+    in every minute, 40 with one in every other, hours for a thin one.
+    """
+    expected, stored = sum(one.expected for one in sessions), sum(one.stored for one in sessions)
+    if expected < _ENOUGH_MINUTES or not stored:
+        return None
+    share = min(stored / expected, 0.99)
+    return timedelta(minutes=2 * log(_STRANGE) / log(1 - share))

@@ -18,6 +18,7 @@ from ingestion_service.domain.live import (
     Refused,
     Subscribed,
     raw_frames,
+    usual_silence,
 )
 from ingestion_service.domain.spans import span_of
 from ingestion_service.domain.symbols import crypto_pair
@@ -31,6 +32,8 @@ from shared.errors import InvalidInput, Unavailable
 _MINUTE = timedelta(minutes=1)
 #: Seconds until a stream that refused us is tried again, and until the watchlist is read anew.
 _REOPEN_S, _REREAD_S = 300.0, 10.0
+#: Silent symbols that an alert names.
+_NAMED = 5
 #: Seconds to wait for the stream's next word.
 _PATIENCE_S = 0.2
 
@@ -57,6 +60,8 @@ class Listening:
     symbols: list[str] = field(default_factory=list[str])
     #: what came and is not stored yet
     held: list[LiveBar] = field(default_factory=list[LiveBar])
+    #: how long each may be silent; of those that are known well enough
+    usual: dict[str, timedelta] = field(default_factory=dict[str, timedelta])
     connected: bool = False
     refused: str | None = None
     alert: str | None = None
@@ -115,12 +120,18 @@ class Listening:
                     self.catching_up.begin(symbol, self.clock.now())
             if wanted != self.symbols:
                 self.symbols, self._reopen_at = wanted, float("-inf")
+                self.usual = self._usual_silences()
                 self.catching_up.forget_all_but(wanted)
                 self._leave()
         streamed = [symbol for symbol in self.symbols if self.is_streamed(symbol)]
         if self.feed is None and streamed and now >= self._reopen_at:
             self._reopen_at = now + _REOPEN_S
             self.feed = self.open_feed(streamed)
+
+    def _usual_silences(self) -> dict[str, timedelta]:
+        known = self.store.facts_of([one for one in self.store.stocks() if one.symbol in self.symbols])
+        usual = {symbol: usual_silence(facts.recent) for symbol, facts in known.items()}
+        return {symbol: silence for symbol, silence in usual.items() if silence is not None}
 
     def _next_events(self) -> list[FeedEvent]:
         if self.feed is not None:
@@ -179,9 +190,27 @@ class Listening:
         if text is None and self.window.in_session(now) and now - since > self._patience:
             state = "connected and mute" if self.connected else "not connected"
             text = f"no bar since {since:%Y-%m-%d %H:%M} UTC, in session; the stream is {state}"
+        if text is None and self.window.in_session(now):
+            text = self._strangely_silent(now)
         if text != self.alert:
             self.alert = text
             self.run.store.alert(self.run.name, text)
+
+    def _strangely_silent(self, now: datetime) -> str | None:
+        """Name the symbols that are silent for far longer than they usually are, while others speak."""
+        quiet = [
+            symbol
+            for symbol, usual in self.usual.items()
+            for last in [self.catching_up.newest.get(symbol, self.window.begins)]
+            if now - max(self.window.opens, last + _MINUTE) > max(usual, self._patience)
+        ]
+        if not quiet:
+            return None
+        more = f" and {len(quiet) - _NAMED} more" if len(quiet) > _NAMED else ""
+        return (
+            f"{len(quiet)} of {len(self.symbols)} symbols silent for far longer than usual, in session: "
+            f"{', '.join(quiet[:_NAMED])}{more}; halted, renamed, or not on this feed?"
+        )
 
     @property
     def _patience(self) -> timedelta:

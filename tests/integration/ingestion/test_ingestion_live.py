@@ -232,3 +232,15 @@ def test_a_killed_exchange_is_waited_for_and_the_truth_is_stored(open_house):
     finally:
         exchange.kill()
         exchange.wait()
+
+
+def test_a_symbol_that_falls_silent_alone_is_an_alert_that_names_it(open_house, tmp_path):
+    week = Market().bars("EDGE", BEGINS - timedelta(days=9), BEGINS)
+    names = {"o": "open", "h": "high", "l": "low", "c": "close", "v": "volume"}
+    week.rename(names).with_columns(symbol=pl.lit("GONE")).write_parquet(tmp_path / "GONE.parquet")
+    with played(speed=60) as exchange:
+        house = open_house(exchange.url)
+        house.done(house.post("/import", path=str(tmp_path / "GONE.parquet"))["job_id"])
+        listen(house, exchange, ("EDGE", "GONE"), alert_minutes=1)
+        state = eventually(lambda: (found := agent(house))["state"] == "alert" and found, timeout=60, what="an alert")
+        assert state["alert"].startswith("1 of 2 symbols silent for far longer than usual, in session: GONE;")

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ingestion_service.domain.agents import SILENT_S, AgentRecord, state_word
-from ingestion_service.domain.live import LiveBar, raw_frames
+from ingestion_service.domain.coverage import SessionCoverage
+from ingestion_service.domain.live import LiveBar, raw_frames, usual_silence
 from ingestion_service.domain.windows import last_closed_minute, minutes_behind, window_at
 
 BEFORE, AFTER = timedelta(minutes=10), timedelta(minutes=20)
@@ -103,3 +104,15 @@ def test_of_a_minute_said_twice_the_last_counts():
     assert frames["A"]["close"].to_list() == [1.25, 1.1]
     assert frames["B"]["close"].to_list() == [1.5]
     assert frames["B"]["volume"].to_list() == [None]
+
+
+@pytest.mark.parametrize(
+    ("stored", "minutes"), [(390, (5, 7)), (195, (39, 41)), (58, (150, 190)), (3, (390, 10_000)), (0, None)]
+)
+def test_how_long_a_symbol_may_be_silent_follows_from_how_dense_it_is(stored, minutes):
+    day = SessionCoverage(
+        date=date(2024, 7, 1), expected=390, stored=stored, outage=0, refused=0, silent=0, no_trade=390 - stored
+    )
+    silence = usual_silence([day] * 5)
+    assert (silence is None) if minutes is None else (minutes[0] <= silence / timedelta(minutes=1) <= minutes[1])
+    assert usual_silence([day] * 4) is None, "four days are too few"
