@@ -52,7 +52,7 @@ class BarsQuery(BaseModel):
         return Wanted(symbol=symbol, **self.model_dump(exclude={"limit", "format"}))
 
 
-class CandlesQuery(BaseModel):
+class ChartQuery(BaseModel):
     """Which bars a chart shows, and in at most how many candles."""
 
     model_config = ConfigDict(extra="forbid")
@@ -61,12 +61,17 @@ class CandlesQuery(BaseModel):
     end: Moment | None = Field(default=None, alias="to")
     timeframe: Timeframe = Timeframe.M1
     adjustment: Adjustment = Adjustment.RAW
-    filled: bool = False
-    as_of: Moment | None = None
     limit: int = Field(default=MAX_BARS, ge=1, le=MAX_BARS)
 
     def wanted(self, symbol: str) -> Wanted:
         return Wanted(symbol=symbol, **self.model_dump(exclude={"limit"}))
+
+
+class CandlesQuery(ChartQuery):
+    """Also with bars made up for gaps, or as it was stored at a moment."""
+
+    filled: bool = False
+    as_of: Moment | None = None
 
 
 class CandlesAnswer(BaseModel):
