@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from ingestion_service.domain.actions import Adjustment
 from ingestion_service.domain.timeframes import Timeframe
+from ingestion_service.schemas.order import check_order
 from ingestion_service.use_cases.series import Wanted
 from shared.contracts.candles import MAX_BARS, Candles
 from shared.contracts.messages import Moment
@@ -44,8 +45,7 @@ class BarsQuery(BaseModel):
 
     @model_validator(mode="after")
     def _ordered(self) -> BarsQuery:
-        if self.start is not None and self.end is not None and self.start > self.end:
-            raise ValueError(f"end {self.end:%Y-%m-%d %H:%M} must not be before start, {self.start:%Y-%m-%d %H:%M}")
+        check_order(self.start, self.end)
         return self
 
     def wanted(self, symbol: str) -> Wanted:
@@ -62,6 +62,11 @@ class ChartQuery(BaseModel):
     timeframe: Timeframe = Timeframe.M1
     adjustment: Adjustment = Adjustment.RAW
     limit: int = Field(default=MAX_BARS, ge=1, le=MAX_BARS)
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        check_order(self.start, self.end, names=("from", "to"))
+        return self
 
     def wanted(self, symbol: str) -> Wanted:
         return Wanted(symbol=symbol, **self.model_dump(exclude={"limit"}))

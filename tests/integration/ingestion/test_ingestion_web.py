@@ -81,6 +81,8 @@ def test_coverage_is_sorted_filtered_and_paged_on_the_server(house):
         ("GET", "/bars/ABC?start=2024-01-01T00:00:00", None, 422, "start"),
         ("GET", "/bars/ABC?limit=0", None, 422, "limit"),
         ("GET", "/bars/ABC/lod?limit=2501", None, 422, "limit"),
+        ("GET", "/bars/ABC/lod?from=2024-05-02&to=2024-05-01", None, 422, "to 2024-05-01 00:00 must not be before"),
+        ("GET", "/symbols/ABC/chart?from=2024-05-02&to=2024-05-01", None, 422, "must not be before from, 2024-05-02"),
         ("POST", "/ingest/SPY", {"start": "2024-01-01"}, 422, "end"),
         ("POST", "/ingest/SPY", {"start": "2024-02-01", "end": "2024-01-01"}, 422, "must be later than start"),
         ("POST", "/ingest", {"symbols": [], "start": "2024-01-01", "end": "2024-02-01"}, 422, "symbols"),
