@@ -83,6 +83,7 @@ def test_coverage_is_sorted_filtered_and_paged_on_the_server(house):
         ("GET", "/bars/ABC/lod?limit=2501", None, 422, "limit"),
         ("GET", "/bars/ABC/lod?from=2024-05-02&to=2024-05-01", None, 422, "to 2024-05-01 00:00 must not be before"),
         ("GET", "/symbols/ABC/chart?from=2024-05-02&to=2024-05-01", None, 422, "must not be before from, 2024-05-02"),
+        ("GET", "/quarantine?reason=foo", None, 400, "reason 'foo' is no part of one: use no readable time; "),
         ("POST", "/ingest/SPY", {"start": "2024-01-01"}, 422, "end"),
         ("POST", "/ingest/SPY", {"start": "2024-02-01", "end": "2024-01-01"}, 422, "must be later than start"),
         ("POST", "/ingest", {"symbols": [], "start": "2024-01-01", "end": "2024-02-01"}, 422, "symbols"),
@@ -101,6 +102,11 @@ def test_wrong_questions_are_told_what_is_wrong(open_house, method, path, body, 
     assert answer.status_code == status, answer.text
     assert said in answer.json()["detail"]
     assert set(answer.json()) == {"error", "detail", "request_id"}
+
+
+def test_a_reason_that_no_row_has_is_an_empty_list(open_house):
+    answer = open_house(worker=False).http.get("/quarantine", params={"reason": "price is zero"})
+    assert (answer.status_code, answer.json()["items"]) == (200, [])
 
 
 def test_pages_show_what_there_is(house):
