@@ -33,7 +33,7 @@ def bars(
     Example:
       barsmith bars SPY --start 2024-01-01 --timeframe 1d --adjustment all --out spy.parquet
     """
-    from barsmith.remote import House, tell
+    from barsmith.remote import House, save, tell
     from shared.errors import InvalidInput
 
     params = {**asked, "filled": str(filled).lower(), "limit": limit or (20 if out is None else 5_000_000)}
@@ -44,7 +44,8 @@ def bars(
         return
     if out.suffix not in _FORMATS:
         raise InvalidInput(f"--out {out}: end its name with {', '.join(_FORMATS)}")
-    out.write_bytes(House(home).download("ingestion", f"/bars/{symbol}", format=_FORMATS[out.suffix], **params))
+    kind = _FORMATS[out.suffix]
+    save(out, lambda: House(home).download("ingestion", f"/bars/{symbol}", format=kind, **params))
     click.echo(f"{out}: {out.stat().st_size:,} bytes")
 
 
