@@ -41,7 +41,11 @@ class BarsQuery(BaseModel):
     #: as it was stored at this moment
     as_of: Moment | None = None
     limit: int = Field(default=10_000, ge=1, le=5_000_000)
-    format: Format = Format.JSON
+    format: Format = Field(
+        default=Format.JSON,
+        description="arrow is an IPC stream, saved as .arrows: read it with polars.read_ipc_stream or "
+        "pyarrow.ipc.open_stream",
+    )
 
     @model_validator(mode="after")
     def _ordered(self) -> BarsQuery:
