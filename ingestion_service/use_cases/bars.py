@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 
 import polars as pl
 
+from ingestion_service.domain.actions import Rename
 from ingestion_service.domain.coverage import SessionCoverage
 from ingestion_service.domain.gaps import Why
 from ingestion_service.domain.spans import LastFailure
 from ingestion_service.domain.symbols import crypto_pair
 from ingestion_service.store.bars import BarStore, Stock
 from ingestion_service.store.facts import Facts
+from ingestion_service.use_cases.covered import SymbolCoverage, SymbolSummary
 from ingestion_service.use_cases.series import OF_DAYS, Reader, Wanted
 from shared.clock import Clock
 from shared.contracts.candles import MAX_BARS, Candles, condense
@@ -21,62 +23,6 @@ from shared.errors import InvalidInput, NotFound
 from shared.storage.lake import PartitionInfo
 
 _SORTS = ("symbol", "first", "last", "rows")
-
-
-@dataclass(frozen=True, kw_only=True)
-class SymbolCoverage:
-    """How much there is of one symbol. Sessions and bars off hours are counted as in store.facts.Facts.
-
-    Of a symbol that has daily bars only, `first` and `last` are theirs, and nothing is missing.
-    """
-
-    symbol: str
-    first: datetime
-    last: datetime
-    rows: int
-    bytes: int
-    #: stored daily bars, which count as no minute, and the first and the last of them
-    days: int
-    first_day: date | None
-    last_day: date | None
-    sources: list[str]
-    sessions: int
-    sessions_expected: int
-    #: expected minutes without a bar, and what they are: see domain/gaps.py
-    missing_minutes: int
-    outage_minutes: int
-    refused_minutes: int
-    silent_minutes: int
-    no_trade_minutes: int
-    off_hours: int
-    #: bars made up for gaps, which only a read with filled=true shows
-    filled: int
-    #: rows that came in and were refused
-    quarantined: int
-    #: how old the last bar is
-    stale_seconds: float
-    #: what a provider was asked last and has not answered since; None when everything was answered
-    last_error: LastFailure | None
-
-    @property
-    def gap_minutes(self) -> int:
-        return self.outage_minutes + self.refused_minutes + self.silent_minutes
-
-
-@dataclass(frozen=True, kw_only=True)
-class SymbolSummary:
-    """What is stored of a symbol: `rows` minute bars from `first` to `last`, and `days` daily bars.
-
-    Of a symbol that has daily bars only, `first` and `last` are theirs.
-    """
-
-    symbol: str
-    first: datetime
-    last: datetime
-    rows: int
-    days: int
-    #: what is stored of it: 1m, 1d
-    timeframes: list[str]
 
 
 @dataclass(frozen=True)
@@ -113,6 +59,8 @@ class _Against:
     days: Mapping[str, PartitionInfo]
     refused: Mapping[str, int]
     failures: Mapping[str, LastFailure]
+    formerly: Mapping[str, Rename]
+    renamed_to: Mapping[str, Rename]
 
 
 class Bars:
@@ -139,6 +87,7 @@ class Bars:
 
     def summaries(self) -> list[SymbolSummary]:
         """Return every symbol that has bars of minutes or days, in order of its name."""
+        formerly, renamed_to = self._renames()
         counts = {symbol: file.row_count for symbol, file in self._store.days.stored().items()}
         return [
             SymbolSummary(
@@ -148,6 +97,8 @@ class Bars:
                 rows=one.rows,
                 days=(days := counts.get(one.symbol, 0)),
                 timeframes=[*(["1m"] if one.rows else []), *(["1d"] if days else [])],
+                formerly=formerly.get(one.symbol),
+                renamed_to=renamed_to.get(one.symbol),
             )
             for one in self.stocks()
         ]
@@ -252,8 +203,17 @@ class Bars:
 
     def _against(self, refused: Mapping[str, int]) -> _Against:
         return _Against(
-            self._store.filled.counts(), self._store.days.stored(), refused, self._store.asks.last_failures()
+            self._store.filled.counts(),
+            self._store.days.stored(),
+            refused,
+            self._store.asks.last_failures(),
+            *self._renames(),
         )
+
+    def _renames(self) -> tuple[dict[str, Rename], dict[str, Rename]]:
+        """Return the last rename of each symbol, by its new and by its former name."""
+        found = self._store.actions.renames()
+        return {one.symbol: one for one in found}, {one.former: one for one in found}
 
     def _covered(self, stock: Stock, facts: Facts, known: _Against) -> SymbolCoverage:
         counts, days = facts.missing, known.days.get(stock.symbol)
@@ -279,6 +239,8 @@ class Bars:
             quarantined=known.refused.get(stock.symbol, 0),
             stale_seconds=max((self._clock.now() - stock.last).total_seconds(), 0.0),
             last_error=known.failures.get(stock.symbol),
+            formerly=known.formerly.get(stock.symbol),
+            renamed_to=known.renamed_to.get(stock.symbol),
         )
 
     def _sources_of_days(self, symbol: str) -> list[str]:

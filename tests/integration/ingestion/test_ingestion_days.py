@@ -164,7 +164,9 @@ def test_a_symbol_of_days_only_is_seen_everywhere_and_counts_no_gap(house):
     )
     ask = house.http.get
     bounds = {"first": "2020-01-02T14:30:00Z", "last": "2023-12-29T14:30:00Z"}
-    assert ask("/symbols").json() == [{"symbol": "OLD", **bounds, "rows": 0, "days": DAYS.height, "timeframes": ["1d"]}]
+    (listed,) = ask("/symbols").json()
+    told = {"symbol": "OLD", **bounds, "rows": 0, "days": DAYS.height, "timeframes": ["1d"]}
+    assert listed | told == listed
     (covered,) = ask("/coverage").json()["items"]
     one = ask("/symbols/OLD").json()
     assert covered | {"stale_seconds": 0} == one | {"stale_seconds": 0}

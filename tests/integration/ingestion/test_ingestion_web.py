@@ -122,6 +122,22 @@ def test_pages_show_what_there_is(house):
     assert house.http.get("/symbols/NOPE", headers=HTML).status_code == 404
 
 
+def test_a_renamed_symbol_and_its_former_name_lead_to_each_other(house):
+    rename = {"symbol": "XYZ", "former": "ABC", "on": "2024-05-20"}
+    house.http.post("/actions/XYZ", json=[{"kind": "rename", "ex_date": rename["on"], "former": "ABC"}])
+    for address in ("/symbols", "/coverage"):
+        answer = house.http.get(address).json()
+        known = {one["symbol"]: one for one in (answer if isinstance(answer, list) else answer["items"])}
+        assert (known["XYZ"]["formerly"], known["XYZ"]["renamed_to"]) == (rename, None)
+        assert (known["ABC"]["formerly"], known["ABC"]["renamed_to"]) == (None, rename)
+    for path in ("/", "/symbols/XYZ"):
+        assert 'formerly <a href="/symbols/ABC">ABC</a> until 2024-05-20' in house.http.get(path, headers=HTML).text
+    for path in ("/", "/symbols/ABC"):
+        assert 'renamed to <a href="/symbols/XYZ">XYZ</a> on 2024-05-20' in house.http.get(path, headers=HTML).text
+    house.http.delete("/actions/XYZ/rename/2024-05-20")
+    assert house.http.get("/symbols/XYZ").json()["formerly"] is None
+
+
 def test_an_empty_house_says_what_to_do(open_house):
     page = open_house(worker=False).http.get("/", headers=HTML)
     assert page.status_code == 200
