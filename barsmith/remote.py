@@ -210,6 +210,26 @@ def tell(value: Any, *, as_json: bool, columns: Iterable[str] = ()) -> None:
     click.echo(table(rows, list(columns)))
 
 
+def save(out: Path, download: Callable[[], bytes]) -> None:
+    """Write what `download` returns, whole or not at all.
+
+    Raises InvalidInput for a file that cannot be written, before anything is downloaded.
+    """
+    from shared.errors import InvalidInput
+
+    part = out.with_name(f"{out.name}.part")
+    try:
+        try:
+            with part.open("wb") as file:
+                file.write(download())
+            part.replace(out)
+        except BaseException:
+            part.unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise InvalidInput(f"{out} cannot be written ({error.strerror}): name a file in a folder of yours") from error
+
+
 def table(rows: Iterable[Mapping[str, Any]], columns: list[str]) -> str:
     """Return rows as aligned text; a dotted column reaches into nested objects."""
     rows = list(rows)
@@ -245,7 +265,8 @@ def _cell(value: Any) -> str:
     if value is None:
         return "-"
     if isinstance(value, float):
-        return f"{value:.4g}"
+        # prices to the cent and volumes in full; figures below a hundred to four digits
+        return f"{value:,.2f}".removesuffix(".00") if abs(value) >= 100 else f"{value:.4g}"
     if isinstance(value, str) and len(value) == _FINGERPRINT and set(value) <= set("0123456789abcdef"):
         return value[:_SHOWN]
     return str(value)[:_WIDEST_CELL]

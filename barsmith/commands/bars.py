@@ -8,7 +8,7 @@ import click
 
 from barsmith.options import home_option, instant_option, json_option
 
-_FORMATS = {".csv": "csv", ".parquet": "parquet", ".arrow": "arrow"}
+_FORMATS = {".csv": "csv", ".parquet": "parquet", ".arrows": "arrow"}
 _TIMEFRAMES = ("1m", "5m", "15m", "30m", "1h", "4h", "1d", "1w")
 
 
@@ -21,7 +21,9 @@ _TIMEFRAMES = ("1m", "5m", "15m", "30m", "1h", "4h", "1d", "1w")
 @click.option("--filled", is_flag=True, help="Also the bars made up for gaps.")
 @instant_option("--as-of", "As it was stored at this moment.")
 @click.option("--limit", type=click.IntRange(1, 5_000_000), help="At most so many; 20 on the screen, all in a file.")
-@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write .csv, .parquet or .arrow.")
+@click.option(
+    "--out", type=click.Path(dir_okay=False, path_type=Path), help="Write .csv, .parquet or .arrows (an IPC stream)."
+)
 @home_option
 @json_option
 def bars(
@@ -33,7 +35,7 @@ def bars(
     Example:
       barsmith bars SPY --start 2024-01-01 --timeframe 1d --adjustment all --out spy.parquet
     """
-    from barsmith.remote import House, tell
+    from barsmith.remote import House, save, tell
     from shared.errors import InvalidInput
 
     params = {**asked, "filled": str(filled).lower(), "limit": limit or (20 if out is None else 5_000_000)}
@@ -44,7 +46,8 @@ def bars(
         return
     if out.suffix not in _FORMATS:
         raise InvalidInput(f"--out {out}: end its name with {', '.join(_FORMATS)}")
-    out.write_bytes(House(home).download("ingestion", f"/bars/{symbol}", format=_FORMATS[out.suffix], **params))
+    kind = _FORMATS[out.suffix]
+    save(out, lambda: House(home).download("ingestion", f"/bars/{symbol}", format=kind, **params))
     click.echo(f"{out}: {out.stat().st_size:,} bytes")
 
 

@@ -214,7 +214,7 @@ def tearsheet(run_id: str, output: Path, home: Path) -> None:
     Example:
       barsmith simulate tearsheet 3f0c...e1-4 --output edge.html
     """
-    from barsmith.remote import House
+    from barsmith.remote import House, save
 
-    output.write_bytes(House(home).download("simulation", f"/runs/{run_id}/tearsheet"))
+    save(output, lambda: House(home).download("simulation", f"/runs/{run_id}/tearsheet"))
     click.echo(f"{output} written", err=True)

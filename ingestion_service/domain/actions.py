@@ -67,6 +67,15 @@ def adjusted(bars: pl.DataFrame, days: pl.Series, actions: pl.DataFrame, how: Ad
     )
 
 
+@dataclass(frozen=True, kw_only=True)
+class Rename:
+    """What was called `former` is called `symbol` from the day `on`."""
+
+    symbol: str
+    former: str
+    on: date
+
+
 @dataclass(frozen=True)
 class Chapter:
     """A part of one instrument's history: it was called `symbol` in [start, end); None is without a bound."""

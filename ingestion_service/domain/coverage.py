@@ -31,8 +31,8 @@ class SessionCoverage:
 
 
 def by_session(symbol: str, ts_us: Int64Array, missing: Missing) -> list[SessionCoverage]:
-    """Return each expected session (for crypto: day in UTC) of bars at `ts_us` (ascending, n >= 1), oldest first."""
-    expected = expected_minutes(symbol, int(ts_us[0]), int(ts_us[-1]))
+    """Return each expected session (for crypto: day in UTC) of bars at `ts_us` (ascending), oldest first."""
+    expected = expected_minutes(symbol, int(ts_us[0]), int(ts_us[-1])) if len(ts_us) else ts_us
     if not len(expected):
         return []
     first_day = int(expected[0]) // DAY_US
@@ -57,5 +57,7 @@ def by_session(symbol: str, ts_us: Int64Array, missing: Missing) -> list[Session
 
 
 def off_hours(symbol: str, ts_us: Int64Array) -> int:
-    """Return how many bars at `ts_us` (ascending, unique, n >= 1) lie outside regular hours; a coin has no others."""
+    """Return how many bars at `ts_us` (ascending, unique) lie outside regular hours; a coin has no others."""
+    if not len(ts_us):
+        return 0
     return len(np.setdiff1d(ts_us, expected_minutes(symbol, int(ts_us[0]), int(ts_us[-1])), assume_unique=True))

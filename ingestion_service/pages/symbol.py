@@ -5,12 +5,16 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Annotated
 
-from fastapi import Depends, Request, Response
+from fastapi import Depends, Query, Request, Response
+from pydantic import BaseModel
 
+from ingestion_service.domain.actions import Adjustment
 from ingestion_service.domain.requests import FillGaps
 from ingestion_service.domain.symbols import read_symbol
+from ingestion_service.domain.timeframes import Timeframe
 from ingestion_service.schemas.intake import IngestSpan
-from ingestion_service.use_cases import Bars, Filler, Intake, Quality
+from ingestion_service.use_cases import Actions, Bars, Filler, Intake, Quality
+from ingestion_service.use_cases.series import OF_DAYS
 from shared.contracts.messages import Moment
 from shared.errors import InvalidInput
 from shared.jobs.model import JobState
@@ -26,10 +30,19 @@ BarsDep = Annotated[Bars, Depends(provided(Bars))]
 QualityDep = Annotated[Quality, Depends(provided(Quality))]
 FillerDep = Annotated[Filler, Depends(provided(Filler))]
 IntakeDep = Annotated[Intake, Depends(provided(Intake))]
+ActionsDep = Annotated[Actions, Depends(provided(Actions))]
 QueueDep = Annotated[Queue, Depends(provided(Queue))]
 
 #: what the chart shows on either side of a minute that is looked at
 _BESIDE = timedelta(minutes=90)
+
+
+class Shown(BaseModel):
+    """Which candles the page shows; timeframe: the shortest there is of the symbol."""
+
+    around: Moment | None = None
+    timeframe: Timeframe | None = None
+    adjustment: Adjustment = Adjustment.RAW
 
 
 @router.get("/symbols/{symbol}")
@@ -39,13 +52,17 @@ def symbol_page(
     bars: BarsDep,
     quality: QualityDep,
     queue: QueueDep,
+    actions: ActionsDep,
     paging: PageQuery,
-    around: Moment | None = None,
+    shown: Annotated[Shown, Query()],
 ) -> Response:
     """All that is stored of a symbol and all that is known against it; `around`: the minutes beside one, closely."""
+    around = shown.around
     found = bars.stock(read_symbol(symbol))
     gaps = [gap for gap in quality.gaps(found.symbol) if gap.why.is_gap][::-1]
     jobs = [job for job in queue.jobs(per_page=200)[0] if job.payload.get("symbol") == found.symbol]
+    # of days alone no shorter bars can be made
+    timeframes = list(Timeframe) if found.rows else list(OF_DAYS)
     span = None if around is None else (around - _BESIDE, around + _BESIDE)
     return render(
         request,
@@ -55,6 +72,10 @@ def symbol_page(
         page=paging.of(gaps[paging.offset : paging.offset + paging.per_page], len(gaps)),
         # what is being done, and what went wrong last
         jobs=[job for at, job in enumerate(jobs) if not job.state.ended or (at == 0 and job.state is JobState.FAILED)],
+        actions=actions.of(found.symbol)[::-1],
+        timeframe=shown.timeframe or timeframes[0],
+        timeframes=timeframes,
+        adjustment=shown.adjustment,
         around=around,
         nearby=[] if around is None else quality.nearby(found.symbol, around),
         window="" if span is None else f"?from={span[0].timestamp():.0f}&to={span[1].timestamp():.0f}",

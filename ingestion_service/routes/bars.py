@@ -68,9 +68,9 @@ def _written(excerpt: Excerpt, symbol: str, format_: Format) -> Response:
         )
         return Response(body, media_type="application/json", headers=headers)
     if format_ is Format.ARROW:
-        # a stream, which is read as it comes; a table's Arrow is a file
+        # a stream, which is read as it comes; a table's Arrow is a file, and .arrow is what those are called
         sink = io.BytesIO()
         rows.write_ipc_stream(sink)
-        headers["Content-Disposition"] = f'attachment; filename="{symbol}.arrow"'
+        headers["Content-Disposition"] = f'attachment; filename="{symbol}.arrows"'
         return Response(sink.getvalue(), media_type="application/vnd.apache.arrow.stream", headers=headers)
     return table_response(rows, "csv" if format_ is Format.CSV else "parquet", symbol, headers)

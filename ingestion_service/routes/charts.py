@@ -7,11 +7,8 @@ from typing import Annotated
 from fastapi import Depends, Query
 
 from ingestion_service.domain.symbols import read_symbol
-from ingestion_service.schemas.bars import ChartAnswer, ChartMarker, candle_columns
+from ingestion_service.schemas.bars import ChartAnswer, ChartMarker, ChartQuery, candle_columns
 from ingestion_service.use_cases import Bars, Quality
-from ingestion_service.use_cases.series import Wanted
-from shared.contracts.candles import MAX_BARS
-from shared.contracts.messages import Moment
 from shared.web.known import strict_router
 from shared.web.parts import provided
 
@@ -22,19 +19,12 @@ QualityDep = Annotated[Quality, Depends(provided(Quality))]
 
 
 @router.get("/symbols/{symbol}/chart")
-def show_chart(
-    symbol: str,
-    bars: BarsDep,
-    quality: QualityDep,
-    start: Annotated[Moment | None, Query(alias="from")] = None,
-    end: Annotated[Moment | None, Query(alias="to")] = None,
-    limit: Annotated[int, Query(ge=1, le=MAX_BARS)] = MAX_BARS,
-) -> ChartAnswer:
+def show_chart(query: Annotated[ChartQuery, Query()], symbol: str, bars: BarsDep, quality: QualityDep) -> ChartAnswer:
     """Candles as `/bars/{symbol}/lod` has them, each with the gap minutes and refused rows in it or next to it."""
-    wanted = Wanted(symbol=read_symbol(symbol), start=start, end=end)
-    found = bars.candles(wanted, limit)
-    shade = quality.gap_minutes_by_candle(wanted.symbol, found.ts_us, end).tolist()
-    refused = quality.refused_by_candle(wanted.symbol, found.ts_us, end).tolist()
+    wanted = query.wanted(read_symbol(symbol))
+    found = bars.candles(wanted, query.limit)
+    shade = quality.gap_minutes_by_candle(wanted.symbol, found.ts_us, wanted.end).tolist()
+    refused = quality.refused_by_candle(wanted.symbol, found.ts_us, wanted.end).tolist()
     markers = [
         ChartMarker(time=ts_us // 1_000_000, side="exit", text=str(rows) if rows > 1 else "")
         for ts_us, rows in zip(found.ts_us.tolist(), refused, strict=True)

@@ -56,6 +56,8 @@ def show_quarantine(
     quality: QualityDep, paging: PageQuery, symbol: str | None = None, reason: str | None = None
 ) -> Page[QuarantinedRow]:
     wanted = None if symbol is None else read_symbol(symbol)
+    if reason:
+        quality.check_reason(reason)
     rows, total = quality.quarantined(wanted, reason, paging.offset, paging.per_page)
     return paging.of([QuarantinedRow.model_validate(row) for row in rows], total)
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from ingestion_service.domain.actions import Adjustment
 from ingestion_service.domain.timeframes import Timeframe
+from ingestion_service.schemas.order import check_order
 from ingestion_service.use_cases.series import Wanted
 from shared.contracts.candles import MAX_BARS, Candles
 from shared.contracts.messages import Moment
@@ -40,19 +41,22 @@ class BarsQuery(BaseModel):
     #: as it was stored at this moment
     as_of: Moment | None = None
     limit: int = Field(default=10_000, ge=1, le=5_000_000)
-    format: Format = Format.JSON
+    format: Format = Field(
+        default=Format.JSON,
+        description="arrow is an IPC stream, saved as .arrows: read it with polars.read_ipc_stream or "
+        "pyarrow.ipc.open_stream",
+    )
 
     @model_validator(mode="after")
     def _ordered(self) -> BarsQuery:
-        if self.start is not None and self.end is not None and self.start > self.end:
-            raise ValueError(f"end {self.end:%Y-%m-%d %H:%M} must not be before start, {self.start:%Y-%m-%d %H:%M}")
+        check_order(self.start, self.end)
         return self
 
     def wanted(self, symbol: str) -> Wanted:
         return Wanted(symbol=symbol, **self.model_dump(exclude={"limit", "format"}))
 
 
-class CandlesQuery(BaseModel):
+class ChartQuery(BaseModel):
     """Which bars a chart shows, and in at most how many candles."""
 
     model_config = ConfigDict(extra="forbid")
@@ -61,12 +65,22 @@ class CandlesQuery(BaseModel):
     end: Moment | None = Field(default=None, alias="to")
     timeframe: Timeframe = Timeframe.M1
     adjustment: Adjustment = Adjustment.RAW
-    filled: bool = False
-    as_of: Moment | None = None
     limit: int = Field(default=MAX_BARS, ge=1, le=MAX_BARS)
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        check_order(self.start, self.end, names=("from", "to"))
+        return self
 
     def wanted(self, symbol: str) -> Wanted:
         return Wanted(symbol=symbol, **self.model_dump(exclude={"limit"}))
+
+
+class CandlesQuery(ChartQuery):
+    """Also with bars made up for gaps, or as it was stored at a moment."""
+
+    filled: bool = False
+    as_of: Moment | None = None
 
 
 class CandlesAnswer(BaseModel):

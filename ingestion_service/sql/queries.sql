@@ -210,10 +210,10 @@ set count = t.count + 1, last_at = clock_timestamp(), example = excluded.example
 delete from ingestion.trouble where hour < clock_timestamp() - interval '7 days';
 
 -- name: trouble_hours
--- Errors of each hour from a moment on.
+-- Errors an agent met in each hour from a moment on.
 select hour, sum(count)::bigint as errors
 from ingestion.trouble
-where hour >= %(since)s
+where agent = %(agent)s and hour >= %(since)s
 group by hour;
 
 -- name: troubles

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import polars as pl
 
-from ingestion_service.domain.actions import from_factors
+from ingestion_service.domain.actions import Kind, Rename, from_factors
 from ingestion_service.store.files import find_files
 from shared.contracts.datasets import CORPORATE_ACTIONS
 from shared.contracts.identifiers import check_symbol
@@ -29,10 +29,21 @@ _FACTORS = {
 class ActionStore:
     def __init__(self, lake: Lake) -> None:
         self._lake = lake
+        self._renames: tuple[str, list[Rename]] = ("", [])
 
     def of(self, symbol: str, as_of: datetime | None = None) -> pl.DataFrame:
         """Return the actions of `symbol` (schema CORPORATE_ACTIONS), as known now or at a moment."""
         return self._lake.read(self._lake.snapshot(CORPORATE_ACTIONS, symbol=symbol, as_of=as_of))
+
+    def renames(self) -> list[Rename]:
+        """Return the renames of all symbols, oldest first; read once for each state of the actions."""
+        snapshot = self._lake.snapshot(CORPORATE_ACTIONS)
+        version, found = self._renames
+        if version != snapshot.version:
+            rows = self._lake.read(snapshot).filter(pl.col("kind") == Kind.RENAME.value).sort("ex_date")
+            found = [Rename(**row) for row in rows.select("symbol", "former", on="ex_date").to_dicts()]
+            self._renames = (snapshot.version, found)
+        return found
 
     def version(self, symbols: Sequence[str], as_of: datetime | None = None) -> str:
         """Return the data version of the actions of `symbols`."""

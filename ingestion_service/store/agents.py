@@ -132,10 +132,11 @@ class AgentStore:
             self._queries.run(conn, "note_trouble", agent=agent, kind=kind, example=storable(example)[:300])
             self._queries.run(conn, "forget_trouble")
 
-    def trouble_hours(self, since: datetime) -> dict[datetime, int]:
-        """Count the errors of each hour from `since` on; an hour without one is not there."""
+    def trouble_hours(self, agent: str, since: datetime) -> dict[datetime, int]:
+        """Count the errors an agent met in each hour from `since` on; an hour without one is not there."""
         with self.database.transaction() as conn:
-            return {one.hour: one.errors for one in self._queries.rows(conn, "trouble_hours", _Hour, since=since)}
+            found = self._queries.rows(conn, "trouble_hours", _Hour, agent=agent, since=since)
+        return {one.hour: one.errors for one in found}
 
     def troubles(self) -> list[Trouble]:
         """Return the errors of the last week by agent and class, the newest first."""

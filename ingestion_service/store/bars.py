@@ -90,17 +90,20 @@ class BarStore:
 
     def facts_of(self, stocks: Sequence[Stock]) -> dict[str, Facts]:
         """Return the facts of stocks just listed, by symbol; worked out once for each state of what they tell."""
-        return {look.symbol: self._told.facts(look) for look in self._looks(stocks)}
+        return {
+            look.symbol: self._told.facts(look) for look in self._looks({stock.symbol: stock.files for stock in stocks})
+        }
 
     def minutes(self, symbol: str) -> Minutes:
-        """Return every minute that is stored, and that is not. The symbol must have bars."""
-        [look] = self._looks(self.stocks(symbol))
+        """Return every minute that is stored, and that is not: none of a symbol without minutes."""
+        stocks = self.stocks(symbol)
+        [look] = self._looks({symbol: stocks[0].files if stocks else ()})
         return self._told.minutes(look)
 
-    def _looks(self, stocks: Sequence[Stock]) -> list[Look]:
-        symbols = [stock.symbol for stock in stocks]
+    def _looks(self, files: Mapping[str, tuple[PartitionInfo, ...]]) -> list[Look]:
+        symbols = list(files)
         answered, refused = self.asks.answered_spans_of(symbols), self.quarantine.snapshots(symbols)
-        bars = {stock.symbol: Snapshot(BARS_1M, stock.files, None, None) for stock in stocks}
+        bars = {symbol: Snapshot(BARS_1M, own, None, None) for symbol, own in files.items()}
         return [Look(one, bars[one], tuple(answered[one]), refused[one]) for one in symbols]
 
     def judged(self, raws: Mapping[str, pl.DataFrame], source: str, span: Span) -> dict[str, Screened]:

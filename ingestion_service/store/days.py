@@ -24,12 +24,17 @@ class DayStore:
     ) -> Snapshot:
         return self._lake.snapshot(BARS_1D, start=start, end=end, as_of=as_of, symbol=symbol)
 
-    def read(self, snapshot: Snapshot) -> pl.DataFrame:
-        return self._lake.read(snapshot)
+    def read(self, snapshot: Snapshot, columns: Sequence[str] | None = None) -> pl.DataFrame:
+        return self._lake.read(snapshot, columns)
 
-    def stored(self) -> dict[str, PartitionInfo]:
+    def changes(self, symbol: str) -> list[datetime]:
+        """Return the moments at which the symbol's daily bars changed, newest first, back to the lake's last sweep."""
+        return self._lake.history(BARS_1D, symbol=symbol)
+
+    def stored(self, symbol: str | None = None) -> dict[str, PartitionInfo]:
         """Return each symbol's file of daily bars, in order of symbols; opens none."""
-        files = [file for file in self._lake.partitions(BARS_1D) if file.row_count]
+        partition = {} if symbol is None else {"symbol": symbol}
+        files = [file for file in self._lake.partitions(BARS_1D, **partition) if file.row_count]
         return {file.partition_values["symbol"]: file for file in files}
 
     def missing(self, symbol: str, providers: Sequence[str], days: Days) -> list[Days]:

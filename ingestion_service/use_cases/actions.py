@@ -14,6 +14,9 @@ from ingestion_service.use_cases.series import Reader
 from shared.contracts.datasets import CORPORATE_ACTIONS
 from shared.errors import InvalidInput, NotFound
 
+#: A listed share is split 50 for 1 and joined 1 for some thousands at most; further is a slip of the pen.
+_FURTHEST_SPLIT = 10_000
+
 
 @dataclass(frozen=True, kw_only=True)
 class Action:
@@ -81,5 +84,10 @@ def _check(symbol: str, action: Action) -> None:
             raise InvalidInput(f"rename of {symbol}: `former` must be the other symbol it had before")
     elif action.value is None or not 0 < action.value < float("inf"):
         raise InvalidInput(f"{action.kind.value} of {symbol} on {action.ex_date}: value {action.value} is not positive")
+    elif action.kind is Kind.SPLIT and not 1 / _FURTHEST_SPLIT <= action.value <= _FURTHEST_SPLIT:
+        raise InvalidInput(
+            f"split of {symbol} on {action.ex_date}: {action.value:g} new shares for one old is further than splits "
+            f"go: use a value from {1 / _FURTHEST_SPLIT:g} to {_FURTHEST_SPLIT:,} (a split of 3 for 2 is 1.5)"
+        )
     if action.factor is not None and not 0 < action.factor <= 1:
         raise InvalidInput(f"dividend of {symbol} on {action.ex_date}: factor {action.factor} must be in (0, 1]")

@@ -8,67 +8,21 @@ from datetime import datetime
 
 import polars as pl
 
+from ingestion_service.domain.actions import Rename
 from ingestion_service.domain.coverage import SessionCoverage
 from ingestion_service.domain.gaps import Why
 from ingestion_service.domain.spans import LastFailure
 from ingestion_service.domain.symbols import crypto_pair
 from ingestion_service.store.bars import BarStore, Stock
 from ingestion_service.store.facts import Facts
+from ingestion_service.use_cases.covered import SymbolCoverage, SymbolSummary
 from ingestion_service.use_cases.series import OF_DAYS, Reader, Wanted
 from shared.clock import Clock
 from shared.contracts.candles import MAX_BARS, Candles, condense
 from shared.errors import InvalidInput, NotFound
+from shared.storage.lake import PartitionInfo
 
 _SORTS = ("symbol", "first", "last", "rows")
-
-
-@dataclass(frozen=True, kw_only=True)
-class SymbolCoverage:
-    """How much there is of one symbol. Sessions and bars off hours are counted as in store.facts.Facts."""
-
-    symbol: str
-    first: datetime
-    last: datetime
-    rows: int
-    bytes: int
-    #: stored daily bars, which count as no minute
-    days: int
-    sources: list[str]
-    sessions: int
-    sessions_expected: int
-    #: expected minutes without a bar, and what they are: see domain/gaps.py
-    missing_minutes: int
-    outage_minutes: int
-    refused_minutes: int
-    silent_minutes: int
-    no_trade_minutes: int
-    off_hours: int
-    #: bars made up for gaps, which only a read with filled=true shows
-    filled: int
-    #: rows that came in and were refused
-    quarantined: int
-    #: how old the last bar is
-    stale_seconds: float
-    #: what a provider was asked last and has not answered since; None when everything was answered
-    last_error: LastFailure | None
-
-    @property
-    def gap_minutes(self) -> int:
-        return self.outage_minutes + self.refused_minutes + self.silent_minutes
-
-
-@dataclass(frozen=True, kw_only=True)
-class SymbolSummary:
-    """What is stored of a symbol: `rows` minute bars from `first` to `last`, and `days` daily bars.
-
-    Of a symbol that has daily bars only, `first` and `last` are theirs.
-    """
-
-    symbol: str
-    first: datetime
-    last: datetime
-    rows: int
-    days: int
 
 
 @dataclass(frozen=True)
@@ -82,11 +36,15 @@ class Excerpt:
 
 @dataclass(frozen=True, kw_only=True)
 class Past:
-    """What was stored of a symbol at a moment. `changed`: when it changed, newest first, as far back as is known."""
+    """What was stored of a symbol at a moment. `changed`: when it changed, newest first, as far back as is known.
+
+    `rows` are minutes, `days` daily bars; where there were days only, bounds and data version are theirs.
+    """
 
     symbol: str
     at: datetime
     rows: int
+    days: int
     first: datetime | None
     last: datetime | None
     data_version: str
@@ -98,9 +56,11 @@ class _Against:
     """By symbol: bars made up, daily bars, refused rows, and the last ask that nobody answered."""
 
     filled: Mapping[str, int]
-    days: Mapping[str, int]
+    days: Mapping[str, PartitionInfo]
     refused: Mapping[str, int]
     failures: Mapping[str, LastFailure]
+    formerly: Mapping[str, Rename]
+    renamed_to: Mapping[str, Rename]
 
 
 class Bars:
@@ -112,26 +72,35 @@ class Bars:
         self._clock = clock
 
     def stocks(self) -> list[Stock]:
-        """Return every symbol that has bars."""
-        return self._store.stocks()
+        """Return every symbol that has bars of minutes or days, in order of its name."""
+        minutes = {stock.symbol: stock for stock in self._store.stocks()}
+        found = _of_days(self._store.days.stored()) | minutes
+        return [found[symbol] for symbol in sorted(found)]
 
     def stock(self, symbol: str) -> Stock:
-        """Return one symbol. Raises NotFound when it has no bars."""
-        found = self._store.stocks(symbol)
-        if not found:
+        """Return one symbol. Raises NotFound when it has no bars of minutes or days."""
+        minutes = self._store.stocks(symbol)
+        found = minutes[0] if minutes else _of_days(self._store.days.stored(symbol)).get(symbol)
+        if found is None:
             raise self._none_of(symbol)
-        return found[0]
+        return found
 
     def summaries(self) -> list[SymbolSummary]:
         """Return every symbol that has bars of minutes or days, in order of its name."""
-        daily, stocks = self._store.days.stored(), {stock.symbol: stock for stock in self._store.stocks()}
-        bounds = {symbol: (file.min_ts, file.max_ts, 0) for symbol, file in daily.items()}
-        bounds |= {symbol: (stock.first, stock.last, stock.rows) for symbol, stock in stocks.items()}
-        counts = {symbol: file.row_count for symbol, file in daily.items()}
+        formerly, renamed_to = self._renames()
+        counts = {symbol: file.row_count for symbol, file in self._store.days.stored().items()}
         return [
-            SymbolSummary(symbol=symbol, first=first, last=last, rows=rows, days=counts.get(symbol, 0))
-            for symbol, (first, last, rows) in sorted(bounds.items())
-            if first is not None and last is not None
+            SymbolSummary(
+                symbol=one.symbol,
+                first=one.first,
+                last=one.last,
+                rows=one.rows,
+                days=(days := counts.get(one.symbol, 0)),
+                timeframes=[*(["1m"] if one.rows else []), *(["1d"] if days else [])],
+                formerly=formerly.get(one.symbol),
+                renamed_to=renamed_to.get(one.symbol),
+            )
+            for one in self.stocks()
         ]
 
     def coverage(self, *, search: str, sort: str, offset: int, limit: int) -> tuple[list[SymbolCoverage], int]:
@@ -149,7 +118,7 @@ class Bars:
         key = sort.removeprefix("-")
         if key not in _SORTS:
             raise InvalidInput(f"sort {sort!r}: use one of {', '.join(_SORTS)}, with a - before it for descending")
-        found = [stock for stock in self._store.stocks() if search.upper() in stock.symbol]
+        found = [stock for stock in self.stocks() if search.upper() in stock.symbol]
         found.sort(key=lambda stock: getattr(stock, key), reverse=sort.startswith("-"))
         stocks = found[offset : offset + limit]
         known, facts = self._against(self._store.quarantine.counts()), self._store.facts_of(stocks)
@@ -198,18 +167,20 @@ class Bars:
 
         Raises NotFound when the symbol has no bars now and no history either.
         """
-        moments = self._store.changes(symbol)
+        moments = sorted({*self._store.changes(symbol), *self._store.days.changes(symbol)}, reverse=True)
         if not moments:
             raise NotFound(f"there are no bars of {symbol}, and none are remembered")
-        snapshot = self._store.snapshot(symbol, None, None, at)
-        bounds = [(file.min_ts, file.max_ts) for file in snapshot.files]
+        minutes, days = self._store.snapshot(symbol, None, None, at), self._store.days.snapshot(symbol, as_of=at)
+        told = minutes if minutes.files else days
+        bounds = [(file.min_ts, file.max_ts) for file in told.files]
         return Past(
             symbol=symbol,
             at=at or self._clock.now(),
-            rows=snapshot.rows,
+            rows=minutes.rows,
+            days=days.rows,
             first=min((first for first, _ in bounds if first), default=None),
             last=max((last for _, last in bounds if last), default=None),
-            data_version=snapshot.version,
+            data_version=told.version,
             changed=moments,
         )
 
@@ -222,7 +193,7 @@ class Bars:
 
     def _none_of(self, symbol: str) -> NotFound:
         """Return what to say of a symbol without minutes."""
-        days = self._store.days.stored().get(symbol)
+        days = self._store.days.stored(symbol).get(symbol)
         if days is None:
             return NotFound(f"there are no bars of {symbol}: ingest or import them first")
         return NotFound(
@@ -231,19 +202,31 @@ class Bars:
         )
 
     def _against(self, refused: Mapping[str, int]) -> _Against:
-        days = {symbol: file.row_count for symbol, file in self._store.days.stored().items()}
-        return _Against(self._store.filled.counts(), days, refused, self._store.asks.last_failures())
+        return _Against(
+            self._store.filled.counts(),
+            self._store.days.stored(),
+            refused,
+            self._store.asks.last_failures(),
+            *self._renames(),
+        )
+
+    def _renames(self) -> tuple[dict[str, Rename], dict[str, Rename]]:
+        """Return the last rename of each symbol, by its new and by its former name."""
+        found = self._store.actions.renames()
+        return {one.symbol: one for one in found}, {one.former: one for one in found}
 
     def _covered(self, stock: Stock, facts: Facts, known: _Against) -> SymbolCoverage:
-        counts = facts.missing
+        counts, days = facts.missing, known.days.get(stock.symbol)
         return SymbolCoverage(
             symbol=stock.symbol,
             first=stock.first,
             last=stock.last,
             rows=stock.rows,
             bytes=stock.bytes,
-            days=known.days.get(stock.symbol, 0),
-            sources=list(facts.sources),
+            days=days.row_count if days else 0,
+            first_day=days.min_ts.date() if days and days.min_ts else None,
+            last_day=days.max_ts.date() if days and days.max_ts else None,
+            sources=[*facts.sources, *(self._sources_of_days(stock.symbol) if days else [])],
             sessions=facts.sessions,
             sessions_expected=facts.sessions_expected,
             missing_minutes=sum(counts.values()),
@@ -256,4 +239,19 @@ class Bars:
             quarantined=known.refused.get(stock.symbol, 0),
             stale_seconds=max((self._clock.now() - stock.last).total_seconds(), 0.0),
             last_error=known.failures.get(stock.symbol),
+            formerly=known.formerly.get(stock.symbol),
+            renamed_to=known.renamed_to.get(stock.symbol),
         )
+
+    def _sources_of_days(self, symbol: str) -> list[str]:
+        rows = self._store.days.read(self._store.days.snapshot(symbol), ["source"])
+        return rows["source"].unique().sort().to_list()
+
+
+def _of_days(files: Mapping[str, PartitionInfo]) -> dict[str, Stock]:
+    """Return symbols with daily bars as stocks that have no minutes."""
+    return {
+        symbol: Stock(symbol=symbol, first=file.min_ts, last=file.max_ts, rows=0, bytes=file.byte_count, files=())
+        for symbol, file in files.items()
+        if file.min_ts is not None and file.max_ts is not None
+    }

@@ -198,7 +198,8 @@ class Fetch:
             self.store.quarantine.add(screened.refused, self.now(), self.ctx.still_mine)
             raise InvalidInput(
                 f"{source.name} answered {symbol} {span.month} with {screened.rows} rows, all of them bad: "
-                f"{screened.why()}"
+                f"{screened.why()}. GET /quarantine?symbol={symbol} shows them; name another provider, "
+                "or ask again later"
             )
         answered = [settled] if settled else []
         try:

@@ -96,7 +96,10 @@ class FetchDays:
         screened = screen_days(raw, symbol, source.name, self.now())
         self.store.quarantine.add(screened.refused, self.now(), self.ctx.still_mine)
         if screened.rows and screened.bars.is_empty():
-            raise InvalidInput(f"answered with {screened.rows} rows, all of them bad: {screened.why()}")
+            raise InvalidInput(
+                f"answered with {screened.rows} rows, all of them bad: {screened.why()}. "
+                f"GET /quarantine?symbol={symbol} shows them; name another provider, or ask again later"
+            )
         commit = self.store.days.save(screened.bars, self.ctx.still_mine, (symbol, source.name, days))
         self.tally.add(screened, where=f"{symbol} from {days.start}")
         self.tally.new_rows += commit.rows_added

@@ -137,7 +137,10 @@ class Intake:
             try:
                 for symbol, screened in _screened(_source(file, request), self._clock.now(), request.timeframe):
                     if screened.bars.is_empty():
-                        troubles.append(f"{file}: all {screened.rows} rows of {symbol} are bad: {screened.why()}")
+                        troubles.append(
+                            f"{file}: all {screened.rows} rows of {symbol} are bad: {screened.why()}. Look at its "
+                            "first rows: perhaps its columns or time zone must be named, or its times written otherwise"
+                        )
             except InvalidInput as error:
                 troubles.append(str(error))
         if troubles:

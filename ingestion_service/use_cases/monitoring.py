@@ -95,7 +95,7 @@ class Monitoring:
             snapshot = self._lake.snapshot(BARS_1M, start=first_hour(now), symbol=list(stored))
             rows = self._lake.read(snapshot, ["symbol", "ts"]).with_columns(pl.col("ts").to_physical())
             stored |= {symbol: own["ts"].to_numpy() for (symbol,), own in rows.group_by("symbol")}
-        return feed(now, stored, self._store.trouble_hours(first_hour(now)))
+        return feed(now, stored, self._store.trouble_hours("live", first_hour(now)))
 
     def staleness(self) -> list[Staleness]:
         """Return every stored or watched symbol: first the watched ones, of each kind the one that lags most first."""

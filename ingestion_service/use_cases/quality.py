@@ -16,12 +16,13 @@ from ingestion_service.domain.refused import RefusedRows, nearby, refused_rows
 from ingestion_service.domain.spans import FailedAsk
 from ingestion_service.domain.splits import SuspectedSplit, suspected_splits
 from ingestion_service.domain.timeframes import Timeframe
-from ingestion_service.domain.validation import flaws
+from ingestion_service.domain.validation import Reason, flaws
 from ingestion_service.store.bars import BarStore
 from ingestion_service.use_cases.bars import Bars, SymbolCoverage
 from ingestion_service.use_cases.series import Reader, Wanted
 from shared.contracts.sessions import Int64Array
 from shared.contracts.splits import trading_days
+from shared.errors import InvalidInput
 
 #: how far bars are looked for beside a minute, and how many of them are shown on either side
 _NEARBY, _EACH_SIDE = timedelta(days=4), 5
@@ -105,6 +106,11 @@ class Quality:
         """Count the refused rows of all symbols by reason, the most frequent first."""
         rows = self._store.quarantine.read()
         return dict(rows["reason"].value_counts(sort=True).iter_rows())
+
+    def check_reason(self, part: str) -> None:
+        """Raise InvalidInput, naming the reasons there are, when `part` is in none of them."""
+        if not any(part in reason for reason in Reason) and not any(part in reason for reason in self.reasons()):
+            raise InvalidInput(f"reason {part!r} is no part of one: use {'; '.join(Reason)}")
 
     def refused_by_candle(self, symbol: str, starts_us: Int64Array, end: datetime | None) -> Int64Array:
         """Return how many refused rows lie between each candle's start and the next one's, as gap minutes do."""

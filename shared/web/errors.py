@@ -70,12 +70,16 @@ def describe_problems(problems: list[Any], route: object = None) -> str:
             parts.append(f"the body is not JSON: {problem['ctx']['error']} at character {problem['loc'][-1]}")
             continue
         place = ".".join(str(step) for step in problem["loc"] if step not in ("body", "query", "path"))
-        given = problem.get("input")
-        shown = f" (got {given!r:.60})" if isinstance(given, str | int | float | bool) else ""
         said = say_unknown(known_at(route, problem["loc"])) if is_unknown(problem) else problem["msg"]
-        parts.append(f"{place or 'body'}: {said.removeprefix('Value error, ')}{shown}")
+        parts.append(f"{place or 'body'}: {said.removeprefix('Value error, ')}{got(problem)}")
     more = f"; and {len(problems) - 5} more" if len(problems) > 5 else ""
     return "; ".join(parts) + more
+
+
+def got(problem: Any) -> str:  # noqa: ANN401 - pydantic's problem
+    """Return the value a problem of pydantic's is about, as ` (got 0)`; nothing where it is too much to show."""
+    given = problem.get("input")
+    return f" (got {given!r:.60})" if isinstance(given, str | int | float | bool) else ""
 
 
 def _barsmith_error(request: Request, error: Exception) -> Response:

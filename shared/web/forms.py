@@ -18,6 +18,7 @@ from fastapi import Depends, Request
 from pydantic import BaseModel, BeforeValidator, ValidationError
 from starlette.datastructures import FormData
 
+from shared.web.errors import got
 from shared.web.known import fields_of, is_unknown, say_unknown
 
 IDEMPOTENCY_FIELD = "idempotency_key"
@@ -73,7 +74,9 @@ def _by_field(error: ValidationError, model: type[BaseModel] | None = None) -> d
     for problem in error.errors():
         field = str(problem["loc"][0]) if problem["loc"] else "form"
         said = say_unknown(fields_of(model) if model else []) if is_unknown(problem) else problem["msg"]
-        errors.setdefault(field, said.removeprefix("Value error, "))
+        # our own words have the value in them; a part of a field that has a name is named, `bars_1m: ...`
+        said = said.removeprefix("Value error, ") if problem["type"] == "value_error" else said + got(problem)
+        errors.setdefault(field, ": ".join([*(step for step in problem["loc"][1:] if isinstance(step, str)), said]))
     return errors
 
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
-from fastapi import APIRouter, Depends
+from fastapi import Depends
 
 from shared.jobs.model import Attempt, Job, JobState, WorkerInfo
 from shared.jobs.queue import Queue
+from shared.web.known import strict_router
 from shared.web.pagination import Page, PageQuery
 from shared.web.parts import provided
 
-router = APIRouter(tags=["jobs"])
+router = strict_router(tags=["jobs"])
 QueueDep = Annotated[Queue, Depends(provided(Queue))]
 
 

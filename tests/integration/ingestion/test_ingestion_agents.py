@@ -7,6 +7,7 @@ from uuid import uuid4
 
 import pytest
 
+from ingestion_service.store.agents import AgentStore
 from shared.clock import SystemClock
 from shared.jobs.context import JobContext
 from shared.jobs.model import LeaseLost, Outcome, Submission
@@ -260,3 +261,15 @@ def test_what_a_job_failed_with_is_counted_by_class(open_shop):
     [error] = shop.http.get("/monitoring").json()["errors"]
     assert (error["agent"], error["kind"], error["last_week"]) == ("ingest", "NotFound", 1)
     assert 'barsmith_ingestion_errors_last_hour{agent="ingest",kind="NotFound"} 1.0' in shop.http.get("/metrics").text
+
+
+def test_the_live_feed_counts_no_errors_but_its_own(open_shop, tmp_path, database):
+    shop = open_shop()
+    (tmp_path / "BAD.csv").write_text("ts,open\n2024-05-01,1\n")
+    shop.http.post("/import", json={"path": str(tmp_path / "BAD.csv")})
+    shop.work("ingestion.import")
+    seen = shop.http.get("/monitoring").json()
+    assert [(one["agent"], one["last_hour"]) for one in seen["errors"]] == [("import", 1)]
+    assert sum(hour["errors"] for hour in seen["feed"]["hours"]) == 0
+    AgentStore(database).note_trouble("live", "Unavailable", "stream: closed")
+    assert sum(hour["errors"] for hour in shop.http.get("/monitoring").json()["feed"]["hours"]) == 1

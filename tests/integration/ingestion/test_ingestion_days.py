@@ -155,3 +155,48 @@ def test_what_cannot_be_a_daily_bar_is_put_aside_and_who_has_none_is_told(house,
     assert reason in {row["reason"] for row in aside["items"]}
     release = house.http.post("/quarantine/ABC/release", json={"why": "it is good", "reason": reason})
     assert (release.status_code, "bars of minutes are released" in release.text) == (400, True), release.text
+
+
+def test_a_symbol_of_days_only_is_seen_everywhere_and_counts_no_gap(house):
+    house.ingest("OLD", **SPAN)
+    house.done(
+        house.http.post("/actions/OLD/fetch", json={"start": "2020-01-01", "end": "2024-01-01"}).json()["job_id"]
+    )
+    ask = house.http.get
+    bounds = {"first": "2020-01-02T14:30:00Z", "last": "2023-12-29T14:30:00Z"}
+    (listed,) = ask("/symbols").json()
+    told = {"symbol": "OLD", **bounds, "rows": 0, "days": DAYS.height, "timeframes": ["1d"]}
+    assert listed | told == listed
+    (covered,) = ask("/coverage").json()["items"]
+    one = ask("/symbols/OLD").json()
+    assert covered | {"stale_seconds": 0} == one | {"stale_seconds": 0}
+    told = {
+        "rows": 0,
+        "days": DAYS.height,
+        "first_day": "2020-01-02",
+        "last_day": "2023-12-29",
+        "sources": ["yahoo 1d"],
+    }
+    assert covered | told | bounds == covered
+    assert not any(covered[name] for name in ("sessions", "sessions_expected", "missing_minutes", "outage_minutes"))
+    assert ask("/gaps/OLD").json()["total"] == 0
+    past = ask("/as-of/OLD").json()
+    assert (past["rows"], past["days"], past["first"], len(past["changed"])) == (0, DAYS.height, bounds["first"], 1)
+
+    raw, adjusted = (
+        ask("/symbols/OLD/chart", params={"timeframe": "1d", "adjustment": how}).json() for how in ("raw", "split")
+    )
+    assert (raw["open"][0], adjusted["open"][0], sum(raw["shade"])) == (100.0, 25.0, 0)
+    assert len(raw["time"]) == DAYS.height
+    row = ask("/", headers={"Accept": "text/html"}).text.split('href="/symbols/OLD"', 1)[1].split("</tr>")[0]
+    assert f"<td>none</td><td>{DAYS.height:,}</td>" in row
+    assert "no minutes" in row
+    page = ask("/symbols/OLD?adjustment=split", headers={"Accept": "text/html"}).text
+    for said in (
+        "chart?timeframe=1d&amp;adjustment=split",
+        "Days from 2020-01-02 to 2023-12-29",
+        "4 new for 1 old",
+        "1 a share",
+    ):
+        assert said in page
+    assert "Stored months" not in page

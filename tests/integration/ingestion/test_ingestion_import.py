@@ -132,7 +132,10 @@ def test_a_minute_whose_only_row_was_refused_is_a_gap(open_house, tmp_path):
         ("", "the file is empty"),
         (HEADER, "has a header and no rows"),
         ("ts,open,high,low,volume\n2024-05-01T13:30:00Z,1,2,1,5\n", "no column for close; it has: ts, open, high, low"),
-        (HEADER + "2024-05-01T13:30:00Z,NaN,11,9,10,1\n", "all 1 rows of BAD are bad"),
+        (
+            HEADER + "2024-05-01T13:30:00Z,NaN,11,9,10,1\n",
+            "all 1 rows of BAD are bad: 1 x a price is missing or not a finite number. Look at its first rows",
+        ),
         (HEADER + "2024-05-01T13:30:00Z,-1,11,-9,10,1\n", "a price is zero or negative"),
         (HEADER + "1714570200,10,11,9,10,1,7,8\n", "cannot be read as .csv"),
         (

@@ -35,6 +35,7 @@ def get(house, symbol: str, **params: object) -> pl.DataFrame:
     answer = house.http.get(f"/bars/{symbol}", params={"format": "arrow", "limit": 100_000, **params})
     assert answer.is_success, answer.text
     assert answer.headers["content-type"] == "application/vnd.apache.arrow.stream"
+    assert answer.headers["content-disposition"].endswith('.arrows"')
     assert "content-encoding" not in answer.headers  # packing it took longer than making it
     return pl.read_ipc_stream(io.BytesIO(answer.content))
 

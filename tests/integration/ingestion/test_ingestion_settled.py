@@ -131,7 +131,9 @@ def test_a_job_that_was_called_off_stores_and_notes_nothing(ingest, source, stor
 
 def test_a_month_of_bad_rows_only_is_refused_with_the_reasons_and_not_noted(ingest, source, store):
     source.rows = minute_bars(NOW - timedelta(hours=1), 10, price=-1.0)
-    with pytest.raises(InvalidInput, match=r"10 rows, all of them bad: 10 x a price is zero or negative"):
+    with pytest.raises(
+        InvalidInput, match=r"10 rows, all of them bad: 10 x a price is zero or negative\. GET /quarantine\?symbol=SPY"
+    ):
         ingest("SPY", NOW - timedelta(hours=2), NOW)
     whole = Span(NOW - timedelta(hours=2), NOW)
     assert store.asks.missing_spans("SPY", [source.name], whole) == [whole]

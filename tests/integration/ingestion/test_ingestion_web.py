@@ -81,6 +81,9 @@ def test_coverage_is_sorted_filtered_and_paged_on_the_server(house):
         ("GET", "/bars/ABC?start=2024-01-01T00:00:00", None, 422, "start"),
         ("GET", "/bars/ABC?limit=0", None, 422, "limit"),
         ("GET", "/bars/ABC/lod?limit=2501", None, 422, "limit"),
+        ("GET", "/bars/ABC/lod?from=2024-05-02&to=2024-05-01", None, 422, "to 2024-05-01 00:00 must not be before"),
+        ("GET", "/symbols/ABC/chart?from=2024-05-02&to=2024-05-01", None, 422, "must not be before from, 2024-05-02"),
+        ("GET", "/quarantine?reason=foo", None, 400, "reason 'foo' is no part of one: use no readable time; "),
         ("POST", "/ingest/SPY", {"start": "2024-01-01"}, 422, "end"),
         ("POST", "/ingest/SPY", {"start": "2024-02-01", "end": "2024-01-01"}, 422, "must be later than start"),
         ("POST", "/ingest", {"symbols": [], "start": "2024-01-01", "end": "2024-02-01"}, 422, "symbols"),
@@ -101,6 +104,11 @@ def test_wrong_questions_are_told_what_is_wrong(open_house, method, path, body, 
     assert set(answer.json()) == {"error", "detail", "request_id"}
 
 
+def test_a_reason_that_no_row_has_is_an_empty_list(open_house):
+    answer = open_house(worker=False).http.get("/quarantine", params={"reason": "price is zero"})
+    assert (answer.status_code, answer.json()["items"]) == (200, [])
+
+
 def test_pages_show_what_there_is(house):
     page = house.http.get("/", headers=HTML)
     assert page.status_code == 200
@@ -112,6 +120,22 @@ def test_pages_show_what_there_is(house):
     for text in ('data-url="/symbols/ABC/chart"', 'data-chart="candles"', "2024-05", "3,900"):
         assert text in symbol.text
     assert house.http.get("/symbols/NOPE", headers=HTML).status_code == 404
+
+
+def test_a_renamed_symbol_and_its_former_name_lead_to_each_other(house):
+    rename = {"symbol": "XYZ", "former": "ABC", "on": "2024-05-20"}
+    house.http.post("/actions/XYZ", json=[{"kind": "rename", "ex_date": rename["on"], "former": "ABC"}])
+    for address in ("/symbols", "/coverage"):
+        answer = house.http.get(address).json()
+        known = {one["symbol"]: one for one in (answer if isinstance(answer, list) else answer["items"])}
+        assert (known["XYZ"]["formerly"], known["XYZ"]["renamed_to"]) == (rename, None)
+        assert (known["ABC"]["formerly"], known["ABC"]["renamed_to"]) == (None, rename)
+    for path in ("/", "/symbols/XYZ"):
+        assert 'formerly <a href="/symbols/ABC">ABC</a> until 2024-05-20' in house.http.get(path, headers=HTML).text
+    for path in ("/", "/symbols/ABC"):
+        assert 'renamed to <a href="/symbols/XYZ">XYZ</a> on 2024-05-20' in house.http.get(path, headers=HTML).text
+    house.http.delete("/actions/XYZ/rename/2024-05-20")
+    assert house.http.get("/symbols/XYZ").json()["formerly"] is None
 
 
 def test_an_empty_house_says_what_to_do(open_house):

@@ -15,6 +15,11 @@ def test_jobs_are_listed_shown_and_cancelled_in_both_forms(http, queue):
     ids = queue.submit([Submission(kind=kind, payload={"n": 1}) for kind in ("training.train", "features.build")])
     assert [job["id"] for job in http.get("/jobs?kind=training.train").json()["items"]] == [ids[0]]
     assert http.get("/jobs?state=RUNNING").json()["total"] == 0
+    strange = http.get("/jobs?limit=5")
+    assert (strange.status_code, strange.json()["detail"]) == (
+        422,
+        "limit: is not known here: there are kind, page, per_page, state (got '5')",
+    )
     assert http.get(f"/jobs/{ids[0]}").json()["attempts"] == []
     assert "No job matches" in http.get("/jobs?state=failed", headers=HTML).text
     cancelled = http.post(f"/jobs/{ids[0]}/cancel", data={"idempotency_key": "c"})
