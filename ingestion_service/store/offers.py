@@ -36,6 +36,7 @@ def offers(settings: Settings, clock: Clock) -> dict[str, Offer]:
         SIMULATED: Offer(
             open=partial(_open_alpaca, settings, clock),
             lacks="let ALPACA_API_BASE_URL lead to the simulated exchange" if leads_to_alpaca else None,
+            tells_actions=False,
         ),
         "iex": Offer(open=partial(_open_alpaca, settings, clock), lacks=IEX_CLOSED),
     }

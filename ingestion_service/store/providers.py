@@ -22,6 +22,7 @@ class Offer:
     open: Callable[[], MarketDataSource]
     lacks: str | None = None
     lacks_for_stocks: str | None = None
+    tells_actions: bool = True
 
     def missing(self, symbol: str) -> str | None:
         """Return what is missing before it can be asked for `symbol`."""
@@ -121,6 +122,15 @@ class Providers:
     def check(self, named: str | None, symbol: str) -> None:
         """Raise as `line` does, and open nobody."""
         self._ready(named, symbol)
+
+    def check_actions(self, named: str | None, symbol: str) -> None:
+        """Raise as `check` does, and InvalidInput when nobody of the line tells corporate actions."""
+        ready, _ = self._ready(named, symbol)
+        tellers = [name for name, offer in self._offers.items() if offer.tells_actions and not offer.lacks]
+        if not set(ready) & set(tellers):
+            raise InvalidInput(
+                f"provider {', '.join(ready)} has no corporate actions: name one that has, {' or '.join(tellers)}"
+            )
 
     def _ready(self, named: str | None, symbol: str) -> tuple[list[str], dict[str, str]]:
         given = self.chain_of(symbol) if named is None else named.split(",")

@@ -23,8 +23,8 @@ class ActionIntake:
         self._store, self._queue, self._providers = store, queue, providers
 
     def submit(self, request: FetchActions) -> int:
-        """Enqueue a job. Raises InvalidInput when nobody the request names can be asked here."""
-        self._providers.check(request.provider, request.symbol)
+        """Enqueue a job. Raises InvalidInput when nobody the request names can be asked for actions here."""
+        self._providers.check_actions(request.provider, request.symbol)
         return self._queue.submit(
             [
                 Submission(
@@ -73,5 +73,5 @@ def _told(
         said[source.name] = str(error)
         silent += [error] if isinstance(error, Unavailable) else []
         return None
-    said[source.name] = f"gave {found.height} actions"
+    said[source.name] = f"gave {found.height:,} {'action' if found.height == 1 else 'actions'}"
     return found

@@ -198,6 +198,13 @@ WRONG = [
     ("POST", "/actions/SPY", [{"kind": "split", "ex_date": "2024-01-02", "value": 1e12}], 400, "1e+12 new shares for"),
     ("POST", "/actions/SPY", [{"kind": "split", "ex_date": "2024-01-02", "value": 9e-5}], 400, "from 0.0001 to 10,000"),
     ("POST", "/actions/SPY", [{"kind": "rename", "ex_date": "2024-01-02"}], 400, "`former` must be"),
+    (
+        "POST",
+        "/actions/SPY/fetch",
+        {"start": "2024-01-01", "end": "2024-02-01", "provider": "simulated"},
+        400,
+        "provider simulated has no corporate actions: name one that has, yahoo",
+    ),
     ("POST", "/actions/SPY", [], 422, "at least 1"),
     ("DELETE", "/actions/SPY/split/2024-01-02", None, 404, "SPY has no split on 2024-01-02"),
     ("POST", "/actions/import", {"path": "/nowhere"}, 400, "no such file"),
