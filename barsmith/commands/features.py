@@ -45,7 +45,7 @@ def build(
     if start:
         body["window"] = {"start": start, "end": end}
     jobs = House(home).run("features", "/features/build", body, Progress("features"))
-    columns = ["symbol", "feature_set", "rows", "months", "reused"]
+    columns = ["symbol", "feature_set", "rows", "months", "reused", "empty"]
     tell([job["result"] for job in jobs], as_json=as_json, columns=columns)
 
 

@@ -72,6 +72,8 @@ def heat(described: Described, cluster: int) -> Heat:
     rows = groups.get(cluster) or [stands[number] for number in sorted(stands)]
     rows = rows[:_WIDEST]
     names = [described.columns[row].name for row in rows]
+    # between clusters by their own numbers, as the table of columns has them
+    numbers = list(range(1, len(rows) + 1)) if cluster in groups else [described.columns[row].cluster for row in rows]
     values = described.correlation[np.ix_(rows, rows)]
     shown = [[None if np.isnan(one) else float(one) for one in row] for row in values]
     titles = [
@@ -79,8 +81,8 @@ def heat(described: Described, cluster: int) -> Heat:
         for a, row in zip(names, shown, strict=True)
     ]
     return Heat(
-        labels=[f"{place} {name}" for place, name in enumerate(names, start=1)],
-        numbers=[str(place) for place in range(1, len(names) + 1)],
+        labels=[f"{number} {name}" for number, name in zip(numbers, names, strict=True)],
+        numbers=[str(number) for number in numbers],
         cells=heatmap(shown),
         titles=titles,
         clusters={number: (len(groups[number]), described.columns[stands[number]].name) for number in sorted(groups)},

@@ -61,7 +61,8 @@ class Builds:
             "feature_set": features.id,
             "symbol": symbol,
             "months": len(months),
-            "reused": len(months) - len(making.built),
+            "reused": len(months) - len(making.built) - making.empty,
+            "empty": making.empty,
             "rows": sum(block.rows for block in making.built),
             "built": [block.as_json() for block in sorted(making.built, key=lambda one: one.month)],
             "confirmed": [block.as_json() for block in making.confirmed],
@@ -116,7 +117,7 @@ def _wanted_months(request: BuildFeatures, have: Sequence[Month]) -> list[Month]
     wanted = [month for month in window if month in set(have)]
     if not wanted:
         raise NotFound(
-            f"there are no bars of {request.symbol} from {request.window.start:%Y-%m-%d} to "
+            f"there are no minute bars of {request.symbol} from {request.window.start:%Y-%m-%d} to "
             f"{request.window.end:%Y-%m-%d}: ingest or import them first"
         )
     return wanted

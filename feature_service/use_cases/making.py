@@ -54,6 +54,8 @@ class Making:
         self.confirmed = list[Block]()
         self.fits = list[FitRow]()
         self.fits_reused = 0
+        #: months without a usable bar: of nothing but filled ones, or outside regular hours
+        self.empty = 0
 
     def bring(self, months: Sequence[Month], progress: Progress) -> None:
         """Make what is missing of `months`; what other builds are making comes last, to be found then."""
@@ -112,7 +114,8 @@ class Making:
         """Return what a block is made known by, but for its content's hash, and its rows; None without a new one."""
         features, symbol = self._features, self._symbol
         gathered = self.bars.gather(features, symbol, month)
-        if gathered.bars.is_empty():  # a month of nothing but filled or after-hours bars
+        if gathered.bars.is_empty():
+            self.empty += 1
             return None
         names = {fit.name: fit_fingerprint(fit, past_hash(fit, gathered)) for fit in features.fits}
         bars_hash = fingerprint("block_reads", bars=gathered.bars_hash, fits=names)

@@ -250,3 +250,15 @@ def test_a_set_with_rows_in_the_span_is_read_before_one_without(service, setting
 
         assert (set_of(), set_of(start="2024-02-05")) == ("core", "core")
         assert set_of(start="2024-01-08", end="2024-01-10") == "momentum"
+
+
+def test_a_month_outside_regular_hours_is_empty_and_not_found_again(service, settings):
+    night = reverting_bars("SPY", datetime(2024, 3, 1, tzinfo=UTC), END, seed=1)
+    shifted = night.with_columns(pl.col("ts").dt.offset_by("93d").dt.offset_by("10h")).filter(
+        pl.col("ts").dt.hour() < 8
+    )
+    service.resources.lake.upsert(BARS_1M, shifted.filter(pl.col("ts").dt.month() == 6))
+    done = build(service, settings, end=datetime(2024, 7, 1, tzinfo=UTC))
+    assert (done["months"], len(done["built"]), done["reused"], done["empty"]) == (4, 3, 0, 1)
+    again = build(service, settings, end=datetime(2024, 7, 1, tzinfo=UTC))
+    assert (len(again["built"]), again["reused"], again["empty"]) == (0, 3, 1)
