@@ -76,8 +76,9 @@ def _tell(report: dict[str, Any], *, as_json: bool) -> None:
         return
     for one in report["findings"]:
         click.echo(f"{'LEAK' if one['leak'] else 'ok  '}  {one['check']}: {one['detail']}")
-        if one["leak"]:
-            click.echo(f"      {one['hit']}; false alarms: {one['false_alarms']}")
+        click.echo(
+            f"      {one['hit']}; false alarms: {one['false_alarms']}" if one["leak"] else f"      {one['miss']}"
+        )
     for check, reason in report["skipped"].items():
         click.echo(f"-     {check}: not checked, {reason}")
 

@@ -39,12 +39,13 @@ MEANINGS = {
     ),
     Check.FUTURE_CHANGED: Meaning(
         hit="proof: a value of the past follows later prices",
-        miss="as for prefixes; it adds leaks that need no new row, such as a constant made from all prices",
+        miss="a leak that acts only elsewhere than at random, beside nights and weekends and at great moves stays "
+        "unseen; it adds leaks that need no new row, such as a constant made from all prices",
         false_alarms=_NEVER,
     ),
     Check.CONTEXT_CHANGED: Meaning(
         hit="proof: a value of the past follows later bars of another symbol, or a revision of earlier ones",
-        miss="as for prefixes",
+        miss="as for changed futures; the context lacks the minutes of the cuts, so that a join must reach for others",
         false_alarms=_NEVER,
     ),
     Check.VINTAGES: Meaning(

@@ -30,6 +30,11 @@ def run(*args: str, **environment: str):
     ("code", "status", "words"),
     [
         ("def feature(bars): return bars['close'].rolling_mean(20)", 0, "ok    prefix: 8 cuts"),
+        (
+            "def feature(bars): return bars['close'].rolling_mean(20)",
+            0,
+            "      no cut that was tried shows a difference",
+        ),
         ("def feature(bars): return bars['close'].rolling_mean(21, center=True)", 1, "LEAK  prefix: at 2023-"),
         ("def feature(bars, context): return bars['close'] / context['market']['close'][-1]", 1, "LEAK  context"),
         ("import random\ndef feature(bars): return bars['close'] + random.random()", 1, "Error: the function gives"),
