@@ -102,7 +102,8 @@ def _table(file: Path, earlier: Path | None) -> bytes:
         for name, frame in ((file, table), (earlier, before)):
             if not {"ts", "value"} <= set(frame.columns):
                 raise click.ClickException(f"{name} has the columns {frame.columns}: it needs ts and value")
-        table = table.join(before.select("ts", earlier=pl.col("value")), on="ts", how="left")
+        # rows that are gone count too
+        table = table.join(before.select("ts", earlier=pl.col("value")), on="ts", how="full", coalesce=True)
     buffer = io.BytesIO()
     table.write_parquet(buffer)
     return buffer.getvalue()

@@ -50,8 +50,9 @@ MEANINGS = {
     ),
     Check.VINTAGES: Meaning(
         hit="proof: the value was another one when it was made; whoever trained on it saw what came later",
-        miss="nothing between the two moments entered values before the first of them",
-        false_alarms="none, unless the column was redefined or its bars were corrected in between",
+        miss="nothing between the two moments entered values before the first of them; what was filled in before the "
+        "earlier column's first value is not seen",
+        false_alarms="none, unless the column was redefined or its bars were corrected or came late in between",
     ),
     Check.FULL_SAMPLE: Meaning(
         hit="near proof: mean, spread, ends or ranks, or means by minute, are those of the whole sample to many digits",

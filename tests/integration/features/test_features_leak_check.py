@@ -22,6 +22,14 @@ from shared.testing.servers import serving
 START, END = datetime(2024, 1, 1, tzinfo=UTC), datetime(2024, 2, 20, tzinfo=UTC)
 
 
+_REFUSED = {
+    "2024-01-03T14:30:00Z,NaN": "value is empty in all 1 rows",
+    "2024-01-03T14:30:00Z,inf": "value is inf at 2024-01-03 14:30:00",
+    "2024-01-03T14:30:00Z,1\n2024-01-03T14:30:00Z,1": "ts holds 2024-01-03 14:30:00",
+    "2024-01-03T14:30:00Z,1\n,2": "ts is empty in 1 rows",
+}
+
+
 def run(*args: str, **environment: str):
     return CliRunner().invoke(cli, ["features", "leak-check", *args], env=environment)
 
@@ -66,6 +74,20 @@ def test_a_column_and_a_feature_against_a_running_service(tmp_path, database_url
         assert run(str(leaky), "--symbol", "SPY", **house).exit_code == 1
         changed = run(str(fine), "--symbol", "SPY", "--earlier", str(before), **house)
         assert "LEAK  vintages: 8995 of 8995 values changed" in changed.output
+        for content, words in _REFUSED.items():
+            leaky.write_text(f"ts,value\n{content}\n")
+            assert words in run(str(leaky), "--symbol", "SPY", **house).output
+        then = column.with_row_index().filter(pl.col("index").is_between(400, 8_999)).drop("index")
+        empty = pl.when(pl.int_range(pl.len()) != 5_000).then("value")
+        for now, old, words in (
+            (column, then, "ok    vintages: all 8600 values are what they were"),
+            (column, then.with_columns(empty), "LEAK  vintages: 1 of 8600 values changed afterwards; nan became"),
+            (column.with_columns(empty), then, "LEAK  vintages: 1 of 8600 values changed afterwards; "),
+            (column.filter(pl.int_range(pl.len()) != 5_000), then, "LEAK  vintages: 1 of 8600 values changed"),
+        ):
+            now.write_csv(fine)
+            old.write_csv(before)
+            assert words in run(str(fine), "--symbol", "SPY", "--earlier", str(before), **house).output
         assert run("--feature", "rsi_14", "--symbol", "SPY", **house).exit_code == 0
         assert "no bars of NOPE" in run(str(fine), "--symbol", "NOPE", **house).output
         assert "--symbol is needed" in run(str(fine), **house).output
