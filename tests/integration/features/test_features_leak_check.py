@@ -48,6 +48,12 @@ def run(*args: str, **environment: str):
         ("import random\ndef feature(bars): return bars['close'] + random.random()", 1, "Error: the function gives"),
         ("def other(bars): return bars['close']", 1, "no function called feature"),
         ("def feature(bars): return bars['close'].head(5)", 1, "returned shape (5,)"),
+        ("x = 1\ndef feature(bars) return 1", 1, "cannot be run: SyntaxError: expected ':' (mine.py, line 2)"),
+        ("import nowhere_at_all", 1, "cannot be run: line 1: ModuleNotFoundError: No module named 'nowhere_at_all'"),
+        ("def feature(bars):\n    return bars['closing']", 1, "bars: line 2: ColumnNotFoundError"),
+        ("def feature(bars): return bars.select('ts', 'close')", 1, "the columns ['ts', 'close']: it needs ts and"),
+        ("def feature(bars): return ['up'] * bars.height", 1, "returned a list that holds no numbers"),
+        ("import polars as pl\ndef feature(b): return b.select('ts', value=pl.lit('x'))", 1, "values of type String"),
     ],
 )
 def test_a_function_in_a_file(tmp_path, code, status, words):
@@ -55,6 +61,14 @@ def test_a_function_in_a_file(tmp_path, code, status, words):
     file.write_text(code)
     result = run(str(file))
     assert (result.exit_code, words in result.output) == (status, True), result.output
+
+
+def test_what_a_function_does_not_take_is_refused(tmp_path):
+    file = tmp_path / "mine.py"
+    file.write_text("def feature(bars): return bars['close']")
+    assert "--symbol ZZZ belongs to a column or a --feature" in run(str(file), "--symbol", "ZZZ").output
+    for other in ([str(file)], ["--feature", "rsi_14", "--symbol", "SPY"]):
+        assert f"--earlier {file} belongs to a column" in run(*other, "--earlier", str(file)).output
 
 
 def test_a_column_and_a_feature_against_a_running_service(tmp_path, database_url, data_dir):
