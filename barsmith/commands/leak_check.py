@@ -50,7 +50,14 @@ def leak_check(
     """
     if (file is None) == (feature is None):
         raise click.UsageError("give either a FILE or --feature")
+    if earlier is not None and (file is None or file.suffix == ".py"):
+        raise click.UsageError(f"--earlier {earlier} belongs to a column: give the column's FILE, CSV or Parquet")
     if file is not None and file.suffix == ".py":
+        if symbol is not None:
+            raise click.UsageError(
+                f"--symbol {symbol} belongs to a column or a --feature: a function is run on the simulated bars of "
+                f"{_SYMBOL}, so leave it out"
+            )
         report = _of_function(file)
     elif symbol is None:
         raise click.UsageError("--symbol is needed: whose bars does it belong to?")
@@ -76,8 +83,9 @@ def _tell(report: dict[str, Any], *, as_json: bool) -> None:
         return
     for one in report["findings"]:
         click.echo(f"{'LEAK' if one['leak'] else 'ok  '}  {one['check']}: {one['detail']}")
-        if one["leak"]:
-            click.echo(f"      {one['hit']}; false alarms: {one['false_alarms']}")
+        click.echo(
+            f"      {one['hit']}; false alarms: {one['false_alarms']}" if one["leak"] else f"      {one['miss']}"
+        )
     for check, reason in report["skipped"].items():
         click.echo(f"-     {check}: not checked, {reason}")
 
@@ -101,7 +109,8 @@ def _table(file: Path, earlier: Path | None) -> bytes:
         for name, frame in ((file, table), (earlier, before)):
             if not {"ts", "value"} <= set(frame.columns):
                 raise click.ClickException(f"{name} has the columns {frame.columns}: it needs ts and value")
-        table = table.join(before.select("ts", earlier=pl.col("value")), on="ts", how="left")
+        # rows that are gone count too
+        table = table.join(before.select("ts", earlier=pl.col("value")), on="ts", how="full", coalesce=True)
     buffer = io.BytesIO()
     table.write_parquet(buffer)
     return buffer.getvalue()
@@ -109,7 +118,6 @@ def _table(file: Path, earlier: Path | None) -> bytes:
 
 def _of_function(path: Path) -> dict[str, Any]:
     import numpy as np
-    import polars as pl
 
     from feature_service.domain.leaks.recompute import check_function
     from feature_service.schemas.leaks import ReportOut
@@ -118,29 +126,66 @@ def _of_function(path: Path) -> dict[str, Any]:
     takes_context = len(inspect.signature(made).parameters) > 1
 
     def function(bars: pl.DataFrame, context: Any) -> pl.DataFrame:
-        answer = made(bars, context) if takes_context else made(bars)
-        if isinstance(answer, pl.DataFrame):
-            return answer.select("ts", "value")
-        values = np.asarray(answer, dtype=float)
-        if values.shape != (bars.height,):
+        try:
+            answer = made(bars, context) if takes_context else made(bars)
+        except Exception as error:
             raise click.ClickException(
-                f"feature() of {path} returned shape {values.shape} for {bars.height} bars: return one value a bar, or "
-                "a frame with ts and value"
-            )
-        return bars.select("ts", value=pl.Series(values))
+                f"feature() of {path} fails on {bars.height} bars: {_words(error, path)}"
+            ) from error
+        return _answered(answer, bars, path)
 
     context = {"volatility": _bars("VOLX"), "market": _bars("QMKT")} if takes_context else {}
     report = check_function(function, _bars(_SYMBOL), context, np.random.default_rng(0))
     return ReportOut.of(report).model_dump()
 
 
+def _answered(answer: Any, bars: pl.DataFrame, path: Path) -> pl.DataFrame:
+    """Return what feature() answered as `ts`, `value`, or end in words."""
+    import numpy as np
+    import polars as pl
+
+    if isinstance(answer, pl.DataFrame):
+        if not {"ts", "value"} <= set(answer.columns):
+            raise click.ClickException(
+                f"feature() of {path} returned a frame with the columns {answer.columns}: it needs ts and value"
+            )
+        kind = answer["value"].dtype
+        if not (kind.is_numeric() or kind in {pl.Boolean, pl.Null}):
+            raise click.ClickException(f"feature() of {path} returned values of type {kind}: they must be numbers")
+        return answer.select("ts", pl.col("value").cast(pl.Float64))
+    try:
+        values = np.asarray(answer, dtype=float)
+    except (TypeError, ValueError) as error:
+        raise click.ClickException(
+            f"feature() of {path} returned a {type(answer).__name__} that holds no numbers ({error}): return one value "
+            "a bar, or a frame with ts and value"
+        ) from error
+    if values.shape != (bars.height,):
+        raise click.ClickException(
+            f"feature() of {path} returned shape {values.shape} for {bars.height} bars: return one value a bar, or "
+            "a frame with ts and value"
+        )
+    return bars.select("ts", value=pl.Series(values))
+
+
 def _loaded(path: Path) -> Callable[..., Any]:
     import runpy
 
-    found = runpy.run_path(str(path)).get("feature")
+    try:
+        found = runpy.run_path(str(path)).get("feature")
+    except Exception as error:
+        raise click.ClickException(f"{path} cannot be run: {_words(error, path)}") from error
     if not callable(found):
         raise click.ClickException(f"{path} has no function called feature: write def feature(bars) in it")
     return found
+
+
+def _words(error: Exception, path: Path) -> str:
+    """Return what a user's code ended with, and where in it, in place of a traceback through this command."""
+    import traceback
+
+    lines = [one.lineno for one in traceback.extract_tb(error.__traceback__) if one.filename == str(path)]
+    return (f"line {lines[-1]}: " if lines else "") + f"{type(error).__name__}: {error}"
 
 
 def _bars(symbol: str) -> pl.DataFrame:

@@ -39,7 +39,8 @@ class Leaks:
         Raises InvalidInput for a table of another kind, NotFound when the symbol has no bars in its span.
         """
         column = _checked(column)
-        first, last = column["ts"][0], column["ts"][-1]
+        known = column.filter(pl.col("value").is_not_null())
+        first, last = known["ts"][0], known["ts"][-1]
         # bars before the column describe its first rows' past, bars after it its last rows' future
         symbol = check_symbol(symbol)
         bars = self._bars(symbol, months_between(first - timedelta(days=7), Month.of(last).next.end))
@@ -47,15 +48,13 @@ class Leaks:
         until = bars.filter(pl.col("ts") <= last + timedelta(days=4))
         arrays = bars_of(until.tail(min(MAX_BARS, inside + 3_000)))
         report = Detector(arrays, _catalogue(arrays), bars_of(until)).check(
-            column["ts"].to_physical().to_numpy(), column["value"].to_numpy()
+            known["ts"].to_physical().to_numpy(), known["value"].to_numpy()
         )
         if "earlier" not in column.columns:
             reason = "bring the column as it was at an earlier moment too, as a third column named earlier"
             return Report(findings=report.findings, skipped={**report.skipped, Check.VINTAGES: reason})
-        earlier = column.select("ts", value="earlier").filter(pl.col("value").is_not_null())
-        return Report(
-            findings=(check_vintages(earlier, column.select("ts", "value")), *report.findings), skipped=report.skipped
-        )
+        vintages = check_vintages(_delivered(column.select("ts", value="earlier")), column.select("ts", "value"))
+        return Report(findings=(vintages, *report.findings), skipped=report.skipped)
 
     def of_feature(self, name: str, symbol: str) -> Report:
         """Run a feature of the catalogue again on prefixes and changed futures of the symbol's bars.
@@ -112,14 +111,31 @@ def _checked(column: pl.DataFrame) -> pl.DataFrame:
     if text := [name for name in numbers if not column[name].dtype.is_numeric() and column[name].dtype != pl.Null]:
         raise InvalidInput(f"{text[0]} is of type {column[text[0]].dtype}: it must be a number")
     column = _timed(column).select("ts", pl.col(numbers).cast(pl.Float64).fill_nan(None)).sort("ts")
-    if column["ts"].null_count() or column["ts"].is_duplicated().any():
-        raise InvalidInput("ts has empty or repeated instants: each row must have its own")
+    if column["ts"].null_count():
+        raise InvalidInput(f"ts is empty in {column['ts'].null_count()} rows: each row must have its own instant")
+    if not (again := column.filter(pl.col("ts").is_duplicated())).is_empty():
+        raise InvalidInput(f"ts holds {again['ts'][0]} more than once: each row must have its own instant")
     if not column["ts"].dt.year().is_between(1900, 2199).all():
         raise InvalidInput(f"ts runs from {column['ts'][0]} to {column['ts'][-1]}: use the years 1900 to 2199")
-    column = column.filter(pl.col("value").is_not_null())
-    if column.is_empty() or column["value"].is_infinite().any():
-        raise InvalidInput("the column has no values, or infinite ones: replace them")
+    _refuse_no_numbers(column)
     return column
+
+
+def _refuse_no_numbers(column: pl.DataFrame) -> None:
+    for name in column.columns[1:]:
+        if not (infinite := column.filter(pl.col(name).is_infinite())).is_empty():
+            raise InvalidInput(f"{name} is {infinite[name][0]} at {infinite['ts'][0]}: leave out what has no value")
+    if column["value"].null_count() == column.height:
+        raise InvalidInput(f"value is empty in all {column.height} rows: there is nothing to check")
+
+
+def _delivered(earlier: pl.DataFrame) -> pl.DataFrame:
+    """Return the rows between the first and the last value: before and after, the earlier column had not reached.
+
+    An empty row among them had no value then, and one that has one now was filled in.
+    """
+    ts = earlier.filter(pl.col("value").is_not_null())["ts"]
+    return earlier.filter(pl.col("ts").is_between(ts.min(), ts.max()))
 
 
 def _timed(column: pl.DataFrame) -> pl.DataFrame:

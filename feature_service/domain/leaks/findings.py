@@ -39,18 +39,20 @@ MEANINGS = {
     ),
     Check.FUTURE_CHANGED: Meaning(
         hit="proof: a value of the past follows later prices",
-        miss="as for prefixes; it adds leaks that need no new row, such as a constant made from all prices",
+        miss="a leak that acts only elsewhere than at random, beside nights and weekends and at great moves stays "
+        "unseen; it adds leaks that need no new row, such as a constant made from all prices",
         false_alarms=_NEVER,
     ),
     Check.CONTEXT_CHANGED: Meaning(
         hit="proof: a value of the past follows later bars of another symbol, or a revision of earlier ones",
-        miss="as for prefixes",
+        miss="as for changed futures; the context lacks the minutes of the cuts, so that a join must reach for others",
         false_alarms=_NEVER,
     ),
     Check.VINTAGES: Meaning(
         hit="proof: the value was another one when it was made; whoever trained on it saw what came later",
-        miss="nothing between the two moments entered values before the first of them",
-        false_alarms="none, unless the column was redefined or its bars were corrected in between",
+        miss="nothing between the two moments entered values before the first of them; what was filled in before the "
+        "earlier column's first value is not seen",
+        false_alarms="none, unless the column was redefined or its bars were corrected or came late in between",
     ),
     Check.FULL_SAMPLE: Meaning(
         hit="near proof: mean, spread, ends or ranks, or means by minute, are those of the whole sample to many digits",
