@@ -76,7 +76,8 @@ class Detector:
         self._enough(int(np.sum(exact & known)), at[exact & known])
         on_bars = np.full(len(self.bars), np.nan)
         on_bars[at[exact]] = column[exact]
-        findings = [full_sample(values.astype(np.float64), _clock(ts_us)), shifted(on_bars, self._catalogue)]
+        day = ts_us // _DAY_US
+        findings = [full_sample(values.astype(np.float64), _clock(ts_us), day), shifted(on_bars, self._catalogue)]
         skipped = dict[str, str]()
         if reason := _tells_nothing(column[known], _clock(ts)[known]):
             findings.append(encoded(self._history, _placed(self._history, ts_us, values)))

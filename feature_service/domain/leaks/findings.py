@@ -55,9 +55,12 @@ MEANINGS = {
         false_alarms="none, unless the column was redefined or its bars were corrected or came late in between",
     ),
     Check.FULL_SAMPLE: Meaning(
-        hit="near proof: mean, spread, ends or ranks, or means by minute, are those of the whole sample to many digits",
-        miss="only scalings of the delivered span itself are seen, not of a longer one nor with noise added; a mixture "
-        "or regression fitted on all rows leaves no such mark: bring the function, or the column of an earlier moment",
+        hit="near proof: mean, spread, ends or ranks, or means by minute, are those of the whole sample to many "
+        "digits, or the sums of all sessions agree",
+        miss="only scalings of the delivered span itself are seen, not of a longer one nor with noise added, nor "
+        "clipped, rounded or stretched to other ends than 0 or -1 and 1; a mixture or regression fitted on all rows, "
+        "or a choice of the rows that are missing, leaves no such mark: bring the function, or the column of an "
+        "earlier moment",
         false_alarms="below 1 in 1,000 columns (a mean of 0 to 8 digits by chance)",
     ),
     Check.SHIFTED: Meaning(

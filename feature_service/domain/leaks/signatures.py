@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from feature_service.domain.bars import Bars, FloatArray
+from feature_service.domain.bars import Bars, FloatArray, Int64Array
 from feature_service.domain.leaks.findings import Check, Finding
 
 #: as near as numbers of six digits come
@@ -23,22 +23,31 @@ _TOO_UNIFORM = 0.2
 #: law come this near once they are 10^10
 _OWN = 1e-10
 _FEWEST = 200
+#: in sds of the column: what sums of some 390 numbers of six digits differ by
+_BALANCED = 1e-5
+_FEWEST_GROUPS = 20
+#: the first and the last session may be delivered in part
+_MOST = 0.8
+_MOVING = 0.5
 #: a correlation over some 390 minutes that a profile made from other days does not reach
 ENCODED = 0.999
 
 
-def full_sample(values: FloatArray, clock: FloatArray) -> Finding:
+def full_sample(values: FloatArray, clock: FloatArray, day: Int64Array) -> Finding:
     """Look for statistics of the whole sample.
 
     values : the column, NaN where it has no value
     clock : what the time alone says of a row (minute of the session and weekday as one number): a column that hangs on
         nothing else, such as a sine of the time of day, may well be balanced and is left alone
+    day : which session a row belongs to
     """
-    known = values[~np.isnan(values)]
+    here = ~np.isnan(values)
+    known = values[here]
     signs = list[str]()
     kinds = len(np.unique(known))
     if len(known) >= _FEWEST and kinds > 20 and not of_the_clock(values, clock):
         signs = [*_moments(known), *_ends(known), *_ranks(known), *_clipped(known)]
+        signs += _balanced(known, day[here], clock[here] % 1000)
     return Finding(
         check=Check.FULL_SAMPLE,
         leak=bool(signs),
@@ -109,6 +118,38 @@ def _clipped(known: FloatArray) -> list[str]:
         if all(abs(share - level) <= 2 / n for share in shares) and level * n > 20:
             return [f"both ends are cut at {level:.1%} of all rows"]
     return []
+
+
+def _balanced(known: FloatArray, day: Int64Array, minute: FloatArray) -> list[str]:
+    """Find values over a total of their session, or over a mean of their minute.
+
+    Sums of sessions and means of minutes then agree to all digits. Those of other columns differ by some sd / sqrt(n);
+    that 20 of them agree to 1e-5 sd by chance is out of the question. Sets of equal values say nothing: a column that
+    is 0 but for a few events has the same sum in most sessions, and one that stands still within them the same mean in
+    each minute; nor does what hangs on the clock alone but for half days.
+    """
+    near = _BALANCED * float(known.std())
+    if np.count_nonzero(np.diff(known)) < _MOVING * len(known) or _of_the_minute(known, minute, near):
+        return []
+    for kind, rows in (("sums of the sessions", day.astype(np.float64)), ("means of the minutes", minute)):
+        groups, place, count = np.unique(rows, return_inverse=True, return_counts=True)
+        total = np.bincount(place, known).astype(np.float64)
+        mean = total / count
+        wild = np.bincount(place, (known - mean[place]) ** 2) > count * near**2
+        numbers = (mean if rows is minute else total)[wild & (count > 1)]
+        if len(numbers) >= _FEWEST_GROUPS:
+            middle = float(np.median(numbers))
+            if np.count_nonzero(np.abs(numbers - middle) < near) >= _MOST * len(numbers):
+                return [f"the {kind} are {middle:.6g}, all but a few of {len(groups)}"]
+    return []
+
+
+def _of_the_minute(known: FloatArray, minute: FloatArray, near: float) -> bool:
+    """Return whether most values are the middle one of their minute."""
+    order = np.argsort(minute, kind="stable")
+    parts = np.split(known[order], np.flatnonzero(np.diff(minute[order])) + 1)
+    same = sum(int(np.sum(np.abs(part - np.median(part)) <= near)) for part in parts)
+    return same > len(known) / 2
 
 
 def encoded(bars: Bars, column: FloatArray) -> Finding:

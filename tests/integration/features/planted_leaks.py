@@ -157,6 +157,16 @@ def _pairs() -> list[Planted]:
             lambda d: d.close.ewm(com=5).mean() / d.close - 1,
         ),
         pair("pivots marked at once", plain.pivots, lambda d: plain.pivots(d).shift(5)),
+        pair(
+            "share of the session's volume",
+            lambda d: d.volume / d.groupby("day").volume.transform("sum"),
+            lambda d: d.volume / d.groupby("day").volume.cumsum(),
+        ),
+        pair(
+            "volume over its minute's mean",
+            lambda d: d.volume / d.groupby("minute").volume.transform("mean"),
+            lambda d: d.volume / d.groupby("minute").volume.transform(lambda v: v.shift(1).expanding().mean()),
+        ),
         pair("mean next return by minute", plain.encoded, plain.encoded_before),
     ]
 

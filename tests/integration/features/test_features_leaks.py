@@ -13,6 +13,7 @@ from feature_service.domain.bars import bars_of, usable
 from feature_service.domain.catalogue import CORE, FULL
 from feature_service.domain.leaks.column import Detector
 from feature_service.domain.leaks.recompute import check_function
+from feature_service.domain.leaks.signatures import full_sample
 from feature_service.domain.leaks.vintages import check_vintages
 from shared.errors import InvalidInput
 from simulated_exchange.market import Market
@@ -131,6 +132,16 @@ def test_ranks_among_all_rows_are_told_though_many_values_are_equal():
     volume = pd.Series(np.round(bars.volume, -2))
     assert detector().check(bars.ts_us, volume.rank(pct=True).to_numpy()).leak
     assert not detector().check(bars.ts_us, volume.rolling(390).rank(pct=True).to_numpy()).leak
+
+
+def test_minutes_to_the_close_are_no_share_of_a_session_though_two_sessions_are_short():
+    minute, day = np.tile(np.arange(390.0), 60), np.repeat(np.arange(60), 390)
+    there = (minute < 210) | ~np.isin(day, (7, 31))
+    left = np.where(np.isin(day, (7, 31)), 209 - minute, 389 - minute)[there]
+    assert not full_sample(left, minute[there], day[there]).leak
+    volume = np.random.default_rng(0).gamma(2.0, size=len(left))
+    share = volume / np.bincount(day[there], volume)[day[there]]
+    assert full_sample(share, minute[there], day[there]).leak
 
 
 def test_means_over_days_older_than_the_bars_that_are_looked_at_are_told():
