@@ -117,8 +117,8 @@ def _wanted_months(request: BuildFeatures, have: Sequence[Month]) -> list[Month]
     wanted = [month for month in window if month in set(have)]
     if not wanted:
         raise NotFound(
-            f"there are no minute bars of {request.symbol} from {request.window.start:%Y-%m-%d} to "
-            f"{request.window.end:%Y-%m-%d}: ingest or import them first"
+            f"there are no bars of {request.symbol} from {request.window.start:%Y-%m-%d} to "
+            f"{request.window.end:%Y-%m-%d}: ingest or import its minutes first"
         )
     return wanted
 
