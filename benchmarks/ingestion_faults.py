@@ -97,6 +97,7 @@ class _Year:
         seconds[chosen] = rng.integers(1, 60, len(chosen))
         late = self.clean.with_columns(pl.col("ts") + pl.duration(seconds=pl.Series(seconds)))
         yield self._refused("off-minute stamps", late, chosen)
+        yield self._on_closed_days()
         first = self._spread(rng, 60)
         runs = np.concatenate([row + np.arange(1, 6) for row in first])
         source = np.arange(self.clean.height)
@@ -109,6 +110,16 @@ class _Year:
             found = screen(twice, "SPY", "test")
             same = found.bars.select(RAW_SCHEMA.names()).equals(self.clean)
             yield Line(name, len(chosen), sum(found.rejected.values()), 0 if same else 1)
+
+    def _on_closed_days(self) -> Line:
+        """Fridays once more on Saturday, and eves of holidays once more on the holiday."""
+        sessions = all_sessions()
+        session = sessions.index_of(self.ts_us)
+        before = np.flatnonzero(np.diff(sessions.date) > np.timedelta64(1, "D"))
+        made_up = self.clean.filter(np.isin(session, before)).with_columns(pl.col("ts") + timedelta(days=1))
+        refused = screen(pl.concat([self.clean, made_up]), "SPY", "test").refused["ts"]
+        hit = refused.is_in(made_up["ts"].implode()).sum()
+        return Line("weekends and holidays, minutes", made_up.height, hit, len(refused) - hit)
 
     def gaps(self, rng: np.random.Generator) -> Iterator[Line]:
         """Minutes taken out: found when they, and no others, are missing."""

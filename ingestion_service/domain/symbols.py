@@ -44,6 +44,11 @@ def crypto_pair(symbol: str) -> tuple[str, str] | None:
     return (found[1], found[2]) if found and found[1] not in _FIAT else None
 
 
+def is_us_listed(symbol: str) -> bool:
+    """Return whether `symbol` is an index or has the form of a US stock's ticker: the exchange's days are its days."""
+    return is_index(symbol) or len(symbol.partition(".")[0]) <= _LONGEST_STOCK
+
+
 def massive_ticker(symbol: str) -> str:
     """Return Massive's ticker: I:VIX, X:BTCUSD, SPY."""
     if is_index(symbol):

@@ -6,8 +6,9 @@ fails. Refused rows go to the quarantine as they came.
 
 Spikes and stale repeats (domain/suspicion.py) are refused like rows that are plainly wrong: a missing minute harms
 nothing downstream, an invented price does; and the row can be looked at in the quarantine, and released from there
-(domain/releases.py). Both are judged together with the bars stored around the new ones. Bars outside regular hours are
-not wrong: extended hours and crypto are kept, and the calendar tells them apart on every read, so no flag is stored.
+(domain/releases.py). Both are judged together with the bars stored around the new ones. Bars of a day without a session
+(domain/hours.py) are refused too. Others outside regular hours are not wrong: extended hours and crypto are kept, and
+the calendar tells them apart on every read, so no flag is stored.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ import polars as pl
 
 from ingestion_service.domain import suspicion
 from ingestion_service.domain.days import MARK, opens_and_ends
+from ingestion_service.domain.hours import on_closed_days
 from ingestion_service.domain.sources import RAW_SCHEMA
 from shared.contracts.datasets import BARS_1M, QUARANTINE
 
@@ -49,6 +51,8 @@ class Reason(StrEnum):
     #: low <= open, close <= high does not hold
     DISORDER = "open or close outside low..high"
     BAD_VOLUME = "volume is negative or infinite"
+    #: of minutes: nothing that the exchange lists trades then
+    CLOSED_DAY = "out of session: the exchange is closed that day"
     #: the same minute comes again further down; the last one that is sound is stored
     DUPLICATE = "same minute again later (the last one is stored)"
     SPIKE = "spike: far off the bars before and after it"
@@ -106,7 +110,8 @@ def screen_many(
     around : as in `screen`, of all symbols, sorted by symbol and time
     """
     judged = pl.concat([_numbered(raw, symbol) for symbol, raw in raws.items()])
-    judged = _last_of_each_minute(judged.with_columns(reason=_first_reason()))
+    closed = pl.when(on_closed_days(judged)).then(pl.lit(Reason.CLOSED_DAY.value))
+    judged = _last_of_each_minute(judged.with_columns(reason=pl.coalesce(_first_reason(), closed)))
     around = _as_bars(judged.clear(), source) if around is None else around
     while True:
         new = _as_bars(judged.filter(pl.col("reason").is_null()), source)

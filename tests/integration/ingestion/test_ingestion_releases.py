@@ -95,6 +95,20 @@ def test_released_rows_are_bars_and_are_not_suspected_again(open_house, tmp_path
     assert stored(house).filter(pl.col("ts") == truth["ts"][SPIKES[0]])["close"].item() == week()["close"][SPIKES[0]]
 
 
+def test_bars_of_a_weekend_are_kept_out_until_somebody_says_that_they_are_real(open_house, tmp_path):
+    saturday = week().filter(pl.col("ts").dt.day() == 25).with_columns(pl.col("ts") + pl.duration(days=5))
+    house = open_house()
+    result = imported(house, pl.concat([week(), saturday]), tmp_path)
+    assert result["rejected"] == {"out of session: the exchange is closed that day": saturday.height}
+    assert stored(house).height == week().height
+    assert {row["releasable"] for row in refused(house)} == {True}
+    done = release(house, start="2024-11-30", end="2024-12-01", why="the disaster recovery test was live")
+    assert done["released"] == saturday.height
+    assert stored(house).height == week().height + saturday.height
+    assert house.http.get("/coverage").json()["items"][0]["off_hours"] == saturday.height
+    assert imported(house, pl.concat([week(), saturday]), tmp_path)["rejected"] == {}
+
+
 def test_a_released_row_takes_the_place_of_another_only_when_told(open_house, tmp_path):
     bars = week()
     first, later = bars[50:51], bars[50:51].with_columns(pl.col("volume") + 1)
