@@ -5,7 +5,7 @@ last bar. One without a bar is one of
 
 * **no trade**: somebody was asked for it and answered without it. Nothing is wrong: the symbol did not trade.
 * **silent**: the same for an index. An index is printed every minute, so a minute without one is a gap.
-* **refused**: somebody answered with a row of it, and the row was refused. The symbol did trade: a gap.
+* **refused**: a row of it came, from a provider or in a file, and was refused. The symbol did trade: a gap.
 * **outage**: nobody answered for it, because nobody was asked or because whoever was asked failed. A gap.
 
 Coins trade around the clock: no session ends a gap of theirs, and a file covers their days in UTC.
@@ -81,8 +81,8 @@ class Missing:
         """Return which of the minutes each reason holds for, each array of shape (n,); a minute has one reason."""
         quiet = self.answered & ~self.refused
         return {
-            Why.OUTAGE: ~self.answered,
-            Why.REFUSED: self.answered & self.refused,
+            Why.OUTAGE: ~self.answered & ~self.refused,
+            Why.REFUSED: self.refused,
             Why.SILENT: quiet & self.index,
             Why.NO_TRADE: quiet & (not self.index),
         }

@@ -67,6 +67,8 @@ class Fetch:
     request: IngestBars
     ctx: JobContext
     asking: Asking
+    #: leave the bars that others gave as they are
+    keep_others: bool = False
     tally: Tally = field(default_factory=Tally)
     answers: dict[str, Answers] = field(default_factory=dict)
     #: who was silent in this job, and is not waited for again
@@ -180,7 +182,13 @@ class Fetch:
         raw = question.answer.result()
         final = not raw.is_empty() or self._believed(source, span)
         self._ahead = self._put_ahead(source) if raw.height else None
-        self._keep(raw, source, span, question.settled, final=final)
+        self._keep(
+            self._without_others(raw, source, span) if self.keep_others else raw,
+            source,
+            span,
+            question.settled,
+            final=final,
+        )
         if raw.is_empty():
             said.empty += 1
         else:
@@ -218,6 +226,12 @@ class Fetch:
         self.tally.add(screened, where=f"{symbol} {span.month}")
         self.tally.new_rows += commit.rows_added
         self.answers[source.name].bars += screened.bars.height
+
+    def _without_others(self, raw: pl.DataFrame, source: MarketDataSource, span: Span) -> pl.DataFrame:
+        """Return the rows of minutes that have no bar, or one of `source`, who may have revised it."""
+        stored = self.store.read(self.store.snapshot(self.request.symbol, span.start, span.end))
+        others = stored.filter(pl.col("source") != source.name)["ts"]
+        return raw.filter(~pl.col("ts").dt.truncate("1m").is_in(others.implode()))
 
     def _believed(self, source: MarketDataSource, span: Span) -> bool:
         """Whether an answer without a bar means that nobody traded, not that this provider does not know."""

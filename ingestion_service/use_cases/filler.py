@@ -11,6 +11,7 @@ from ingestion_service.domain.gaps import Gap, Why, gaps
 from ingestion_service.domain.requests import FillGaps, IngestBars
 from ingestion_service.domain.sources import NotOffered, Refused
 from ingestion_service.store.bars import BarStore
+from ingestion_service.store.files import FileSource
 from ingestion_service.use_cases.intake import Intake
 from shared.contracts.kinds import JobKind
 from shared.errors import InvalidInput, NotFound
@@ -75,14 +76,17 @@ class Filler:
         return self.store.filled.drop(symbol, start, end)
 
     def ask_again(self, request: FillGaps, ctx: JobContext, silent_since: datetime | None = None) -> dict[str, object]:
-        """Ask for each month's gaps, from the first to the last of them.
+        """Ask for each month's gaps, from the first to the last of them; bars of others between them stay.
 
-        What was answered without a sound bar is asked in spite of that, but not from before `silent_since`.
+        What was answered without a sound bar is asked in spite of that, but not what a provider (and not a file alone)
+        answered so from before `silent_since`.
         """
         months: dict[tuple[str, bool], list[Gap]] = {}
+        known = [one for one in self.store.asks.answered_spans(request.symbol) if one.provider != FileSource.name]
         for gap in gaps(self.store.minutes(request.symbol).missing):
             answered = gap.why in (Why.SILENT, Why.REFUSED)
-            settled = answered and silent_since is not None and gap.start < silent_since
+            old = silent_since is not None and gap.start < silent_since
+            settled = answered and old and any(one.start <= gap.start < one.end for one in known)
             if gap.why.is_gap and not settled:
                 months.setdefault((f"{gap.start:%Y-%m}", answered), []).append(gap)
         new_rows, refusals = 0, list[str]()
@@ -96,7 +100,7 @@ class Filler:
                 refresh=answered,
             )
             try:
-                rows = self.intake.ingest(again, ctx)["new_rows"]
+                rows = self.intake.ingest(again, ctx, keep_others=True)["new_rows"]
                 new_rows += rows if isinstance(rows, int) else 0
             except Refused:
                 raise

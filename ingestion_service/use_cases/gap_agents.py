@@ -15,7 +15,7 @@ from shared.clock import Clock
 
 #: Symbols named in a run's result; the counts are of all.
 _NAMED = 100
-#: For so long an index's silent minutes and better rows may still come; older ones are not asked for in every run.
+#: For so long an index's silent minutes and better rows may still come; older ones are asked for once.
 _YOUNG = timedelta(days=30)
 
 

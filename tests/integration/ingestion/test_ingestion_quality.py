@@ -97,7 +97,10 @@ def test_a_stored_bar_that_the_next_bars_show_to_be_a_spike_is_moved(open_house,
 def test_gaps_are_asked_for_again_before_anything_is_made_up(start_exchange, open_house, tmp_path):
     names = {"o": "open", "h": "high", "l": "low", "c": "close", "v": "volume"}
     truth = Market().bars("EDGE", datetime(2024, 6, 3, tzinfo=UTC), datetime(2024, 6, 8, tzinfo=UTC)).rename(names)
-    kept = truth.filter(~pl.int_range(pl.len()).is_between(390, 779) & ~pl.int_range(pl.len()).is_in([10, 11]))
+    row = pl.int_range(pl.len())
+    late = row.is_between(1_500, 1_509)  # a second hole of the same month: one question for both
+    kept = truth.filter(~row.is_between(390, 779) & ~row.is_in([10, 11]) & ~late)
+    kept = kept.with_columns(pl.col("volume") + 1)  # so that the file's bars and the exchange's differ
     kept.write_parquet(tmp_path / "EDGE.parquet")
     house = open_house(start_exchange().url)
     imported(house, tmp_path / "EDGE.parquet")
@@ -105,15 +108,15 @@ def test_gaps_are_asked_for_again_before_anything_is_made_up(start_exchange, ope
     assert house.http.get("/gaps/EDGE").json()["items"] == [
         {"start": "2024-06-03T13:40:00Z", "end": "2024-06-03T13:42:00Z", "minutes": 2, "why": "no_trade"},
         {"start": "2024-06-04T13:30:00Z", "end": "2024-06-04T20:00:00Z", "minutes": 390, "why": "outage"},
+        {"start": "2024-06-06T19:00:00Z", "end": "2024-06-06T19:10:00Z", "minutes": 10, "why": "outage"},
     ]
     result = house.done(house.http.post("/backfill/EDGE").json()["job_id"])
-    assert (result["gap_minutes_before"], result["new_rows"], result["gap_minutes"], result["filled"]) == (
-        390,
-        390,
-        0,
-        0,
-    )
-    assert stored(house, "EDGE").filter(pl.col("source") == "simulated").height == 390
+    asked, before, came, after = (result[name] for name in ("asked", "gap_minutes_before", "new_rows", "gap_minutes"))
+    assert (asked, before, came, after, result["filled"]) == (1, 400, 400, 0, 0)
+    now = stored(house, "EDGE")
+    assert now.filter(pl.col("source") == "simulated").height == 400
+    whole = now.filter(pl.col("source") == "files")  # what the file said between the holes is not replaced
+    assert whole["volume"].to_list() == kept["volume"].to_list()
     assert house.http.get("/gaps/EDGE", params={"why": "outage"}).json()["total"] == 0
     assert house.http.get("/gaps/EDGE", params={"start": "2024-06-04"}).json()["total"] == 0
 

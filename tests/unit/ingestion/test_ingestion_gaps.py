@@ -113,6 +113,11 @@ def test_a_minute_whose_row_was_refused_is_a_gap_although_it_was_answered(symbol
     assert (first.stored, first.refused, first.gap_minutes) == (387, 2, 3 if symbol == "VIX" else 2)
 
 
+def test_a_row_that_was_refused_is_an_answer_of_its_minute():
+    found = missing("SPY", np.delete(TS_US, [100, 101]), [], TS_US[[101]])
+    assert [(gap.minutes, gap.why) for gap in gaps(found)] == [(1, Why.OUTAGE), (1, Why.REFUSED)]
+
+
 def test_a_file_covers_the_sessions_it_has_bars_of_and_the_last_one_to_its_last_bar():
     opens = [datetime(2024, 11, day, 14, 30, tzinfo=UTC) for day in (25, 26, 27, 29)]
     kept = np.concatenate([TS_US[2:390], TS_US[780:1_170], TS_US[1_170:1_200]])  # without Tuesday, Friday cut
