@@ -21,6 +21,8 @@ _LEAST, _ORDINARY_BARS, _ORDINARY_BARS_APART = 0.01, 10.0, 3.0
 SAME = 0.005
 #: closes within this share of each other agree
 _AGREED = 0.001
+#: fewest minutes to tell a factor by, and how many times their ordinary deviation it is at least
+_FEWEST, _CLEAR = 10, 4.0
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,22 @@ def compare(ours: pl.DataFrame, theirs: pl.DataFrame) -> Comparison:
         worst=float(apart_values.max()),
         contradicted=judged.filter("wrong")["ts"],
     )
+
+
+def factor_between(ours: pl.DataFrame, theirs: pl.DataFrame) -> float | None:
+    """Return by what `theirs` (ts, close; as they came) stand off the sound bars `ours` of the same minutes.
+
+    None where they stand on the same level, as feeds of the same trades do whatever their noise, or where they have
+    fewer than ten minutes in common. A factor means other adjustments, or another asset.
+    """
+    both = ours.select("ts", "close").join(theirs.select("ts", "close"), on="ts", suffix="_other")
+    both = both.filter(pl.col("close_other").is_finite() & (pl.col("close_other") > 0))
+    if both.height < _FEWEST:
+        return None
+    apart = np.log(both["close_other"].to_numpy() / both["close"].to_numpy())
+    middle = float(np.median(apart))
+    clear = abs(middle) > max(_AGREED, _CLEAR * float(np.median(np.abs(apart - middle))))
+    return float(np.exp(middle)) if clear else None
 
 
 def agreeing(ours: pl.DataFrame, theirs: pl.DataFrame) -> pl.DataFrame:

@@ -18,6 +18,7 @@ from datetime import datetime, timedelta
 
 import polars as pl
 
+from ingestion_service.domain.comparing import factor_between
 from ingestion_service.domain.moments import DAY_US, in_us
 from ingestion_service.domain.requests import IngestBars
 from ingestion_service.domain.sources import MarketDataSource, NotOffered, Refused
@@ -228,10 +229,20 @@ class Fetch:
         self.answers[source.name].bars += screened.bars.height
 
     def _without_others(self, raw: pl.DataFrame, source: MarketDataSource, span: Span) -> pl.DataFrame:
-        """Return the rows of minutes that have no bar, or one of `source`, who may have revised it."""
-        stored = self.store.read(self.store.snapshot(self.request.symbol, span.start, span.end))
-        others = stored.filter(pl.col("source") != source.name)["ts"]
-        return raw.filter(~pl.col("ts").dt.truncate("1m").is_in(others.implode()))
+        """Return the rows of minutes that have no bar, or one of `source`, who may have revised it.
+
+        Raises InvalidInput when they stand on another level than the bars of others: one series is not made of both.
+        """
+        symbol = self.request.symbol
+        stored = self.store.read(self.store.snapshot(symbol, span.start, span.end))
+        others = stored.filter(pl.col("source") != source.name)
+        if (factor := factor_between(others, raw)) is not None:
+            raise InvalidInput(
+                f"{source.name} gives {symbol} in {span.month} at {factor:.4f} times what is stored around its gaps, "
+                f"from {', '.join(sorted(others['source'].unique()))}: adjusted otherwise, or another asset. Nothing "
+                "was taken; ask for the whole span with refresh=true to have it from one provider"
+            )
+        return raw.filter(~pl.col("ts").dt.truncate("1m").is_in(others["ts"].implode()))
 
     def _believed(self, source: MarketDataSource, span: Span) -> bool:
         """Whether an answer without a bar means that nobody traded, not that this provider does not know."""

@@ -6,19 +6,27 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
+import numpy as np
+
 from ingestion_service.domain.filling import filled_bars
 from ingestion_service.domain.gaps import Gap, Why, gaps
+from ingestion_service.domain.moments import in_us, moment_at
 from ingestion_service.domain.requests import FillGaps, IngestBars
 from ingestion_service.domain.sources import NotOffered, Refused
+from ingestion_service.domain.spans import Span, by_month
 from ingestion_service.store.bars import BarStore
 from ingestion_service.store.files import FileSource
 from ingestion_service.use_cases.intake import Intake
 from shared.contracts.kinds import JobKind
+from shared.contracts.sessions import MINUTE_US, Int64Array
 from shared.errors import InvalidInput, NotFound
 from shared.jobs.context import JobContext
 from shared.jobs.model import Submission
 from shared.jobs.queue import Queue
 from shared.storage.postgres import Connection
+
+#: so many stored minutes on either side are asked for with a gap, to compare the answer with
+_AROUND = 30
 
 
 @dataclass(frozen=True)
@@ -76,14 +84,15 @@ class Filler:
         return self.store.filled.drop(symbol, start, end)
 
     def ask_again(self, request: FillGaps, ctx: JobContext, silent_since: datetime | None = None) -> dict[str, object]:
-        """Ask for each month's gaps, from the first to the last of them; bars of others between them stay.
+        """Ask for each month's gaps, from the first to the last of them; bars of others between and around them stay.
 
         What was answered without a sound bar is asked in spite of that, but not what a provider (and not a file alone)
         answered so from before `silent_since`.
         """
         months: dict[tuple[str, bool], list[Gap]] = {}
         known = [one for one in self.store.asks.answered_spans(request.symbol) if one.provider != FileSource.name]
-        for gap in gaps(self.store.minutes(request.symbol).missing):
+        minutes = self.store.minutes(request.symbol)
+        for gap in gaps(minutes.missing):
             answered = gap.why in (Why.SILENT, Why.REFUSED)
             old = silent_since is not None and gap.start < silent_since
             settled = answered and old and any(one.start <= gap.start < one.end for one in known)
@@ -92,12 +101,9 @@ class Filler:
         new_rows, refusals = 0, list[str]()
         for done, ((month, answered), found) in enumerate(months.items()):
             ctx.advanced(0.8 * done / len(months), f"{request.symbol}: asking again for {month}")
+            span = _with_surroundings(Span(found[0].start, found[-1].end), minutes.ts_us)
             again = IngestBars(
-                symbol=request.symbol,
-                start=found[0].start,
-                end=found[-1].end,
-                provider=request.provider,
-                refresh=answered,
+                symbol=request.symbol, start=span.start, end=span.end, provider=request.provider, refresh=answered
             )
             try:
                 rows = self.intake.ingest(again, ctx, keep_others=True)["new_rows"]
@@ -117,3 +123,13 @@ class Filler:
     def _check_known(self, symbol: str) -> None:
         if not self.store.stocks(symbol):
             raise NotFound(f"there are no bars of {symbol}: ingest or import them first")
+
+
+def _with_surroundings(asked: Span, stored_us: Int64Array) -> Span:
+    """Return `asked` with the stored minutes on either side, inside its months."""
+    first, last = np.searchsorted(stored_us, [in_us(asked.start), in_us(asked.end)])
+    before, after = stored_us[max(first - _AROUND, 0) : first], stored_us[last : last + _AROUND]
+    start = moment_at(before[0]) if len(before) else asked.start
+    end = moment_at(after[-1] + MINUTE_US) if len(after) else asked.end
+    months = [month for month in by_month([Span(start, end)]) if month.end > asked.start and month.start < asked.end]
+    return Span(months[0].start, months[-1].end)

@@ -46,3 +46,21 @@ def test_a_row_refused_from_an_old_file_is_asked_of_a_provider_once(
     bars = pl.DataFrame(shop.http.get(f"/bars/{symbol}").json()["bars"])
     given = bars.filter(pl.col("source") == "simulated")["close"].to_list()
     assert given == ([day["close"][BAD]] if is_known else [])
+
+
+def test_gaps_are_not_filled_from_bars_of_another_level(start_exchange, open_shop, tmp_path, day):
+    """What a file has adjusted for a dividend is not joined to what was traded."""
+    adjusted = day.with_columns(pl.col(name) * 0.995 for name in ("open", "high", "low", "close"))
+    hole = pl.int_range(pl.len()).is_between(BAD, BAD + 4)
+    adjusted.filter(~hole).write_parquet(tmp_path / "EDGE.parquet")
+    shop = open_shop(start_exchange().url)
+    shop.http.post("/import", json={"path": str(tmp_path / "EDGE.parquet")})
+    shop.work("ingestion.import")
+    job = shop.http.post("/backfill/EDGE").json()["job_id"]
+    shop.work("ingestion.fill")
+    result = shop.http.get(f"/jobs/{job}", headers={"Accept": "application/json"}).json()["result"]
+    assert (result["new_rows"], result["filled"]) == (0, 5)
+    (refusal,) = result["refusals"]
+    assert "simulated gives EDGE in 2024-06 at 1.0050 times what is stored around its gaps, from files" in refusal
+    bars = pl.DataFrame(shop.http.get("/bars/EDGE").json()["bars"])
+    assert bars["close"].to_list() == adjusted.filter(~hole)["close"].to_list()
