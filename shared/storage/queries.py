@@ -7,16 +7,28 @@ select ... where symbol = %(symbol)s
 
 from __future__ import annotations
 
+import logging
 import re
 from functools import cache
 from importlib import resources
 from typing import Any, TypeVar
 
+from psycopg.errors import PipelineAborted
 from psycopg.rows import class_row, tuple_row
 
 from shared.storage.postgres import Connection
 
 T = TypeVar("T")
+
+
+class _SaidAlready(logging.Filter):
+    """Drops what psycopg logs besides raising why: that the rows after a refused one were not run either."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return not (isinstance(record.args, tuple) and any(isinstance(said, PipelineAborted) for said in record.args))
+
+
+logging.getLogger("psycopg").addFilter(_SaidAlready())
 
 _NAME = re.compile(r"^-- name: *(.*?) *$", re.MULTILINE)
 

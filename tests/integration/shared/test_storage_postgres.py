@@ -54,6 +54,18 @@ def test_named_queries_map_rows_to_classes(database: Database, package: Path) ->
             queries.run(conn, "nonsense")
 
 
+def test_of_many_rows_one_that_cannot_be_is_told_once(
+    database: Database, package: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    migrate(database, "words", package.name)
+    queries = Queries.of(package.name)
+    with pytest.raises(psycopg.errors.NotNullViolation), database.transaction() as conn:
+        queries.run_many(conn, "add_word", [{"text": None}, *({"text": "b" * 5_000} for _ in range(2_000))])
+    assert caplog.messages == []
+    with database.transaction() as conn:
+        assert queries.rows(conn, "words", Word) == []
+
+
 def test_an_exception_rolls_back_and_the_connection_is_usable_again(database: Database, package: Path) -> None:
     migrate(database, "words", package.name)
     queries = Queries.of(package.name)
