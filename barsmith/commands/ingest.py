@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -42,14 +45,18 @@ def bars(symbols: tuple[str, ...], together: bool, home: Path, as_json: bool, **
       barsmith ingest bars EDGE --start 2023-01-01 --end 2024-01-01
       barsmith ingest bars IBM --start 1990-01-01 --end 2024-01-01 --timeframe 1d
     """
-    from barsmith.remote import House, Progress, tell
+    from barsmith.remote import House, Progress, table, tell
 
     body = {"symbols": list(symbols), **asked} | ({"together": True} if together else {})
     jobs = House(home).run("ingestion", "/ingest", body, Progress("ingest"))
-    columns = (
-        ["symbols", "rows", "stored", "failed"] if together else ["symbol", "provider", "rows", "stored", "reused"]
-    )
-    tell([job["result"] for job in jobs], as_json=as_json, columns=columns)
+    columns = ["symbols", "rows", "stored"] if together else ["symbol", "provider", "rows", "stored", "reused"]
+    results = [job["result"] for job in jobs]
+    failed = [{"failed": symbol, "why": why} for result in results for symbol, why in result.get("failed", {}).items()]
+    tell(results, as_json=as_json, columns=columns)
+    if not as_json:
+        _say_refused(results)
+    if failed and not as_json:
+        click.echo(f"\n{table(failed, [])}")
 
 
 @ingest.command()
@@ -91,7 +98,23 @@ def files(
     }
     body = {"path": str(path.resolve()), **{name: value for name, value in given.items() if value is not None}}
     jobs = House(home).run("ingestion", "/import", body, Progress(f"import {path.name}"))
-    tell([job["result"] for job in jobs], as_json=as_json)
+    results = [job["result"] for job in jobs]
+    tell(results, as_json=as_json, columns=["rows", "stored", "new_rows"])
+    if not as_json:
+        _say_refused(results)
+
+
+def _say_refused(results: Iterable[Mapping[str, Any]]) -> None:
+    from barsmith.remote import table
+
+    refused = Counter[str]()
+    for result in results:
+        refused.update(result["rejected"])
+    if refused:
+        rows = [{"refused": reason, "rows": count} for reason, count in refused.most_common()]
+        click.echo(
+            f"\n{table(rows, [])}\nsee them with barsmith ingest quarantine SYMBOL; what is good can be released"
+        )
 
 
 @ingest.command()

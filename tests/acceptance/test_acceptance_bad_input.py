@@ -148,6 +148,8 @@ def test_rows_that_cannot_be_used_are_counted_and_left_out(ready, answers, tmp_p
     said = f"{result['stored']} of {result['rows']} rows stored, in order. Left out: {reasons}"
     what = "a CSV with unsorted rows, one minute twice, a NaN and a negative price"
     answers.append((what, "POST /import (ingestion)", "job COMPLETED", said))
+    table = ready.barsmith("ingest", "files", str(file)).stdout
+    assert all(line in table for line in ["rows  stored  new_rows\n5     2       0", *result["rejected"]]), table
 
 
 def test_a_key_stands_for_one_search(ready, answers):
