@@ -12,6 +12,7 @@ from ingestion_service.use_cases import Watchlist
 from shared.errors import InvalidInput, NotFound
 from shared.web.forms import Form, SubmittedForm, check_form, with_error
 from shared.web.pages import page_router, redirect_after_post, render
+from shared.web.pagination import PageNumbers, PageQuery
 from shared.web.parts import provided
 
 router = page_router()
@@ -26,13 +27,19 @@ class WatchlistPage:
         self._request, self._watchlist = request, watchlist
 
     def render(
-        self, watch_form: Form[Watch] | None = None, universe_form: Form[UniverseForm] | None = None
+        self,
+        watch_form: Form[Watch] | None = None,
+        universe_form: Form[UniverseForm] | None = None,
+        paging: PageNumbers | None = None,
+        search: str = "",
     ) -> Response:
+        paging = paging or PageNumbers()
+        watched = [one for one in self._watchlist.all() if search.strip().upper() in one.symbol]
         return render(
             self._request,
             "watchlist.html",
             status=422 if watch_form or universe_form else 200,
-            watched=self._watchlist.all(),
+            page=paging.of(watched[paging.offset : paging.offset + paging.per_page], len(watched)),
             universes=self._watchlist.universes(),
             watch_form=watch_form,
             universe_form=universe_form,
@@ -43,8 +50,8 @@ PageDep = Annotated[WatchlistPage, Depends()]
 
 
 @router.get("/watchlist")
-def watchlist_page(page: PageDep) -> Response:
-    return page.render()
+def watchlist_page(page: PageDep, paging: PageQuery, search: str = "") -> Response:
+    return page.render(paging=paging, search=search)
 
 
 @router.post("/watchlist")

@@ -175,3 +175,18 @@ def test_forms_start_jobs_and_keep_what_was_typed_when_wrong(open_house, tmp_pat
         page = house.http.post("/import", data=wrong, headers=HTML)
         assert page.status_code == 422
         assert said in page.text
+
+
+def test_the_watchlists_page_is_filtered_and_paged(open_shop):
+    shop = open_shop()
+    names = [f"S{number:03}" for number in range(130)]
+    assert shop.http.post("/watchlist", json={"symbols": names, "since": "2024-05-01"}).status_code == 202
+
+    def shown(**params: object) -> list[str]:
+        text = shop.http.get("/watchlist", params=params, headers=HTML).text
+        return [name for name in names if f'aria-label="Remove {name}"' in text]
+
+    assert (shown(), shown(page=2)) == (names[:100], names[100:])
+    assert shown(search="s12") == names[120:]
+    assert shown(search="none") == []
+    assert len(shop.http.get("/watchlist").json()) == 130
