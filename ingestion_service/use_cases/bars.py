@@ -22,7 +22,8 @@ from shared.contracts.candles import MAX_BARS, Candles, condense
 from shared.errors import InvalidInput, NotFound
 from shared.storage.lake import PartitionInfo
 
-_SORTS = ("symbol", "first", "last", "rows")
+_REFUSED, _LAST_ERROR = "refused", "last_error"
+_SORTS = ("symbol", "first", "last", "rows", _REFUSED, _LAST_ERROR)
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,15 @@ class _Against:
     failures: Mapping[str, LastFailure]
     formerly: Mapping[str, Rename]
     renamed_to: Mapping[str, Rename]
+
+    def sorted_by(self, stock: Stock, key: str) -> str | float | datetime:
+        """Return what `stock` is sorted by, for each key of one type."""
+        if key == _REFUSED:
+            return self.refused.get(stock.symbol, 0)
+        if key == _LAST_ERROR:
+            failure = self.failures.get(stock.symbol)
+            return failure.last_at.timestamp() if failure else 0.0
+        return getattr(stock, key)
 
 
 class Bars:
@@ -106,7 +116,8 @@ class Bars:
     def coverage(self, *, search: str, sort: str, offset: int, limit: int) -> tuple[list[SymbolCoverage], int]:
         """Return a page of symbols whose name contains `search`, and how many there are on all pages.
 
-        `sort` is symbol, first, last or rows; with a minus before it, descending.
+        `sort` is symbol, first, last, rows, refused or last_error (those without one before all others); with a minus
+        before it, descending.
         """
         found, total = self.coverage_and_sessions(search=search, sort=sort, offset=offset, limit=limit)
         return [covered for covered, _ in found], total
@@ -119,9 +130,10 @@ class Bars:
         if key not in _SORTS:
             raise InvalidInput(f"sort {sort!r}: use one of {', '.join(_SORTS)}, with a - before it for descending")
         found = [stock for stock in self.stocks() if search.upper() in stock.symbol]
-        found.sort(key=lambda stock: getattr(stock, key), reverse=sort.startswith("-"))
+        known = self._against(self._store.quarantine.counts())
+        found.sort(key=lambda stock: known.sorted_by(stock, key), reverse=sort.startswith("-"))
         stocks = found[offset : offset + limit]
-        known, facts = self._against(self._store.quarantine.counts()), self._store.facts_of(stocks)
+        facts = self._store.facts_of(stocks)
         page = [(self._covered(stock, facts[stock.symbol], known), facts[stock.symbol].recent) for stock in stocks]
         return page, len(found)
 

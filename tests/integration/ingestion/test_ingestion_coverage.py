@@ -80,6 +80,21 @@ def test_many_symbols_are_told_as_each_alone(store: BarStore, clock: FixedClock)
     assert [[one.stored for one in sessions] for _, sessions in page] == [[388, 390], [390, 390], *[[388, 390]] * 2]
 
 
+def test_symbols_are_sorted_by_what_is_against_them(store: BarStore, clock: FixedClock):
+    Releasing(store, clock).release("DEF", Chosen(reason="spike"), by="user", why="good")
+    for symbol in ("GHI", "DEF"):
+        store.asks.record_failure(symbol, "alpaca", Span(MONDAY, WEDNESDAY), kind="unavailable", reason="it is silent")
+    bars = Bars(store, clock)
+
+    def symbols(sort: str) -> list[str]:
+        return [covered.symbol for covered in bars.coverage(**EVERYTHING | {"sort": sort})[0]]
+
+    assert symbols("-last_error") == ["DEF", "GHI", "ABC", "JKL"]
+    assert symbols("last_error") == ["ABC", "JKL", "GHI", "DEF"]
+    assert symbols("refused") == ["DEF", "ABC", "GHI", "JKL"]
+    assert symbols("-rows")[0] == "DEF"  # whose refused rows are bars now
+
+
 def test_what_was_told_is_told_anew_when_bars_answers_or_refusals_change(
     store: BarStore, counted: Counted, clock: FixedClock
 ):

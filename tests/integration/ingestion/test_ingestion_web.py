@@ -76,7 +76,7 @@ def test_coverage_is_sorted_filtered_and_paged_on_the_server(house):
         ("GET", "/bars/NOPE/lod", None, 404, "there are no bars of NOPE"),
         ("GET", "/symbols/NOPE", None, 404, "there are no bars of NOPE"),
         ("GET", "/bars/not%20one", None, 400, "is not a ticker"),
-        ("GET", "/coverage?sort=luck", None, 400, "use one of symbol, first, last, rows"),
+        ("GET", "/coverage?sort=luck", None, 400, "use one of symbol, first, last, rows, refused, last_error"),
         ("GET", "/bars/ABC?start=yesterday", None, 422, "start"),
         ("GET", "/bars/ABC?start=2024-01-01T00:00:00", None, 422, "start"),
         ("GET", "/bars/ABC?limit=0", None, 422, "limit"),
