@@ -34,6 +34,8 @@ class IngestBars(Window):
     #: ask again for what was fetched before
     refresh: bool = False
     timeframe: Stored = "1m"
+    #: minutes that have a bar of another provider or of a file keep it
+    keep_others: bool = False
 
 
 class IngestMany(Window):

@@ -54,7 +54,7 @@ class Backfill:
         ]
 
     def _take(self, symbol: str, month: Span, run: Run) -> int:
-        request = IngestBars(symbol=symbol, start=month.start, end=month.end)
+        request = IngestBars(symbol=symbol, start=month.start, end=month.end, keep_others=True)
         done = self.intake.ingest(request, run.quietly())
         rows = done["new_rows"]
         return rows if isinstance(rows, int) else 0

@@ -68,8 +68,6 @@ class Fetch:
     request: IngestBars
     ctx: JobContext
     asking: Asking
-    #: leave the bars that others gave as they are
-    keep_others: bool = False
     tally: Tally = field(default_factory=Tally)
     answers: dict[str, Answers] = field(default_factory=dict)
     #: who was silent in this job, and is not waited for again
@@ -184,7 +182,7 @@ class Fetch:
         final = not raw.is_empty() or self._believed(source, span)
         self._ahead = self._put_ahead(source) if raw.height else None
         self._keep(
-            self._without_others(raw, source, span) if self.keep_others else raw,
+            self._without_others(raw, source, span) if self.request.keep_others else raw,
             source,
             span,
             question.settled,
@@ -231,18 +229,20 @@ class Fetch:
     def _without_others(self, raw: pl.DataFrame, source: MarketDataSource, span: Span) -> pl.DataFrame:
         """Return the rows of minutes that have no bar, or one of `source`, who may have revised it.
 
-        Raises InvalidInput when they stand on another level than the bars of others: one series is not made of both.
+        Raises InvalidInput when there are some, and they stand on another level than the bars of others: one series is
+        not made of both.
         """
         symbol = self.request.symbol
         stored = self.store.read(self.store.snapshot(symbol, span.start, span.end))
         others = stored.filter(pl.col("source") != source.name)
-        if (factor := factor_between(others, raw)) is not None:
+        taken = raw.filter(~pl.col("ts").dt.truncate("1m").is_in(others["ts"].implode()).fill_null(value=False))
+        if taken.height and (factor := factor_between(others, raw)) is not None:
             raise InvalidInput(
-                f"{source.name} gives {symbol} in {span.month} at {factor:.4f} times what is stored around its gaps, "
-                f"from {', '.join(sorted(others['source'].unique()))}: adjusted otherwise, or another asset. Nothing "
-                "was taken; ask for the whole span with refresh=true to have it from one provider"
+                f"{source.name} gives {symbol} in {span.month} at {factor:.4f} times what is stored of it from "
+                f"{', '.join(sorted(others['source'].unique()))}: adjusted otherwise, or another asset. Nothing was "
+                "taken; ask for the whole span with refresh=true to have it from one provider"
             )
-        return raw.filter(~pl.col("ts").dt.truncate("1m").is_in(others["ts"].implode()))
+        return taken
 
     def _believed(self, source: MarketDataSource, span: Span) -> bool:
         """Whether an answer without a bar means that nobody traded, not that this provider does not know."""

@@ -103,10 +103,15 @@ class Filler:
             ctx.advanced(0.8 * done / len(months), f"{request.symbol}: asking again for {month}")
             span = _with_surroundings(Span(found[0].start, found[-1].end), minutes.ts_us)
             again = IngestBars(
-                symbol=request.symbol, start=span.start, end=span.end, provider=request.provider, refresh=answered
+                symbol=request.symbol,
+                start=span.start,
+                end=span.end,
+                provider=request.provider,
+                refresh=answered,
+                keep_others=True,
             )
             try:
-                rows = self.intake.ingest(again, ctx, keep_others=True)["new_rows"]
+                rows = self.intake.ingest(again, ctx)["new_rows"]
                 new_rows += rows if isinstance(rows, int) else 0
             except Refused:
                 raise

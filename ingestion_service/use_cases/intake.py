@@ -83,16 +83,12 @@ class Intake:
 
     # --- done, in a worker
 
-    def ingest(self, request: IngestBars, ctx: JobContext, *, keep_others: bool = False) -> dict[str, object]:
-        """Fetch what is missing of the request from the providers it names; see `use_cases.fetch`.
-
-        keep_others : minutes that have a bar of another provider or of a file keep it
-        """
+    def ingest(self, request: IngestBars, ctx: JobContext) -> dict[str, object]:
+        """Fetch what is missing of the request from the providers it names; see `use_cases.fetch`."""
         line = self.providers.line(request.provider, request.symbol)
         with Asking(self._store.drift) as asking:
-            if request.timeframe == "1d":
-                return FetchDays(self._store, self._clock.now, line, request, ctx, asking).run()
-            return Fetch(self._store, self._clock.now, line, request, ctx, asking, keep_others=keep_others).run()
+            job = FetchDays if request.timeframe == "1d" else Fetch
+            return job(self._store, self._clock.now, line, request, ctx, asking).run()
 
     def submit_many(self, request: IngestMany) -> int:
         """Enqueue one job for all symbols of the request. Raises InvalidInput as `submit` does."""

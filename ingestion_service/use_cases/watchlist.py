@@ -66,7 +66,9 @@ class Watchlist:
         return self._intake.submit(
             [
                 # to the minute, so that two clicks are one job
-                IngestBars(symbol=symbol, start=midnight(since), end=now.replace(second=0, microsecond=0))
+                IngestBars(
+                    symbol=symbol, start=midnight(since), end=now.replace(second=0, microsecond=0), keep_others=True
+                )
                 for symbol in names
             ]
         )

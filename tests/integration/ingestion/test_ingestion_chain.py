@@ -153,7 +153,7 @@ def test_silence_hands_over_and_is_remembered_until_it_is_answered(ingest, store
 
 def test_who_was_silent_once_is_not_waited_for_month_after_month(ingest):
     silent = Scripted("a", error=Unavailable("a: no answer"))
-    minutes = [bars_at(datetime(2024, month, 21, 15, tzinfo=UTC)) for month in range(1, 6)]
+    minutes = [bars_at(datetime(2024, month, 22, 15, tzinfo=UTC)) for month in range(1, 6)]
     giver = Scripted("b", pl.concat(minutes))
     result = ingest(silent, giver, start=datetime(2024, 1, 1, tzinfo=UTC))
     assert (result["stored"], len(silent.asked), len(giver.asked)) == (25, 1, 5)

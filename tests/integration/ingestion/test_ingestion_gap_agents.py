@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import polars as pl
 import pytest
 
+from shared.clock import SystemClock
 from simulated_exchange.market import Market
 
 NAMES = {"o": "open", "h": "high", "l": "low", "c": "close", "v": "volume"}
@@ -61,6 +62,22 @@ def test_gaps_are_not_filled_from_bars_of_another_level(start_exchange, open_sho
     result = shop.http.get(f"/jobs/{job}", headers={"Accept": "application/json"}).json()["result"]
     assert (result["new_rows"], result["filled"]) == (0, 5)
     (refusal,) = result["refusals"]
-    assert "simulated gives EDGE in 2024-06 at 1.0050 times what is stored around its gaps, from files" in refusal
+    assert "simulated gives EDGE in 2024-06 at 1.0050 times what is stored of it from files" in refusal
     bars = pl.DataFrame(shop.http.get("/bars/EDGE").json()["bars"])
     assert bars["close"].to_list() == adjusted.filter(~hole)["close"].to_list()
+
+
+def test_watching_a_symbol_fetches_what_its_files_lack_and_keeps_what_they_have(start_exchange, open_shop, tmp_path):
+    """The backfill is of what is missing."""
+    since = SystemClock().now().replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=8)
+    truth = Market().bars("EDGE", since, since + timedelta(days=5)).rename(NAMES)
+    morning = truth[:200].with_columns(pl.col("volume") + 1)
+    morning.write_parquet(tmp_path / "EDGE.parquet")
+    shop = open_shop(start_exchange().url)
+    shop.http.post("/import", json={"path": str(tmp_path / "EDGE.parquet")})
+    shop.work("ingestion.import")
+    shop.http.post("/watchlist", json={"symbols": ["EDGE"], "since": f"{since:%Y-%m-%d}"})
+    shop.work("ingestion.ingest")
+    bars = pl.DataFrame(shop.http.get("/bars/EDGE", params={"limit": truth.height}).json()["bars"])
+    assert bars["source"].to_list() == ["files"] * 200 + ["simulated"] * (truth.height - 200)
+    assert bars["volume"].to_list() == [*morning["volume"], *truth["volume"][200:]]
