@@ -7,9 +7,9 @@ import pytest
 from running_house import running_house
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def house(tmp_path_factory):
-    """One stack for all acceptance tests that do not harm it."""
+    """One stack for all acceptance tests that do not harm it, and gone when other tests follow."""
     with running_house(tmp_path_factory.mktemp("house")) as house:
         yield house
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from browser_service import ROOT, Served, service_process
+from browser_service import Served, service_process
 
 from shared.testing.postgres import fresh_database
 
@@ -33,6 +33,10 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+#: on the wire, as a browser asks for them
+PLAIN_BYTES, CHART_BYTES = 60_000, 250_000
+LOADED_BYTES = """() => [...performance.getEntriesByType("navigation"), ...performance.getEntriesByType("resource")]
+  .reduce((sum, entry) => sum + entry.transferSize, 0)"""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -141,7 +145,9 @@ def axe(page: Page) -> list[str]:
     from axe_playwright_python.sync_playwright import Axe
 
     tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-    found = Axe().run(page, options={"runOnly": {"type": "tag", "values": tags}}).response["violations"]
+    # what passed is neither gathered nor sent: on a long table that costs more than looking
+    options = {"runOnly": {"type": "tag", "values": tags}, "resultTypes": ["violations"]}
+    found = Axe().run(page, options=options).response["violations"]
     return [f"{one['id']}: {node['target']} {node.get('failureSummary', '')}" for one in found for node in one["nodes"]]
 
 
@@ -162,8 +168,37 @@ def check() -> Callable[[Page], None]:
 
 
 @pytest.fixture
-def pictures() -> Path:
-    """Where screenshots go, to be looked at: $BARSMITH_PICTURES, or a folder of the system's temporary one."""
-    folder = Path(os.environ.get("BARSMITH_PICTURES", ROOT / ".barsmith" / "pictures"))
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
+def picture() -> Callable[[Page, str], None]:
+    """Keep a screenshot to be looked at, in the folder $BARSMITH_PICTURES; nothing is drawn without one."""
+    folder = os.environ.get("BARSMITH_PICTURES")
+
+    def take(page: Page, name: str) -> None:
+        if folder:
+            Path(folder).mkdir(parents=True, exist_ok=True)
+            page.screenshot(path=Path(folder) / f"{name}.png", full_page=True)
+
+    return take
+
+
+@pytest.fixture
+def check_looks(check: Callable[[Page], None], picture: Callable[[Page, str], None]) -> Callable[..., None]:
+    """Check what a page weighs and how it looks: as it was opened, dark and wide, then light and narrow.
+
+    Each theme and each width once: colours do not depend on the width.
+    """
+
+    def check_both(page: Page, name: str, *, most: int | None = None) -> None:
+        charts = page.locator("[data-summary]").all_text_contents()
+        assert [summary for summary in charts if "points from" not in summary] == []
+        assert 1_000 < page.evaluate(LOADED_BYTES) <= (most or (CHART_BYTES if charts else PLAIN_BYTES))
+        picture(page, f"{name}-dark-1440")
+        check(page)
+        page.emulate_media(color_scheme="light")
+        page.set_viewport_size({"width": 390, "height": 900})
+        # charts are drawn anew in the next frame, bars of progress a moment later
+        page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+        page.evaluate("Promise.all(document.getAnimations().map((one) => one.finished))")
+        picture(page, f"{name}-light-390")
+        check(page)
+
+    return check_both

@@ -9,7 +9,11 @@
   }
   for (const chart of document.querySelectorAll("[data-chart]")) {
     const canvas = chart.querySelector("canvas");
-    const drawn = canvas && canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data.some((v) => v);
+    // read from a copy: Chromium warns of a canvas that is read more than once
+    const copy = canvas && Object.assign(document.createElement("canvas"), { width: canvas.width, height: canvas.height });
+    const pen = copy && copy.getContext("2d", { willReadFrequently: true });
+    if (pen) pen.drawImage(canvas, 0, 0);
+    const drawn = pen && pen.getImageData(0, 0, copy.width, copy.height).data.some((v) => v);
     if (!drawn) faults.push(`chart not drawn: ${chart.dataset.url}`);
   }
   for (const svg of document.querySelectorAll("main svg")) {

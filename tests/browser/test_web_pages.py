@@ -1,4 +1,7 @@
-"""Every page of the frame in both themes and three widths: clean, accessible, no sideways scroll."""
+"""Every page of the frame in both themes, wide and narrow: clean, accessible, no sideways scroll.
+
+Here each is opened anew in its theme and width; other services' pages change both while they are open.
+"""
 
 from __future__ import annotations
 
@@ -6,21 +9,20 @@ import pytest
 
 pytestmark = pytest.mark.browser
 
-ROUTES = {"front": "/", "run": "/runs/3", "jobs": "/jobs", "empty": "/?symbol=ZZZ"}
+#: the list of jobs is checked with jobs in every state, in test_web_job_pages
+ROUTES = {"front": "/", "run": "/runs/3", "empty": "/?symbol=ZZZ"}
 
 
-@pytest.mark.parametrize("theme", ["dark", "light"])
-@pytest.mark.parametrize("width", [1440, 390])
+# each theme and each width once: colours do not depend on the width
+@pytest.mark.parametrize(("theme", "width"), [("dark", 1440), ("light", 390)])
 @pytest.mark.parametrize("name", ROUTES)
-def test_page_is_clean_in_theme_and_width(visit, example, check, pictures, name, width, theme):
+def test_page_is_clean_in_theme_and_width(visit, example, check, picture, name, width, theme):
     page = visit(example.url, ROUTES[name], theme=theme, width=width)
-    page.screenshot(path=pictures / f"{name}-{theme}-{width}.png", full_page=True)
+    picture(page, f"{name}-{theme}-{width}")
     check(page)
 
 
-@pytest.mark.parametrize("theme", ["dark", "light"])
-def test_error_page_names_what_is_missing(visit, example, check, pictures, theme):
-    page = visit(example.url, "/runs/999", theme=theme, status=404)
-    page.screenshot(path=pictures / f"error-{theme}.png", full_page=True)
+def test_error_page_names_what_is_missing(visit, example, check_looks):
+    page = visit(example.url, "/runs/999", status=404)
     assert "there is no run 999" in page.inner_text("main")
-    check(page)
+    check_looks(page, "error")

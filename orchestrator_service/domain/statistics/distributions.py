@@ -1,13 +1,14 @@
 """The few distribution functions used here, with types: scipy ships none.
 
-`tail` is the upper one, 1 - cdf, without its rounding.
+`tail` is the upper one, 1 - cdf, without its rounding. `scipy.stats` is imported where it is called: it takes as long
+as the rest of a service's start, and only the judging of a search asks for it.
 """
 # pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownVariableType=false
 # pyright: reportUnknownArgumentType=false
 
 from __future__ import annotations
 
-from scipy import special, stats
+from scipy import special
 
 
 def normal_cdf(z: float) -> float:
@@ -19,10 +20,12 @@ def normal_quantile(p: float) -> float:
 
 
 def t_tail(t: float, freedom: int) -> float:
-    return float(stats.t.sf(t, freedom))
+    return float(special.stdtr(freedom, -t))
 
 
 def t_log_cdf(t: float, freedom: int) -> float:
+    from scipy import stats
+
     return float(stats.t.logcdf(t, freedom))
 
 
@@ -32,4 +35,6 @@ def t_quantile(p: float, freedom: int) -> float:
 
 def shifted_t_tail(t: float, freedom: int, noncentrality: float) -> float:
     """Return the chance that a noncentral t exceeds `t`: the power of a t-test whose critical value is `t`."""
+    from scipy import stats
+
     return float(stats.nct.sf(t, freedom, noncentrality))

@@ -11,6 +11,9 @@ const ASK_MS = 5_000; // a job page that heard nothing of its job for so long as
 const REFRESH_MS = 1_000;
 const CLOCKS_APART_MS = 2_000; // the browser's and the server's; a part fetched in vain costs little
 
+// a refused form is answered where it was sent to, which cannot be asked for; and it holds what was typed
+const refused = performance.getEntriesByType("navigation")[0]?.responseStatus >= 400;
+
 const workers = new Map();
 const heardOf = new Map(); // job id -> when
 const states = new Map(); // job id -> state, to notice the moment a job ends
@@ -107,6 +110,7 @@ function noticeNew(job) {
 
 // data-refresh: kinds whose ended jobs change the part, or "*": any job's change of state does.
 function refreshParts({ kind, state }) {
+  if (refused) return;
   for (const part of document.querySelectorAll("[data-refresh]")) {
     const wanted = part.dataset.refresh;
     if (wanted === "*" || (ENDED.includes(state) && wanted.split(" ").includes(kind))) refreshSoon(part.id);

@@ -28,7 +28,7 @@ from shared.testing.jobs import run_pending
 from shared.testing.markets import reverting_bars
 from shared.testing.waiting import eventually
 
-START, END = datetime(2023, 7, 1, tzinfo=UTC), datetime(2024, 7, 1, tzinfo=UTC)
+START, END = datetime(2024, 1, 1, tzinfo=UTC), datetime(2024, 7, 1, tzinfo=UTC)
 #: its jobs are taken back two seconds after its death instead of thirty
 WORKER = """
 from datetime import timedelta
@@ -101,14 +101,14 @@ def sessions(service):
 
 
 def test_overlapping_builds_of_two_workers_make_each_month_once_and_share_them(service, settings):
-    jobs = submit(service, (START, END), (datetime(2023, 9, 1, tzinfo=UTC), END))
+    jobs = submit(service, (START, END), (datetime(2024, 3, 1, tzinfo=UTC), END))
     with crew(settings, 2):
         one, other = finished(service, jobs)
-    assert (one["months"], other["months"]) == (12, 10)
+    assert (one["months"], other["months"]) == (6, 4)
     by_one, by_other = ({block["month"] for block in result["built"]} for result in (one, other))
     assert by_one.isdisjoint(by_other)
-    assert len(by_one | by_other) == 12
-    assert made(service) == [1] * 12
+    assert len(by_one | by_other) == 6
+    assert made(service) == [1] * 6
     assert service.features.build_counts().blocks_made_twice == 0
 
 
@@ -122,14 +122,14 @@ def test_what_a_killed_worker_was_making_is_made_by_another_and_what_it_had_made
         eventually(lambda: not maker & sessions(service), what="its right ends with it")
         assert queue.job(first).state is JobState.RUNNING
     before = len(made(service))
-    [second] = submit(service, (datetime(2023, 8, 1, tzinfo=UTC), END))
+    [second] = submit(service, (datetime(2024, 2, 1, tzinfo=UTC), END))
     with crew(settings, 2):
         retried, beside = finished(service, [first, second])
     assert queue.job(first).attempt == 2
-    assert made(service) == [1] * 12
+    assert made(service) == [1] * 6
     assert len(retried["built"]) >= before  # what the first attempt made is the job's too
-    assert len(retried["built"]) + len(beside["built"]) == 12
-    assert service.features.build_counts().misses == 12
+    assert len(retried["built"]) + len(beside["built"]) == 6
+    assert service.features.build_counts().misses == 6
 
 
 def test_two_symbols_that_begin_at_once_share_the_fits_of_their_market(service, settings):
@@ -140,10 +140,10 @@ def test_two_symbols_that_begin_at_once_share_the_fits_of_their_market(service, 
     with crew(settings, 2):
         results = finished(service, service.builds.submit(asked))
     fits = [fit["fingerprint"] for result in results for fit in result["fits"]]
-    assert len(set(fits)) == len(fits) == 12, "one a month, whoever came first"
-    assert sum(result["fits_reused"] for result in results) == 12
+    assert len(set(fits)) == len(fits) == 6, "one a month, whoever came first"
+    assert sum(result["fits_reused"] for result in results) == 6
     counts = service.features.build_counts()
-    assert (counts.fits_made, counts.fits_reused) == (12, 12)
+    assert (counts.fits_made, counts.fits_reused) == (6, 6)
 
 
 def test_a_fit_whose_maker_hangs_is_made_after_a_while_all_the_same(service, settings, monkeypatch):

@@ -1,13 +1,15 @@
-"""A real exchange process, a real worker process, a real web server."""
+"""A real exchange, a real worker, a real web server: in the test's process, or in their own where one is killed."""
 
 from __future__ import annotations
 
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,9 @@ import pytest
 from ingestion_service.app import create_app
 from ingestion_service.settings import Settings
 from ingestion_service.worker import handlers
+from shared.contracts.kinds import JobKind
+from shared.jobs.context import Handler
+from shared.jobs.model import Timing
 from shared.jobs.queue import Queue
 from shared.storage.postgres import Database
 from shared.testing.jobs import run_pending
@@ -27,6 +32,7 @@ from simulated_exchange.app import create_app as create_exchange
 from simulated_exchange.settings import ExchangeSettings
 
 ROOT = Path(__file__).parents[3]
+BRIEFLY = timedelta(seconds=2)
 #: The worker as in production, but taken for dead after two seconds instead of thirty.
 WORKER = """
 from datetime import timedelta
@@ -41,27 +47,9 @@ run_worker(Settings(), LOADERS, timing=Timing(lease=short, backoff=short / 4, re
 
 @dataclass
 class Exchange:
-    """`python -m simulated_exchange` with faults given as settings."""
+    """The simulated exchange with faults given as settings."""
 
-    port: int
-    faults: dict[str, object]
-    process: subprocess.Popen[bytes] | None = None
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
-
-    def start(self) -> None:
-        env = {f"SIMULATED_EXCHANGE_{name.upper()}": str(value) for name, value in self.faults.items()}
-        command = [sys.executable, "-m", "simulated_exchange", "--port", str(self.port)]
-        self.process = subprocess.Popen(command, cwd=ROOT, env=os.environ | env)
-        eventually(self.answers, timeout=30, what="the exchange")
-
-    def answers(self) -> bool:
-        try:
-            return httpx.get(f"{self.url}/healthz", trust_env=False).is_success
-        except httpx.TransportError:
-            return False
+    url: str
 
     def health(self) -> dict[str, Any]:
         return httpx.get(f"{self.url}/healthz", trust_env=False).json()
@@ -69,33 +57,59 @@ class Exchange:
     def requests(self) -> int:
         return self.health()["requests"]
 
+
+class MortalExchange(Exchange):
+    """`python -m simulated_exchange`: one that can be killed and started again."""
+
+    def __init__(self, faults: dict[str, object]) -> None:
+        self._port = free_port()
+        super().__init__(f"http://127.0.0.1:{self._port}")
+        self._env = {f"SIMULATED_EXCHANGE_{name.upper()}": str(value) for name, value in faults.items()}
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        command = [sys.executable, "-m", "simulated_exchange", "--port", str(self._port)]
+        self._process = subprocess.Popen(command, cwd=ROOT, env=os.environ | self._env)
+        eventually(lambda: httpx.get(f"{self.url}/healthz", trust_env=False).is_success, timeout=30, what="it")
+
     def kill(self) -> None:
-        if self.process is not None:
-            self.process.kill()
-            self.process.wait()
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
 
 
 @pytest.fixture
 def start_exchange() -> Iterator[Callable[..., Exchange]]:
-    started: list[Exchange] = []
+    with ExitStack() as stack:
 
-    def start(**faults: object) -> Exchange:
-        exchange = Exchange(free_port(), faults)
-        started.append(exchange)
-        exchange.start()
-        return exchange
+        def start(**faults: object) -> Exchange:
+            app = create_exchange(ExchangeSettings.model_validate(faults))
+            return Exchange(str(stack.enter_context(serving(app)).base_url))
 
-    yield start
-    for exchange in started:
-        exchange.kill()
+        yield start
+
+
+@pytest.fixture
+def start_mortal_exchange() -> Iterator[Callable[..., MortalExchange]]:
+    with ExitStack() as stack:
+
+        def start(**faults: object) -> MortalExchange:
+            exchange = MortalExchange(faults)
+            stack.callback(exchange.kill)
+            exchange.start()
+            return exchange
+
+        yield start
 
 
 @dataclass
 class House:
-    """The ingestion service with one worker, on a fresh database and data folder."""
+    """The ingestion service on a fresh database and data folder; jobs are run here until a worker is started."""
 
     http: httpx.Client
     env: dict[str, str]
+    queue: Queue
+    enter: Callable[[], Mapping[JobKind, Handler]]
     workers: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     def start_worker(self) -> subprocess.Popen[bytes]:
@@ -103,6 +117,11 @@ class House:
         worker = subprocess.Popen(command, cwd=ROOT, env=os.environ | self.env)
         self.workers.append(worker)
         return worker
+
+    def work(self) -> None:
+        """Run what is ready, unless that is a worker's."""
+        if not self.workers:
+            run_pending(self.queue, self.enter())
 
     def post(self, path: str, /, **body: Any) -> Any:
         answer = self.http.post(path, json=body)
@@ -113,9 +132,11 @@ class House:
         return self.http.get(f"/jobs/{job_id}", headers={"Accept": "application/json"}).json()
 
     def ended(self, job_id: int, timeout: float = 60) -> dict[str, Any]:
-        eventually(
-            lambda: self.job(job_id)["state"] not in ("PENDING", "RUNNING"), timeout=timeout, what=f"job {job_id}"
-        )
+        def over() -> bool:
+            self.work()
+            return self.job(job_id)["state"] not in ("PENDING", "RUNNING")
+
+        eventually(over, timeout=timeout, what=f"job {job_id}")
         return self.job(job_id)
 
     def done(self, job_id: int, timeout: float = 60) -> dict[str, Any]:
@@ -128,15 +149,18 @@ class House:
 
 
 @pytest.fixture
-def open_house(database_url: str, tmp_path: Path) -> Iterator[Callable[..., House]]:
-    """Open the house with an exchange at `url`; with a worker unless told otherwise."""
+def open_house(database_url: str, database: Database, tmp_path: Path) -> Iterator[Callable[..., House]]:
+    """Open the house with an exchange at `url`; `worker=True` gives it a worker process of its own."""
+    queue = Queue(database, Timing(backoff=BRIEFLY / 4))
     with ExitStack() as stack:
-        yield lambda url="http://127.0.0.1:9", **more: stack.enter_context(_house(database_url, tmp_path, url, **more))
+        yield lambda url="http://127.0.0.1:9", **more: stack.enter_context(
+            _house(queue, database_url, tmp_path, url, **more)
+        )
 
 
 @contextmanager
 def _house(
-    database_url: str, home: Path, url: str, *, key: str = "simulated", worker: bool = True, **more: str
+    queue: Queue, database_url: str, home: Path, url: str, *, key: str = "simulated", worker: bool = False, **more: str
 ) -> Iterator[House]:
     env = {
         "DATABASE_URL": database_url,
@@ -150,8 +174,9 @@ def _house(
         for name, value in env.items():
             patch.setenv(name, value)
         settings = Settings()
-    with serving(create_app(settings)) as http:
-        house = House(http, env)
+    with ExitStack() as stack:
+        http = stack.enter_context(serving(create_app(settings)))
+        house = House(http, env, queue, cache(lambda: stack.enter_context(handlers(settings))))
         if worker:
             house.start_worker()
         try:

@@ -84,9 +84,9 @@ def run(house, exchange, symbols: list[str], end: datetime, *, page: int, kills:
     return counts
 
 
-def test_the_truth_comes_through_everything_at_once(start_exchange, open_house):
-    exchange = start_exchange(page_limit=2_000, slow_page_seconds=0.05, **FAULTS)
-    house = open_house(exchange.url, worker=False)
+def test_the_truth_comes_through_everything_at_once(start_mortal_exchange, open_house):
+    exchange = start_mortal_exchange(page_limit=2_000, slow_page_seconds=0.05, **FAULTS)
+    house = open_house(exchange.url)
     counts = run(house, exchange, ["EDGE"], datetime(2024, 4, 1, tzinfo=UTC), page=2_000, kills=2)
     struck = {kind for count in counts for kind in count["spoiled"]}
     assert struck == {"drop", "duplicate", "shuffle", "revise"}, "a fault never struck"
@@ -99,9 +99,9 @@ def test_the_truth_comes_through_everything_at_once(start_exchange, open_house):
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-def test_the_truth_comes_through_everything_for_years(start_exchange, open_house):
-    exchange = start_exchange(page_limit=1_000, slow_page_seconds=0.02, **FAULTS)
-    house = open_house(exchange.url, worker=False)
+def test_the_truth_comes_through_everything_for_years(start_mortal_exchange, open_house):
+    exchange = start_mortal_exchange(page_limit=1_000, slow_page_seconds=0.02, **FAULTS)
+    house = open_house(exchange.url)
     run(
         house, exchange, ["EDGE", "FLAT", "CALM", "QMKT", "VOLX"], datetime(2025, 1, 1, tzinfo=UTC), page=1_000, kills=8
     )

@@ -71,9 +71,9 @@ def test_a_small_rate_limit_is_waited_out(start_exchange, open_house):
     assert_true(house, "EDGE", datetime(2024, 1, 1, tzinfo=UTC), datetime(2024, 2, 1, tzinfo=UTC))
 
 
-def test_an_exchange_killed_midway_and_restarted_costs_nothing_but_time(start_exchange, open_house, waited):
-    exchange = start_exchange(slow_page_seconds=0.3)
-    house = open_house(exchange.url)
+def test_an_exchange_killed_midway_and_restarted_costs_nothing_but_time(start_mortal_exchange, open_house, waited):
+    exchange = start_mortal_exchange(slow_page_seconds=0.3)
+    house = open_house(exchange.url, worker=True)
     job_id = house.post("/ingest/EDGE", start="2024-01-01", end="2024-07-01")["job_id"]
     waited(lambda: len(house.http.get("/symbols").json()) == 1, "the first month")
 
@@ -90,7 +90,7 @@ def test_an_exchange_killed_midway_and_restarted_costs_nothing_but_time(start_ex
 
 def test_a_worker_killed_midway_goes_on_where_it_was(start_exchange, open_house, waited):
     exchange = start_exchange(slow_page_seconds=0.3)
-    house = open_house(exchange.url, worker=False)
+    house = open_house(exchange.url)
     worker = house.start_worker()
     job_id = house.post("/ingest/EDGE", start="2024-01-01", end="2024-07-01")["job_id"]
     waited(lambda: len(house.http.get("/symbols").json()) == 1, "the first month")

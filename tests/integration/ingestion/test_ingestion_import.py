@@ -173,7 +173,7 @@ def test_one_bad_file_of_a_folder_stops_the_import_before_anything_is_stored(ope
 )
 def test_a_path_with_nothing_to_read_is_refused_at_the_door(open_house, tmp_path, body, why):
     (tmp_path / "notes.txt").write_text("hello")
-    house = open_house(worker=False)
+    house = open_house()
     body = {name: value.replace("{tmp}", str(tmp_path)) for name, value in body.items()}
     answer = house.http.post("/import", json=body)
     assert (answer.status_code, answer.json()["error"]) == (400, "invalid_input")

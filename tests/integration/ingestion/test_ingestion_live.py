@@ -117,7 +117,7 @@ def listen(house, exchange: Played, symbols: tuple[str, ...] = SYMBOLS, **option
 def test_a_cut_stream_and_a_killed_worker_leave_the_truth(open_house, kill):
     # slow enough that the updater, which looks at the clock after a cut, is not at the day's end before that
     with played(speed=400, stream_cut_seconds=1.5, stream_revise_every=5) as exchange:
-        house = open_house(exchange.url)
+        house = open_house(exchange.url, worker=True)
         listen(house, exchange)
         exchange.speed = 2400  # when it goes on after it was held
         if kill:
@@ -156,7 +156,7 @@ def test_a_cut_stream_and_a_killed_worker_leave_the_truth(open_house, kill):
 def test_silence_in_session_is_an_alert_and_stopping_ends_the_run(open_house):
     # slow enough that the half day does not end by itself before it is told to stop
     with played(speed=120, stream_cut_seconds=1) as exchange:
-        house = open_house(exchange.url)
+        house = open_house(exchange.url, worker=True)
         listen(house, exchange, ("NOPE",), alert_minutes=1)
         state = eventually(lambda: (found := agent(house))["state"] == "alert" and found, timeout=40, what="an alert")
         assert "no bar since 2024-07-03 13:30 UTC" in state["alert"]
@@ -170,7 +170,7 @@ def test_silence_in_session_is_an_alert_and_stopping_ends_the_run(open_house):
 
 def test_a_feed_without_a_stream_is_polled(open_house):
     with played(speed=2400) as exchange:
-        house = open_house(exchange.url, ALPACA_FEED="delayed_sip")
+        house = open_house(exchange.url, worker=True, ALPACA_FEED="delayed_sip")
         house.post("/watchlist", symbols=["EDGE"], since="2024-07-02")
         house.post("/agents/live/start", options=OPTIONS)
         eventually(lambda: agent(house)["note"].startswith("polling"), timeout=60, what="a run")
@@ -196,7 +196,7 @@ def test_a_coin_is_polled_while_the_exchange_is_closed(open_house):
         return {"timestamp": timeline.now().isoformat(), "speed": timeline.speed}
 
     with serving(app) as http:
-        house = open_house(str(http.base_url))
+        house = open_house(str(http.base_url), worker=True)
         house.post("/watchlist", symbols=["BTCUSD"], since="2024-07-06")
         house.post("/agents/live/start", options=OPTIONS)
         eventually(lambda: agent(house)["note"].startswith("polling coins"), timeout=60, what="a run")
@@ -209,7 +209,7 @@ def test_a_coin_is_polled_while_the_exchange_is_closed(open_house):
 def test_a_killed_exchange_is_waited_for_and_the_truth_is_stored(open_house):
     port, speed = free_port(), 300.0
     url = f"http://127.0.0.1:{port}"
-    house = open_house(url)
+    house = open_house(url, worker=True)
     house.post("/watchlist", symbols=["EDGE"], since="2024-07-02")
     # its day begins in half a minute: until then there is time to start everything
     began = [str(port), BEGINS.isoformat(), str(time.monotonic() + 30), str(speed)]
@@ -239,7 +239,7 @@ def test_a_symbol_that_falls_silent_alone_is_an_alert_that_names_it(open_house, 
     names = {"o": "open", "h": "high", "l": "low", "c": "close", "v": "volume"}
     week.rename(names).with_columns(symbol=pl.lit("GONE")).write_parquet(tmp_path / "GONE.parquet")
     with played(speed=60) as exchange:
-        house = open_house(exchange.url)
+        house = open_house(exchange.url, worker=True)
         house.done(house.post("/import", path=str(tmp_path / "GONE.parquet"))["job_id"])
         listen(house, exchange, ("EDGE", "GONE"), alert_minutes=1)
         state = eventually(lambda: (found := agent(house))["state"] == "alert" and found, timeout=60, what="an alert")

@@ -224,7 +224,7 @@ WRONG = [
 
 
 def test_wrong_questions_are_told_what_is_wrong(open_house):
-    house = open_house(worker=False)
+    house = open_house()
     for method, path, body, status, said in WRONG:
         answer = house.http.request(method, path, json=body)
         assert answer.status_code == status, (path, answer.text)

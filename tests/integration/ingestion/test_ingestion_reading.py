@@ -138,7 +138,7 @@ def test_a_dividend_above_the_price_is_refused_and_one_that_came_before_the_bars
 
 @pytest.mark.skipif(not REAL.is_dir(), reason="the factor files at ../shared/data are not here")
 def test_factor_files_become_actions(open_house, tmp_path):
-    house = open_house(worker=False)
+    house = open_house()
     answer = house.http.post("/actions/import", json={"path": str(REAL)})
     assert answer.json() == {"AAPL": 39, "IBM": 94, "QQQ": 67, "SPY": 94, "VXX": 5}
     splits = [one for one in house.http.get("/actions/AAPL").json() if one["kind"] == "split"]

@@ -167,6 +167,6 @@ def test_a_release_that_dies_before_it_is_noted_changes_nothing(database, lake, 
     ],
 )
 def test_a_release_that_does_not_say_what_and_why_is_refused(open_house, body, said):
-    answer = open_house(worker=False).http.post("/quarantine/SPY/release", json=body)
+    answer = open_house().http.post("/quarantine/SPY/release", json=body)
     assert answer.status_code == 422
     assert said in answer.json()["detail"]

@@ -29,7 +29,7 @@ MISSPELT = [
 
 
 def test_a_misspelt_name_is_refused_and_the_known_ones_are_told(open_house):
-    house = open_house(worker=False)
+    house = open_house()
     for method, path, body, wrong, right in MISSPELT:
         answer = house.http.request(method, path, json=body)
         detail = answer.json()["detail"]
@@ -39,7 +39,7 @@ def test_a_misspelt_name_is_refused_and_the_known_ones_are_told(open_house):
 
 
 def test_forms_refuse_what_is_misspelt_too(open_house):
-    house = open_house(worker=False)
+    house = open_house()
     forms = [
         ("/universes", {"name": "mine", "members": "SPY", "membrs": "QQQ"}, "membrs", "members"),
         ("/retention", {"superseded_day": "3"}, "superseded_day", "superseded_days"),
@@ -53,7 +53,7 @@ def test_forms_refuse_what_is_misspelt_too(open_house):
 
 
 def test_a_coin_may_be_spelled_as_others_do(open_house):
-    house = open_house(worker=False)
+    house = open_house()
     jobs = {
         house.http.post(path, json=SPAN).json()["job_id"]
         for path in ("/ingest/BTCUSD", "/ingest/BTC/USD", "/ingest/btc%2Fusd", "/ingest/BTC-USD", "/ingest/X:BTCUSD")

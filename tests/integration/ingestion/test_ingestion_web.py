@@ -98,14 +98,14 @@ def test_coverage_is_sorted_filtered_and_paged_on_the_server(house):
     ],
 )  # fmt: skip
 def test_wrong_questions_are_told_what_is_wrong(open_house, method, path, body, status, said):
-    answer = open_house(worker=False).http.request(method, path, json=body)
+    answer = open_house().http.request(method, path, json=body)
     assert answer.status_code == status, answer.text
     assert said in answer.json()["detail"]
     assert set(answer.json()) == {"error", "detail", "request_id"}
 
 
 def test_a_reason_that_no_row_has_is_an_empty_list(open_house):
-    answer = open_house(worker=False).http.get("/quarantine", params={"reason": "price is zero"})
+    answer = open_house().http.get("/quarantine", params={"reason": "price is zero"})
     assert (answer.status_code, answer.json()["items"]) == (200, [])
 
 
@@ -139,13 +139,13 @@ def test_a_renamed_symbol_and_its_former_name_lead_to_each_other(house):
 
 
 def test_an_empty_house_says_what_to_do(open_house):
-    page = open_house(worker=False).http.get("/", headers=HTML)
+    page = open_house().http.get("/", headers=HTML)
     assert page.status_code == 200
     assert "No bars yet" in page.text
 
 
 def test_forms_start_jobs_and_keep_what_was_typed_when_wrong(open_house, tmp_path):
-    house = open_house(worker=False)
+    house = open_house()
     good = {"symbols": "edge, flat", "start": "2024-01-01", "end": "2024-02-01"}
     assert house.http.post("/ingest", data=good, headers=HTML).headers["location"] == "/jobs"
     one = house.http.post("/ingest", data={**good, "symbols": "edge"}, headers=HTML)

@@ -42,15 +42,16 @@ TOKEN = "only-for-tests"
 
 
 @contextmanager
-def crew(settings, count, server=""):
-    """Start so many worker processes; end those that still live."""
+def crew(settings, count, server="", *, compiling=False):
+    """Start so many worker processes; end those that still live. Compiling: without the machine code of other tests."""
     environment = {
         **os.environ,
         "DATABASE_URL": settings.database_url.get_secret_value(),
         "BARSMITH_HOME": str(settings.home),
         "BARSMITH_TRAINING_URL": settings.training_url,
     }
-    environment.pop("NUMBA_CACHE_DIR", None)  # set by other tests in this process
+    if compiling:
+        environment.pop("NUMBA_CACHE_DIR", None)
     workers = [
         subprocess.Popen([sys.executable, "-c", WORKER, server, TOKEN], env=environment, stderr=subprocess.DEVNULL)
         for _ in range(count)
@@ -148,7 +149,7 @@ def test_compiled_code_is_kept_for_the_next_process_and_private(service, setting
     lake = service.resources.lake
     lake.upsert(PREDICTIONS, predictions(lake, GOOD, "SPY"))
     remote = settings.model_copy(update={"worker_token": SecretStr(TOKEN)})
-    with serving(create_app(remote)) as http, crew(settings, 1, server=str(http.base_url)):
+    with serving(create_app(remote)) as http, crew(settings, 1, str(http.base_url), compiling=True):
         name = http.post("/batches", json={"models": [GOOD], **SMALL}).json()["batch"]
         wait_for(http, name, 60)  # by a worker that reaches the queue over HTTP
         assert len(leaderboard(http, name)) == 4

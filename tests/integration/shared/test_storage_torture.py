@@ -19,8 +19,6 @@ from shared.storage.lake import Lake, migrate_lake
 from shared.storage.postgres import Database
 from shared.testing.waiting import eventually
 
-KILLS = 12
-
 
 class Lines:
     """A process of `lake_torture.py` and the lines it has said so far."""
@@ -61,8 +59,9 @@ class Lines:
 
 
 @pytest.mark.timeout(240)
+@pytest.mark.parametrize("kills", [6, pytest.param(12, marks=pytest.mark.slow)])
 def test_killed_writers_and_busy_readers_never_see_or_leave_a_half_commit(
-    database_url: str, database: Database, data_dir: Path
+    database_url: str, database: Database, data_dir: Path, kills: int
 ) -> None:
     migrate_lake(database)
     root = str(data_dir / "lake")
@@ -73,7 +72,7 @@ def test_killed_writers_and_busy_readers_never_see_or_leave_a_half_commit(
     said: dict[int, list[int]] = {0: [], 1: []}
     errors: list[str] = []
     try:
-        for kill in range(KILLS):
+        for kill in range(kills):
             victim = kill % 2
             process = writers[victim]
             # killed at any moment of a commit: after some of its commits, and a random part of one more
@@ -99,11 +98,11 @@ def test_killed_writers_and_busy_readers_never_see_or_leave_a_half_commit(
     rows = lake.read(lake.snapshot(BARS_1M))
     assert lake_torture.faults(rows) == []
     for i in (0, 1):
-        assert len(said[i]) == len(set(said[i])) > KILLS // 2
+        assert len(said[i]) == len(set(said[i])) > kills // 2
         assert set(said[i]) <= set(lake_torture.diary(rows, i)), "a commit that returned was lost"
     on_disk = sum(1 for path, _, _ in lake.files.all() if not path.startswith("lake-id/"))
     report = lake.sweep(timedelta(0))
     assert report.superseded > 0
     assert on_disk - report.superseded - report.orphans == len(lake.partitions(BARS_1M)) == 6
     assert lake.read(lake.snapshot(BARS_1M)).equals(rows)
-    sys.stdout.write(f"{sum(map(len, said.values()))} commits, {len(reads)} reads, {KILLS} kills, {report}\n")
+    sys.stdout.write(f"{sum(map(len, said.values()))} commits, {len(reads)} reads, {kills} kills, {report}\n")

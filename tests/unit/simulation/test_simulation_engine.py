@@ -38,11 +38,22 @@ def check_against_reference(market, sessions, rule, costs, cash):
     assert found.metrics.costs_paid == pytest.approx(sum(trade[6] for trade in trades))
 
 
-@settings(max_examples=1_500, deadline=None)
-@given(st.data(), SIGNALS, COSTS, CASH, st.integers(0, 5))
-def test_trades_and_equity_equal_the_plain_reference(data, signal, costs, cash, carried_over):
+def check_drawn_market(data, signal, costs, cash, carried_over):
     sessions, rule = data.draw(markets(signal)), data.draw(rules(signal))
     check_against_reference(market_from(sessions, day_orders=carried_over > 0), sessions, rule, costs, cash)
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.data(), SIGNALS, COSTS, CASH, st.integers(0, 5))
+def test_trades_and_equity_equal_the_plain_reference(data, signal, costs, cash, carried_over):
+    check_drawn_market(data, signal, costs, cash, carried_over)
+
+
+@pytest.mark.slow
+@settings(max_examples=1_500, deadline=None)
+@given(st.data(), SIGNALS, COSTS, CASH, st.integers(0, 5))
+def test_many_more_trades_and_equities_equal_the_plain_reference(data, signal, costs, cash, carried_over):
+    check_drawn_market(data, signal, costs, cash, carried_over)
 
 
 @settings(max_examples=300, deadline=None)
@@ -52,9 +63,7 @@ def test_daily_bars_equal_the_plain_reference(data, signal, costs, cash):
     check_against_reference(daily_market_from(sessions), sessions, rule, costs, cash)
 
 
-@settings(max_examples=400, deadline=None)
-@given(st.data(), SIGNALS, COSTS, CASH, st.booleans(), st.integers(0, 5))
-def test_a_sweep_its_detail_and_its_second_books_agree_to_the_last_bit(data, signal, costs, cash, frozen, carried):
+def check_drawn_sweep(data, signal, costs, cash, frozen, carried):
     grid = data.draw(st.lists(rules(signal), min_size=1, max_size=6))
     market = market_from(data.draw(markets(signal)), day_orders=carried > 0)
     terms = engine.Terms(costs=costs, starting_cash=cash)
@@ -66,6 +75,19 @@ def test_a_sweep_its_detail_and_its_second_books_agree_to_the_last_bit(data, sig
         assert found.metrics == swept.metrics[index]
         assert metrics_from(market, rule, terms, found, baseline=own) == swept.metrics[index]
         assert np.array_equal(found.timing_alpha, swept.timing_alpha[index])
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.data(), SIGNALS, COSTS, CASH, st.booleans(), st.integers(0, 5))
+def test_a_sweep_its_detail_and_its_second_books_agree_to_the_last_bit(data, signal, costs, cash, frozen, carried):
+    check_drawn_sweep(data, signal, costs, cash, frozen, carried)
+
+
+@pytest.mark.slow
+@settings(max_examples=400, deadline=None)
+@given(st.data(), SIGNALS, COSTS, CASH, st.booleans(), st.integers(0, 5))
+def test_many_more_sweeps_their_details_and_second_books_agree(data, signal, costs, cash, frozen, carried):
+    check_drawn_sweep(data, signal, costs, cash, frozen, carried)
 
 
 @settings(max_examples=250, deadline=None)
