@@ -72,18 +72,19 @@ def test_a_coin_may_be_spelled_as_others_do(open_house):
 
 
 def test_rows_of_a_file_that_lie_in_the_future_are_refused(open_house, tmp_path):
+    # a coin: it trades on the day this test is run, whichever that is
     minute = SystemClock().now().replace(second=0, microsecond=0)
     stamps = [minute + timedelta(minutes=one) for one in (-3, -2, -1, 0, 1, 60)]
     rows = pl.DataFrame({"ts": stamps, **{name: [1.0] * 6 for name in ("open", "high", "low", "close")}})
-    rows.write_parquet(tmp_path / "ABC.parquet")
+    rows.write_parquet(tmp_path / "BTCUSD.parquet")
     house = open_house()
-    result = house.done(house.post("/import", path=str(tmp_path / "ABC.parquet"))["job_id"])
-    refused = house.http.get("/quarantine", params={"symbol": "ABC"}).json()["items"]
+    result = house.done(house.post("/import", path=str(tmp_path / "BTCUSD.parquet"))["job_id"])
+    refused = house.http.get("/quarantine", params={"symbol": "BTCUSD"}).json()["items"]
     assert result["stored"] + len(refused) == 6
     assert len(refused) in (2, 3)  # a minute may end meanwhile
     assert {row["reason"] for row in refused} == {"its minute is not over yet"}
     body = {"start": f"{stamps[-1].isoformat()}", "end": f"{stamps[-1] + timedelta(minutes=1)}", "why": "I am early"}
-    answer = house.http.post("/quarantine/ABC/release", json=body)
+    answer = house.http.post("/quarantine/BTCUSD/release", json=body)
     assert (answer.status_code, "its minute is not over yet" in answer.json()["detail"]) == (400, True)
 
 
