@@ -28,7 +28,7 @@ def test_noise_is_no_factor(seed, noise, count):
 
 @given(st.integers(0, 10_000), st.sampled_from([0.25, 0.995, 0.998, 1.002, 1.005, 3.0]), st.integers(10, 90))
 def test_an_adjustment_is(seed, factor, count):
-    assert factor_between(closes(count), closes(count, seed, factor, noise=1e-4)) == pytest.approx(factor, abs=2e-4)
+    assert factor_between(closes(count), closes(count, seed, factor, noise=1e-4)) == pytest.approx(factor, rel=2e-4)
 
 
 def test_few_minutes_and_rows_that_are_no_bars_tell_nothing():
