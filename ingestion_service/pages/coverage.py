@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import PurePath
 from typing import Annotated
 
 from fastapi import Depends, Request, Response
@@ -14,6 +15,7 @@ from ingestion_service.schemas.intake import ImportForm, IngestForm
 from ingestion_service.use_cases import Agents, Bars, Intake, Monitoring
 from shared.contracts.kinds import JobKind
 from shared.errors import InvalidInput
+from shared.jobs.model import Job
 from shared.jobs.queue import Queue
 from shared.web.forms import Form, SubmittedForm, check_form, with_error
 from shared.web.pages import page_router, redirect_after_post, render
@@ -30,8 +32,16 @@ MonitoringDep = Annotated[Monitoring, Depends(provided(Monitoring))]
 
 #: sessions of a completeness strip: a quarter
 _STRIP = 63
-#: what the list of the newest jobs shows; agents have a page of their own
-_SHOWN = {JobKind.INGEST_BARS, JobKind.IMPORT_FILES}
+#: what the list of the newest jobs shows, and what each does in words; agents have a page of their own
+_SHOWN = {
+    JobKind.INGEST_BARS: "fetch",
+    JobKind.INGEST_MANY: "fetch together",
+    JobKind.IMPORT_FILES: "import",
+    JobKind.FILL_GAPS: "fill gaps",
+    JobKind.COMPARE_BARS: "compare",
+    JobKind.FETCH_ACTIONS: "corporate actions",
+}
+_NEWEST = 10
 
 
 @dataclass(frozen=True)
@@ -73,6 +83,38 @@ def feed_words(feed: Feed) -> str:
     return "; ".join([*parts, f"{errors:,} {'error' if errors == 1 else 'errors'}" if errors else "no errors"])
 
 
+def job_about(job: Job) -> str:
+    """Say what a job is about: `import year.parquet`, `fetch SPY`, `fetch together SPY, QQQ and 498 more`."""
+    verb, payload = _SHOWN[JobKind(job.kind)], job.payload
+    if job.kind == JobKind.IMPORT_FILES:
+        return f"{verb} {PurePath(str(payload['path'])).name}"
+    if job.kind == JobKind.INGEST_MANY:
+        symbols = list(payload["symbols"])
+        more = f" and {len(symbols) - 3:,} more" if len(symbols) > 3 else ""
+        return f"{verb} {', '.join(symbols[:3])}{more}"
+    return f"{verb} {payload['symbol']}"
+
+
+def job_outcome(job: Job) -> str:
+    """Say what a job that is done brought: `22,470 rows stored; 3 × stale`, `8 of 10 gap minutes fetched, 2 filled`."""
+    result = job.result
+    if result is None:
+        return ""
+    if job.kind == JobKind.FILL_GAPS:
+        before, after = int(result["gap_minutes_before"]), int(result["gap_minutes"])
+        return f"{before - after:,} of {before:,} gap minutes fetched, {int(result['filled']):,} filled"
+    if job.kind == JobKind.COMPARE_BARS:
+        agreed, minutes = int(result["agreed"]), int(result["minutes"])
+        replaced = int(result["contradicted"])
+        return f"{agreed:,} of {minutes:,} minutes agree with {result['provider']}, {replaced:,} replaced"
+    if job.kind == JobKind.FETCH_ACTIONS:
+        return f"{int(result['actions']):,} from {result['provider']}" if result["provider"] else "none"
+    parts = [f"{int(result['stored']):,} rows stored"]
+    parts += [f"{rows:,} × {reason}" for reason, rows in result["rejected"].items()]
+    parts += [f"no bars of {', '.join(list(failed)[:3])}" for failed in [result.get("failed")] if failed]
+    return "; ".join(parts)
+
+
 class Home:
     """What the first page needs, also when it is shown again with a form that was not right."""
 
@@ -101,7 +143,6 @@ class Home:
         found, total = self._bars.coverage_and_sessions(
             search=search, sort=sort, offset=paging.offset, limit=paging.per_page
         )
-        jobs, _ = self._queue.jobs(per_page=200)
         feed = self._monitoring.feed()
         return render(
             self._request,
@@ -112,7 +153,7 @@ class Home:
             agents=self._agents.all(),
             feed=feed,
             feed_words=feed_words(feed),
-            jobs=[job for job in jobs if job.kind in _SHOWN][:10],
+            jobs=[(job, job_about(job), job_outcome(job)) for job in self._queue.newest(_SHOWN, _NEWEST)],
             providers=self._intake.providers,
             ingest_form=ingest_form,
             import_form=import_form,

@@ -6,7 +6,7 @@ A worker draws a token for each claim; every later step of that claim names it, 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -108,6 +108,11 @@ class Queue:
             offset = (page - 1) * per_page
             found = self._queries.rows(conn, "jobs", Job, **filters, limit=per_page, offset=offset)
         return found, total
+
+    def newest(self, kinds: Collection[str], limit: int) -> list[Job]:
+        """Return the newest jobs of some kinds, however many newer ones of others there are."""
+        with self.database.transaction() as conn:
+            return self._queries.rows(conn, "newest", Job, kinds=sorted(map(str, kinds)), limit=limit)
 
     def group(self, group_id: int) -> list[Job]:
         """Return the members of a group in the order they were submitted. Raises NotFound."""

@@ -71,6 +71,16 @@ where
 order by id desc
 limit %(limit)s offset %(offset)s;
 
+-- name: newest
+-- The newest jobs of some kinds.
+select
+    id, kind, payload, priority, run_after, state, attempt, max_attempts, max_runtime, worker_id, progress, note,
+    result, error, group_id, unique_key, created_at, started_at, finished_at
+from jobs.job
+where kind = any(%(kinds)s)
+order by id desc
+limit %(limit)s;
+
 -- name: count_jobs
 -- How many jobs the same filters leave.
 select count(*) as total

@@ -261,6 +261,10 @@ def test_the_whole_chain_through_the_real_clients(open_house, caplog):
         days = {"start": str(start.date()), "end": str(end.date())}
         told = house.done(house.post("/actions/QMKT/fetch", **days)["job_id"])
         assert (told["provider"], told["actions"]) == ("yahoo", 1), told
+        assert all(
+            words in house.http.get("/", headers={"Accept": "text/html"}).text
+            for words in ("corporate actions QMKT", "1 from yahoo")
+        )
         (action,) = house.http.get("/actions/QMKT").json()
         assert (action["kind"], action["ex_date"], action["value"]) == ("split", str(ex_date), 3.0)
         drifted = [(one["provider"], one["field"]) for one in house.http.get("/monitoring").json()["drift"]]

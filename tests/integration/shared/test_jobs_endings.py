@@ -218,6 +218,8 @@ def test_jobs_are_listed_newest_first_in_pages_with_filters(queue):
     ids = queue.submit([job("add") for _ in range(5)] + [job("other")])
     found, total = queue.jobs(kind="testjobs.add", page=2, per_page=2)
     assert ([one.id for one in found], total) == ([ids[2], ids[1]], 5)
+    assert [one.id for one in queue.newest({"testjobs.add"}, 2)] == [ids[4], ids[3]]
+    assert [one.id for one in queue.newest({"testjobs.add", "testjobs.other"}, 2)] == [ids[5], ids[4]]
     claim(queue)
     assert [one.id for one in queue.jobs(state=JobState.RUNNING)[0]] == [ids[0]]
     assert {(count.kind, count.state): count.jobs for count in queue.counts()} == {
