@@ -37,7 +37,7 @@ class Days:
 def finished(symbol: str, span: Span, now: datetime) -> Days:
     """Return the days that begin in `span` and are over, and settled, at `now`.
 
-    Raises InvalidInput when there is none. The calendar of sessions begins with 1990, that of coins has no beginning.
+    Raises InvalidInput when there is none. The calendar of sessions begins with 1926, that of coins has no beginning.
     """
     start_us, end_us, over_us = (in_us(moment) for moment in (span.start, span.end, now - SETTLE))
     if crypto_pair(symbol):

@@ -33,6 +33,8 @@ EXAMPLES = 3
 
 _PRICES = ("open", "high", "low", "close")
 _MINUTE = ("symbol", "ts")
+#: years; a minute before them is a stamp in another unit, which falls into 1970
+_MINUTES, _DAYS = (1990, 2035), (1927, 2035)
 _REFUSED = ("symbol", *RAW_SCHEMA, "said")
 
 
@@ -146,7 +148,7 @@ def screen_days(raw: pl.DataFrame, symbol: str, source: str, now: datetime) -> S
     opens, ends = opens_and_ends(symbol, rows["ts"])
     rows = rows.with_columns(opens=opens, ends=ends).with_columns(
         reason=pl.coalesce(
-            _first_reason(),
+            _first_reason(_DAYS, Reason.NO_SESSION),
             pl.when(pl.col("opens").is_null()).then(pl.lit(Reason.NO_SESSION.value)),
             pl.when(pl.col("ends") > now).then(pl.lit(Reason.DAY_NOT_OVER.value)),
         )
@@ -248,12 +250,12 @@ def _suspects(new: pl.DataFrame, around: pl.DataFrame) -> pl.DataFrame:
     ).filter(pl.col("suspicion").is_not_null())
 
 
-def _first_reason() -> pl.Expr:
+def _first_reason(calendar: tuple[int, int] = _MINUTES, outside: Reason = Reason.NO_CALENDAR) -> pl.Expr:
     prices = [pl.col(name) for name in _PRICES]
     bottom, top = pl.min_horizontal("open", "close"), pl.max_horizontal("open", "close")
     rules = (
         (pl.col("ts").is_null(), Reason.NO_TIME),
-        (~pl.col("ts").dt.year().is_between(1990, 2035), Reason.NO_CALENDAR),
+        (~pl.col("ts").dt.year().is_between(*calendar), outside),
         (pl.col("ts").dt.epoch("us") % 60_000_000 != 0, Reason.OFF_MINUTE),
         (pl.any_horizontal([price.is_null() | ~price.is_finite() for price in prices]), Reason.NO_PRICE),
         (pl.any_horizontal([price <= 0 for price in prices]), Reason.NOT_POSITIVE),

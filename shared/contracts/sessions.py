@@ -19,7 +19,8 @@ from shared.errors import InvalidInput
 
 CALENDAR = "XNYS"
 MINUTE_US = 60_000_000
-_FIRST, _LAST = "1990-01-02", "2035-12-31"
+#: indices have daily bars from December 1927 on, and reading looks some weeks back
+_FIRST, _LAST = "1926-01-02", "2035-12-31"
 
 Int64Array = npt.NDArray[np.int64]
 
@@ -41,7 +42,7 @@ class Sessions:
 
     @property
     def minutes(self) -> Int64Array:
-        """Length of each session in minutes: 390, or 210 on a half day."""
+        """Length of each session in minutes: 390, or 210 on a half day; other hours before October 1985."""
         return (self.close_us - self.open_us) // MINUTE_US
 
     def between(self, start_us: int, end_us: int) -> Sessions:
@@ -74,7 +75,7 @@ class Sessions:
 
 @lru_cache(maxsize=1)
 def all_sessions() -> Sessions:
-    """Return every XNYS session from 1990 to 2035."""
+    """Return every XNYS session from 1926 to 2035."""
     # imported here: it pulls pandas, which would slow every command's start
     import exchange_calendars
 

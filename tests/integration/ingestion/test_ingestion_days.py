@@ -200,3 +200,27 @@ def test_a_symbol_of_days_only_is_seen_everywhere_and_counts_no_gap(house):
     ):
         assert said in page
     assert "Stored months" not in page
+
+
+@pytest.mark.parametrize(("symbol", "first"), [("VIX", "1990-01-02"), ("SPX", "1927-12-30")])
+def test_days_of_decades_are_read_from_the_first_one_on(house, tmp_path, symbol, first):
+    dates = pl.date_range(pl.date(*map(int, first.split("-"))), pl.date(1990, 3, 1), interval="1d", eager=True)
+    known = pl.Series(all_sessions().date)
+    file = pl.DataFrame({"ts": dates.filter(dates.is_in(known.implode()))}).with_columns(
+        pl.lit(20.0).alias(name) for name in ("open", "high", "low", "close", "volume")
+    )
+    (tmp_path / f"{symbol}.csv").write_text(file.write_csv())
+    told = house.done(house.post("/import", path=str(tmp_path / f"{symbol}.csv"), timeframe="1d")["job_id"])
+    assert (told["stored"], told["rejected"]) == (file.height, {})
+    for timeframe in ("1d", "1w"):
+        answer = house.http.get(f"/bars/{symbol}", params={"timeframe": timeframe, "start": first, "limit": 3})
+        assert answer.is_success, answer.text
+        assert answer.json()["bars"][0]["ts"].startswith(first)
+    for path in (
+        f"/symbols/{symbol}",
+        f"/symbols/{symbol}/chart?timeframe=1d",
+        f"/quality/{symbol}",
+        f"/gaps/{symbol}",
+    ):
+        answer = house.http.get(path, headers={"Accept": "text/html" if "symbols" in path else "application/json"})
+        assert answer.is_success, (path, answer.text)
