@@ -154,6 +154,7 @@ class Home:
             feed=feed,
             feed_words=feed_words(feed),
             jobs=[(job, job_about(job), job_outcome(job)) for job in self._queue.newest(_SHOWN, _NEWEST)],
+            shown_kinds=list(_SHOWN),
             providers=self._intake.providers,
             ingest_form=ingest_form,
             import_form=import_form,

@@ -16,6 +16,10 @@ log = logging.getLogger(__name__)
 
 #: After a heartbeat that found nobody.
 RETRY_S = 1.0
+#: how many beats a lease is worth: all but one may be lost
+_BEATS = 6
+#: news of how far a job is wait no longer than that for the next beat
+NEWS_S = 1.0
 
 
 class Heart:
@@ -32,6 +36,7 @@ class Heart:
         self._stops: dict[int, Beat] = {}
         self._lease_s = 0.0
         self._acknowledged = 0.0
+        self._sent = 0.0
         self._due = 0.0
         self._closed = False
         self._thread = threading.Thread(target=self._beat_for_ever, name="heart", daemon=True)
@@ -44,15 +49,18 @@ class Heart:
             self._reports = {job_id: Report() for job_id in job_ids}
             self._stops = {}
             self._lease_s = lease.total_seconds()
-            self._acknowledged = asked_at
-            self._due = asked_at + self._lease_s / 3
+            self._acknowledged = self._sent = asked_at
+            self._due = asked_at + self._lease_s / _BEATS
             self._changed.notify()
 
     def report(self, job_id: int, report: Report) -> None:
-        """Remember how far a job is, for the next beat."""
+        """Remember how far a job is, for the next beat, which news bring closer."""
         with self._changed:
-            if job_id in self._reports:
+            known = self._reports.get(job_id)
+            if known is not None and known != report:
                 self._reports[job_id] = report
+                self._due = min(self._due, self._sent + NEWS_S)
+                self._changed.notify()
 
     def let_go(self, job_id: int) -> None:
         """Stop keeping a job."""
@@ -86,17 +94,19 @@ class Heart:
             self._beat(token, reports)
 
     def _beat(self, token: UUID, reports: dict[int, Report]) -> None:
-        sent = time.monotonic()
+        self._sent = sent = time.monotonic()
         try:
             beats = self._transport.heartbeat(token, reports)
         except Exception as error:  # noqa: BLE001 - this thread must not die: the leases would
             log.warning("heartbeat failed", extra={"action": "heartbeat_failed", "reason": str(error)})
             with self._changed:
-                self._due = time.monotonic() + min(RETRY_S, self._lease_s / 3)
+                self._due = time.monotonic() + min(RETRY_S, self._lease_s / _BEATS)
             return
         with self._changed:
             if token != self._token:
                 return  # an answer about an earlier claim
             self._acknowledged = sent
-            self._due = sent + self._lease_s / 3
+            # what was reported meanwhile is news already
+            every = self._lease_s / _BEATS
+            self._due = sent + (every if self._reports == reports else min(NEWS_S, every))
             self._stops.update({job_id: beat for job_id, beat in beats.items() if beat is not Beat.OK})

@@ -148,7 +148,7 @@ class Attempt:
 
 @dataclass(frozen=True, kw_only=True)
 class WorkerInfo:
-    """A worker and what it does now. `lost` after 30 s of silence, by the database's clock."""
+    """A worker and what it does now. `lost` after 15 s of silence, by the database's clock."""
 
     id: str
     kinds: list[str]
@@ -249,11 +249,6 @@ class Timing:
     poll_every: timedelta = timedelta(seconds=5)
     #: how long a stopping worker lets its job finish before it gives it back
     drain: timedelta = field(default=timedelta(seconds=2))
-
-    @property
-    def heartbeat_every(self) -> timedelta:
-        """A third of the lease: two may be lost."""
-        return self.lease / 3
 
 
 def storable(text: str) -> str:

@@ -17,11 +17,14 @@ from markupsafe import Markup
 
 from shared.clock import Clock
 from shared.contracts.regimes import state_words
+from shared.jobs.model import Job
 
 MISSING = "–"
 MINUS = "−"
 THIN = "\u202f"  # narrow no-break space: a number and its unit stay on one line
 COUNT_CAP = 10_000
+#: a job that may be tried so often is tried as often as it takes
+_ANY_ATTEMPTS = 1_000
 
 
 def _absent(value: float | None) -> bool:
@@ -158,6 +161,11 @@ def last_line(text: str | None, width: int = 120) -> str:
     return line if len(line) <= width else line[: width - 1] + "…"
 
 
+def attempt(job: Job) -> str:
+    """Write which attempt at a job this is: `2 of 3`; only the number where as many as it takes are allowed."""
+    return f"{job.attempt} of {job.max_attempts}" if job.max_attempts < _ANY_ATTEMPTS else str(job.attempt)
+
+
 def url_with(request: Request, **changes: str | int | None) -> str:
     """Return this page's address with some query parameters changed; None removes one."""
     query = {name: value for name, value in request.query_params.items() if name not in changes}
@@ -166,10 +174,13 @@ def url_with(request: Request, **changes: str | int | None) -> str:
 
 
 def filters(clock: Clock) -> Mapping[str, Callable[..., Any]]:
-    """Every filter by its name in templates; `clock` says what "ago" is measured from."""
+    """Every filter by its name in templates; `clock` says what "ago" is measured from, and pages let such ages grow."""
 
     def ago(at: datetime | None) -> str:
-        return seen(None if at is None else (clock.now() - at).total_seconds())
+        if at is None:
+            return seen(None)
+        words = seen((clock.now() - at).total_seconds())
+        return Markup('<time data-age="{}">{}</time>').format(at.isoformat(), words)
 
     plain = (
         number,
@@ -188,5 +199,6 @@ def filters(clock: Clock) -> Mapping[str, Callable[..., Any]]:
         slug,
         last_line,
         state_words,
+        attempt,
     )
     return {made.__name__: made for made in plain} | {"ago": ago}

@@ -28,6 +28,7 @@ def template_environment(package: str, clock: Clock) -> Environment:
     environment.filters.update(filters(clock))
     environment.globals["charts"] = charts
     environment.globals["url_with"] = url_with
+    environment.globals["now"] = lambda: clock.now().isoformat()
     environment.globals["new_key"] = lambda: secrets.token_hex(16)
     return environment
 

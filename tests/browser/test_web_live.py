@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import time
 from collections.abc import Iterator
@@ -45,9 +46,13 @@ def test_job_started_by_the_form_moves_to_done_without_reload(visit, example, qu
     [job] = queue.claim(["training.train"], 1, token, "w-1").jobs
     assert job.id == job_id
     page.wait_for_selector('.st[data-look="run"]')
+    queue.heartbeat(token, {job_id: Report(0.2, "fold 2 of 6")})
+    page.wait_for_selector("text=fold 2 of 6")
+    page.evaluate("{ const now = Date.now; Date.now = () => now() + 22_000; }")
     queue.heartbeat(token, {job_id: Report(0.42, "fold 3 of 6")})
     page.wait_for_selector("text=fold 3 of 6")
     assert page.inner_text('[data-f="percent"]') == "42 %"
+    assert re.fullmatch(r"about (3\d s|1 min) left", page.inner_text('[data-f="left"]'))
     queue.complete(job_id, token, Outcome(result={"sharpe": 1.5}))
     page.wait_for_selector('.st[data-look="done"]')
     assert '"sharpe": 1.5' in page.locator('pre[aria-label="Result"]').inner_text()
@@ -89,6 +94,8 @@ def test_worker_that_fell_silent_is_shown_as_lost(visit, example, queue):
     row = page.locator('tr[data-worker="w-gone"]')
     assert "lost, seen 4 min ago" in row.inner_text()
     page.wait_for_selector(LIVE)
+    page.evaluate("{ const now = Date.now; Date.now = () => now() + 180_000; }")
+    page.wait_for_selector('tr[data-worker="w-gone"] >> text=lost, seen 7 min ago')
     with queue.database.transaction() as conn:
         conn.execute("update jobs.worker set last_seen = now() where id = 'w-gone'")
     page.wait_for_selector('tr[data-worker="w-gone"] .st[data-look="wait"]')

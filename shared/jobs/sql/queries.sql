@@ -152,7 +152,7 @@ from jobs.job_attempt where job_id = %(job_id)s order by ended_at, attempt;
 -- name: workers
 -- Every worker, what it does now, and whether it has fallen silent (30 s).
 select
-    w.id, w.kinds, w.started_at, w.last_seen, w.last_seen < clock_timestamp() - interval '30 seconds' as lost,
+    w.id, w.kinds, w.started_at, w.last_seen, w.last_seen < clock_timestamp() - interval '15 seconds' as lost,
     j.id as job_id, j.kind, j.progress, j.note
 from jobs.worker as w
 left join lateral (

@@ -1,4 +1,5 @@
 // Entry of every page: frame, keys, live stream, charts. Marks the page ready after the first paint.
+import { startAges } from "./ages.mjs";
 import { startFrame } from "./frame.mjs";
 import { startKeys } from "./keys.mjs";
 import { startLive } from "./live.mjs";
@@ -28,6 +29,7 @@ async function lightLineage() {
 startFrame();
 startKeys();
 startScrollHints();
+startAges();
 startLive(body.static);
 await Promise.allSettled([drawCharts(), drawTips(), lightLineage()]);
 requestAnimationFrame(() => requestAnimationFrame(() => { document.documentElement.dataset.ready = "1"; }));

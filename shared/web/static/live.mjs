@@ -1,4 +1,5 @@
 // Keeps the page true: the live badge, job rows and panels, workers, and parts to fetch anew when a job ends.
+import { age } from "./ages.mjs";
 import { Stream } from "./stream.mjs";
 
 const LOOKS = {
@@ -6,9 +7,11 @@ const LOOKS = {
   FAILED: ["fail", "failed"], CANCELLED: ["off", "cancelled"],
 };
 const ENDED = ["COMPLETED", "FAILED", "CANCELLED"];
+const ANY_ATTEMPTS = 1_000; // as formats.py has it
 const ASK_MS = 5_000; // a job page that heard nothing of its job for so long asks
 
 const REFRESH_MS = 1_000;
+const GUESS_S = 5;
 const CLOCKS_APART_MS = 2_000; // the browser's and the server's; a part fetched in vain costs little
 
 // a refused form is answered where it was sent to, which cannot be asked for; and it holds what was typed
@@ -16,6 +19,7 @@ const refused = performance.getEntriesByType("navigation")[0]?.responseStatus >=
 
 const workers = new Map();
 const heardOf = new Map(); // job id -> when
+const firstSeen = new Map(); // job id -> how far an attempt was when it was first heard of
 const states = new Map(); // job id -> state, to notice the moment a job ends
 const newJobs = new Set();
 const refreshing = new Set(); // ids of parts that will be fetched anew
@@ -29,12 +33,18 @@ function element(tag, attributes = {}, ...children) {
 
 const badge = (look, word) => element("span", { class: "st", "data-look": look }, word);
 
-export function age(iso) {
-  const seconds = Math.max(0, (Date.now() - Date.parse(iso)) / 1000);
-  for (const [size, unit] of [[86400, "d"], [3600, "h"], [60, "min"]]) {
-    if (seconds >= size) return `${Math.floor(seconds / size)} ${unit} ago`;
+// How long a job still takes by what was seen of it here; a worker that took it over half done spoils no guess.
+function remaining(job) {
+  const now = Date.now();
+  const seen = firstSeen.get(job.id);
+  if (job.state !== "RUNNING" || seen?.attempt !== job.attempt) {
+    firstSeen.set(job.id, { attempt: job.attempt, progress: job.progress, at: now });
+    return "";
   }
-  return `${Math.floor(seconds)} s ago`;
+  const [done, took] = [job.progress - seen.progress, (now - seen.at) / 1000];
+  if (done <= 0 || took < GUESS_S) return "";
+  const left = (took * (1 - job.progress)) / done;
+  return left < 60 ? `about ${Math.ceil(left)} s left` : `about ${Math.round(left / 60)} min left`;
 }
 
 function doing(job) {
@@ -43,6 +53,7 @@ function doing(job) {
   const bar = element("progress", { max: "1", "aria-label": "progress", "data-f": "bar" });
   bar.value = job.progress;
   const parts = [bar, element("span", { "data-f": "percent" }, `${Math.floor(job.progress * 100)} %`)];
+  parts.push(element("span", { class: "note", "data-f": "left" }));
   if (job.note) parts.push(element("span", { class: "note", "data-f": "note" }, job.note));
   return [element("span", { class: "progress" }, ...parts)];
 }
@@ -51,17 +62,18 @@ function fill(holder, name, ...content) {
   holder.querySelector(`[data-f="${name}"]`)?.replaceChildren(...content);
 }
 
-function updateFields(holder, job) {
+function updateFields(holder, job, left) {
   fill(holder, "state", badge(...LOOKS[job.state]));
   const bar = holder.querySelector('[data-f="bar"]');
   if (bar && job.state === "RUNNING") { // keep the element, so its width moves smoothly
     bar.value = job.progress;
     fill(holder, "percent", `${Math.floor(job.progress * 100)} %`);
+    fill(holder, "left", left);
     const note = holder.querySelector('[data-f="note"]');
     if (note) note.textContent = job.note;
     else if (job.note) bar.parentElement.append(element("span", { class: "note", "data-f": "note" }, job.note));
   } else fill(holder, "doing", ...(holder.dataset.panel && job.state === "FAILED" ? [] : doing(job)));
-  fill(holder, "attempt", `${job.attempt} of ${job.max_attempts}`);
+  fill(holder, "attempt", job.max_attempts < ANY_ATTEMPTS ? `${job.attempt} of ${job.max_attempts}` : `${job.attempt}`);
   fill(holder, "worker", job.worker || "");
 }
 
@@ -78,11 +90,12 @@ async function swapPanel(holder) {
 
 function showJob(job, { fromSnapshot = false } = {}) {
   heardOf.set(String(job.id), Date.now());
+  const left = remaining(job);
   for (const holder of document.querySelectorAll(`[data-job="${job.id}"]`)) {
     const turned = holder.dataset.panel && holder.dataset.state !== job.state;
     holder.dataset.state = job.state;
     if (turned && (ENDED.includes(job.state) || job.state === "RUNNING")) swapPanel(holder);
-    else updateFields(holder, job);
+    else updateFields(holder, job, left);
   }
   const before = states.get(job.id);
   states.set(job.id, job.state);
@@ -169,8 +182,10 @@ function received(message) {
     for (const worker of Object.values(message.entities.workers ?? {})) workers.set(worker.id, worker);
     showWorkers();
   } else if (message.topic === "workers") {
+    const before = workers.get(message.key)?.lost;
     if (message.data) workers.set(message.key, message.data); else workers.delete(message.key);
     showWorkers();
+    if (before !== message.data?.lost) refreshParts({}); // who works, or waits for a worker, may be another now
   } else if (message.data) showJob(message.data);
 }
 
@@ -203,5 +218,5 @@ async function askForSilent() {
 export function startLive(staticUrl) {
   if ("SharedWorker" in window) shareStream(staticUrl); else ownStream();
   setInterval(askForSilent, ASK_MS);
-  setInterval(() => { if (workers.size) showWorkers(); }, 5_000); // ages grow
+  setInterval(() => { if (workers.size) showWorkers(); }, 1_000); // ages grow
 }

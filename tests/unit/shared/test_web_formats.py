@@ -68,7 +68,8 @@ def test_no_number_reads_as_minus_zero_or_nan(value, digits):
 def test_ago_counts_from_the_clock():
     clock = FixedClock(datetime(2025, 1, 1, 12, tzinfo=UTC))
     ago = formats.filters(clock)["ago"]
-    assert ago(datetime(2025, 1, 1, 10, tzinfo=UTC)) == "2 h ago"
+    at = datetime(2025, 1, 1, 10, tzinfo=UTC)
+    assert ago(at) == f'<time data-age="{at.isoformat()}">2 h ago</time>'
     assert ago(None) == "never"
 
 
