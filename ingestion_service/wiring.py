@@ -63,7 +63,7 @@ class Wired:
 def assemble(settings: Settings) -> Iterator[Wired]:
     """Open what the service holds; the provider's client is made when a job first fetches."""
     with open_resources(settings, package="ingestion_service", schema="ingestion") as resources:
-        store = BarStore(resources.database, resources.lake)
+        store = BarStore(resources.database, resources.lake, resources.clock)
         providers = Providers(offers(settings, resources.clock), settings.chain, resources.clock, settings.own_chains)
         if settings.iex_token.get_secret_value():
             _log.warning("a setting that has no use any more", extra={"action": "iex_closed", "detail": IEX_CLOSED})

@@ -30,9 +30,9 @@ class SessionCoverage:
         return self.outage + self.refused + self.silent
 
 
-def by_session(symbol: str, ts_us: Int64Array, missing: Missing) -> list[SessionCoverage]:
-    """Return each expected session (for crypto: day in UTC) of bars at `ts_us` (ascending), oldest first."""
-    expected = expected_minutes(symbol, int(ts_us[0]), int(ts_us[-1])) if len(ts_us) else ts_us
+def by_session(symbol: str, missing: Missing) -> list[SessionCoverage]:
+    """Return each expected session (for crypto: day in UTC) and what is missing of it, oldest first."""
+    expected = missing.expected_us
     if not len(expected):
         return []
     first_day = int(expected[0]) // DAY_US

@@ -1,7 +1,7 @@
 """Minutes of regular sessions that have no bar, and why.
 
 An expected minute is a minute of a session (for crypto: any minute) from the open of the first bar's session to the
-last bar. One without a bar is one of
+close of the last bar's, or to the last bar while that session is not over. One without a bar is one of
 
 * **no trade**: somebody was asked for it and answered without it. Nothing is wrong: the symbol did not trade.
 * **silent**: the same for an index. An index is printed every minute, so a minute without one is a gap.
@@ -25,7 +25,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ingestion_service.domain.moments import DAY_US, in_us, moment_at
-from ingestion_service.domain.spans import Answered, Span
+from ingestion_service.domain.spans import SETTLE, Answered, Span
 from ingestion_service.domain.symbols import crypto_pair, is_index
 from shared.contracts.sessions import MINUTE_US, Int64Array, Sessions, sessions_between
 
@@ -66,12 +66,15 @@ class Missing:
     """Expected minutes without a bar; each array of shape (n,), ascending.
 
     ts_us    : int64 microseconds
+    expected_us : every expected minute, of which these are the ones without a bar
     answered : whether somebody answered for the minute
     refused  : whether a row of the minute was refused
+    index : silence of it is a gap
     always_open : the market has no sessions
     """
 
     ts_us: Int64Array
+    expected_us: Int64Array
     answered: Bools
     refused: Bools
     index: bool
@@ -109,18 +112,39 @@ def expected_minutes(symbol: str, first_us: int, last_us: int) -> Int64Array:
     return expected[expected <= last_us]
 
 
+def due_until(symbol: str, last: datetime, now: datetime) -> int:
+    """Return the last minute (microseconds) that is due at `now` of a series whose last bar is at `last`.
+
+    That is the last one of that bar's session, once late bars of it have had time to come.
+    """
+    last_us = in_us(last)
+    if _always_open(symbol):
+        return last_us
+    session = sessions_between(last_us - DAY_US, last_us + MINUTE_US)
+    close_us = int(session.close_us[-1]) if len(session) else 0
+    return max(last_us, close_us - MINUTE_US) if close_us <= in_us(now - SETTLE) else last_us
+
+
 def missing(
-    symbol: str, stored_us: Int64Array, answered: Iterable[Answered], refused_us: Int64Array | None = None
+    symbol: str,
+    stored_us: Int64Array,
+    answered: Iterable[Answered],
+    refused_us: Int64Array | None = None,
+    due_us: int | None = None,
 ) -> Missing:
     """Return the expected minutes not in `stored_us` (ascending, unique; empty: nothing is expected).
 
     refused_us : times of refused rows in any order, also off the minute
+    due_us : the last minute that is due (see `due_until`); None: the last stored one
     """
-    expected = expected_minutes(symbol, int(stored_us[0]), int(stored_us[-1])) if len(stored_us) else stored_us
+    expected = stored_us
+    if len(stored_us):
+        expected = expected_minutes(symbol, int(stored_us[0]), due_us or int(stored_us[-1]))
     absent = np.setdiff1d(expected, stored_us, assume_unique=True)
     refused_us = np.zeros(0, np.int64) if refused_us is None else refused_us // MINUTE_US * MINUTE_US
     return Missing(
         absent,
+        expected,
         _within(absent, telling(answered)),
         np.isin(absent, refused_us),
         is_index(symbol),
@@ -164,11 +188,11 @@ def gaps(found: Missing) -> list[Gap]:
     ]
 
 
-def covered(symbol: str, stored_us: Int64Array) -> list[Span]:
+def covered(symbol: str, stored_us: Int64Array, due_us: int | None = None) -> list[Span]:
     """Return what a file with bars of `symbol` at `stored_us` (ascending) answers for; sessions in a row are one span.
 
-    That is each session the file has a bar in, from its open to its close, of the file's last session to its last bar.
-    A coin's are days in UTC, the first one from the file's first bar on.
+    That is each session the file has a bar in, from its open to its close, the last one to `due_us` (see `due_until`;
+    None: to its last bar). A coin's are days in UTC, the first one from the file's first bar on.
     A session without a bar of its own is not covered: the file does not say whether it was left out. Neither is a hole
     in a session that has otherwise hardly a minute without a bar: in 0.5 million real minutes no stock that traded in
     95 % of a session's minutes was silent for two in a row.
@@ -178,7 +202,7 @@ def covered(symbol: str, stored_us: Int64Array) -> list[Span]:
     sessions = _sessions(symbol, stored_us)
     touched = np.unique(sessions.index_of(stored_us))
     touched = touched[touched >= 0]
-    last_us = int(stored_us[-1]) + MINUTE_US
+    last_us = (due_us or int(stored_us[-1])) + MINUTE_US
     found: list[tuple[int, int]] = []
     whole_until: int | None = None  # the session up to whose close the last span goes
     for row in touched.tolist():

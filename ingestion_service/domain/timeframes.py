@@ -48,6 +48,8 @@ _MINUTES = {
     Timeframe.H4: 240,
     Timeframe.D1: 1_440,
 }
+#: no start of a bar; days before 1970 have negative ones
+_OUTSIDE = np.iinfo(np.int64).min
 
 
 def resampled(minutes: pl.DataFrame, symbol: str, timeframe: Timeframe) -> pl.DataFrame:
@@ -59,7 +61,7 @@ def resampled(minutes: pl.DataFrame, symbol: str, timeframe: Timeframe) -> pl.Da
         return minutes
     ts_us = minutes["ts"].to_physical().to_numpy()
     starts = _by_clock(ts_us, timeframe) if crypto_pair(symbol) else _by_session(ts_us, timeframe)
-    grouped = minutes.lazy().with_columns(begin=pl.Series(starts)).filter(pl.col("begin") >= 0)
+    grouped = minutes.lazy().with_columns(begin=pl.Series(starts)).filter(pl.col("begin") != _OUTSIDE)
     return (
         grouped.group_by("begin", maintain_order=True)
         .agg(
@@ -84,10 +86,10 @@ def _by_clock(ts_us: Int64Array, timeframe: Timeframe) -> Int64Array:
 
 
 def _by_session(ts_us: Int64Array, timeframe: Timeframe) -> Int64Array:
-    """Return the start of the bar each minute belongs to, -1 outside regular hours."""
+    """Return the start of the bar each minute belongs to, _OUTSIDE when it lies outside regular hours."""
     sessions = sessions_between(int(ts_us[0]) - 2 * _WEEK_US, int(ts_us[-1]) + MINUTE_US)
     if not len(sessions):
-        return np.full(len(ts_us), -1, dtype=np.int64)
+        return np.full(len(ts_us), _OUTSIDE, dtype=np.int64)
     row = sessions.index_of(ts_us)
     known = np.maximum(row, 0)
     if timeframe is Timeframe.W1:
@@ -97,4 +99,4 @@ def _by_session(ts_us: Int64Array, timeframe: Timeframe) -> Int64Array:
         width = _MINUTES[timeframe] * MINUTE_US
         opened = sessions.open_us[known]
         opens = opened + (ts_us - opened) // width * width
-    return np.where(row >= 0, opens, -1)
+    return np.where(row >= 0, opens, _OUTSIDE)

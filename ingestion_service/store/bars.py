@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 import polars as pl
 
+from ingestion_service.domain.gaps import due_until
 from ingestion_service.domain.releases import displaced, forgiven, without
 from ingestion_service.domain.spans import Span, span_of
 from ingestion_service.domain.suspicion import REACH
@@ -20,6 +21,7 @@ from ingestion_service.store.facts import Facts, Look, Minutes, Told
 from ingestion_service.store.filled import FilledStore
 from ingestion_service.store.quarantine import QuarantineStore
 from ingestion_service.store.releases import ReleaseStore
+from shared.clock import Clock
 from shared.contracts.datasets import BARS_1M
 from shared.storage.lake import Commit, Lake, PartitionInfo, Snapshot
 from shared.storage.postgres import Connection, Database
@@ -53,8 +55,9 @@ class Kept:
 
 
 class BarStore:
-    def __init__(self, database: Database, lake: Lake) -> None:
+    def __init__(self, database: Database, lake: Lake, clock: Clock) -> None:
         self._lake = lake
+        self._clock = clock
         self.asks = AskStore(database)
         self.drift = DriftStore(database)
         self.releases = ReleaseStore(database)
@@ -90,21 +93,27 @@ class BarStore:
 
     def facts_of(self, stocks: Sequence[Stock]) -> dict[str, Facts]:
         """Return the facts of stocks just listed, by symbol; worked out once for each state of what they tell."""
-        return {
-            look.symbol: self._told.facts(look) for look in self._looks({stock.symbol: stock.files for stock in stocks})
-        }
+        return {look.symbol: self._told.facts(look) for look in self._looks({one.symbol: one for one in stocks})}
 
     def minutes(self, symbol: str) -> Minutes:
         """Return every minute that is stored, and that is not: none of a symbol without minutes."""
         stocks = self.stocks(symbol)
-        [look] = self._looks({symbol: stocks[0].files if stocks else ()})
+        [look] = self._looks({symbol: stocks[0] if stocks else None})
         return self._told.minutes(look)
 
-    def _looks(self, files: Mapping[str, tuple[PartitionInfo, ...]]) -> list[Look]:
-        symbols = list(files)
+    def _looks(self, stocks: Mapping[str, Stock | None]) -> list[Look]:
+        symbols, now = list(stocks), self._clock.now()
         answered, refused = self.asks.answered_spans_of(symbols), self.quarantine.snapshots(symbols)
-        bars = {symbol: Snapshot(BARS_1M, own, None, None) for symbol, own in files.items()}
-        return [Look(one, bars[one], tuple(answered[one]), refused[one]) for one in symbols]
+        return [
+            Look(
+                symbol,
+                Snapshot(BARS_1M, stock.files if stock else (), None, None),
+                tuple(answered[symbol]),
+                refused[symbol],
+                due_until(symbol, stock.last, now) if stock else None,
+            )
+            for symbol, stock in stocks.items()
+        ]
 
     def judged(self, raws: Mapping[str, pl.DataFrame], source: str, span: Span) -> dict[str, Screened]:
         """Return what becomes of each symbol's rows (see `validation.screen`), all of which lie in `span`.

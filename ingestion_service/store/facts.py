@@ -44,11 +44,13 @@ class Look:
     bars: Snapshot
     answered: tuple[Answered, ...]
     refused: Snapshot
+    #: the last minute that is due by now: see gaps.due_until
+    due_us: int | None
 
     @property
     def state(self) -> object:
         """What names everything that facts and minutes are worked out from."""
-        return self.symbol, self.bars.version, self.answered, self.refused.version
+        return self.symbol, self.bars.version, self.answered, self.refused.version, self.due_us
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,7 @@ class Minutes:
     missing: Missing
 
     def sessions(self, symbol: str) -> list[SessionCoverage]:
-        return by_session(symbol, self.ts_us, self.missing)
+        return by_session(symbol, self.missing)
 
 
 class Told:
@@ -94,7 +96,8 @@ class Told:
             found = self._minutes.get(state)
         if found is None:
             ts_us = self._lake.read(look.bars, ["ts"])["ts"].to_physical().to_numpy()
-            found = Minutes(ts_us, missing(look.symbol, ts_us, look.answered, self._quarantine.times_us(look.refused)))
+            refused_us = self._quarantine.times_us(look.refused)
+            found = Minutes(ts_us, missing(look.symbol, ts_us, look.answered, refused_us, look.due_us))
             with self._lock:
                 self._minutes[state] = found
                 while len(self._minutes) > _KEPT_MINUTES:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ingestion_service.domain.days import finished, looks_daily
 from ingestion_service.domain.drift import SeenDrift
-from ingestion_service.domain.gaps import covered
+from ingestion_service.domain.gaps import covered, due_until
 from ingestion_service.domain.requests import ImportFiles, IngestBars, IngestMany, Stored
 from ingestion_service.domain.spans import Answered, FailedAsk, Span, happened, span_of
 from ingestion_service.domain.validation import Screened, only_what_is_over, screen, screen_days
@@ -153,7 +153,9 @@ class Intake:
             rows, received = source.rows(symbol), self._clock.now()
             screened = self._store.judged({symbol: rows}, source.name, span_of(rows["ts"]))[symbol]
             screened = only_what_is_over(screened, received)
-            answered = covered(symbol, screened.bars["ts"].to_physical().to_numpy())
+            stamps = screened.bars["ts"]
+            due = due_until(symbol, stamps[-1], received) if stamps.len() else None
+            answered = covered(symbol, stamps.to_physical().to_numpy(), due)
             commit = self._store.save(screened, symbol, source.name, answered, received, ctx.still_mine)
             tally.add(screened, where=f"{source.path.name} {symbol}")
             tally.new_rows += commit.rows_added

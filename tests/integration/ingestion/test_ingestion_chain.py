@@ -67,9 +67,9 @@ def bars_at(start: datetime, count: int = 5) -> pl.DataFrame:
 
 
 @pytest.fixture
-def store(database, lake) -> BarStore:
+def store(database, lake, clock) -> BarStore:
     migrate(database, "ingestion", "ingestion_service")
-    return BarStore(database, lake)
+    return BarStore(database, lake, clock)
 
 
 @pytest.fixture

@@ -51,7 +51,7 @@ def counted(database_url: str) -> Iterator[Counted]:
 @pytest.fixture
 def store(counted: Counted, tmp_path, clock: FixedClock) -> BarStore:
     """Four symbols, of each of which two minutes were refused as spikes."""
-    store = BarStore(counted, Lake(counted, str(tmp_path / "lake"), clock))
+    store = BarStore(counted, Lake(counted, str(tmp_path / "lake"), clock), clock)
     for at, symbol in enumerate(SYMBOLS):
         bars = reverting_bars(symbol, MONDAY, WEDNESDAY, seed=at).drop("symbol", "source")
         odd = pl.int_range(pl.len()).is_in([50, 150])

@@ -202,8 +202,10 @@ def test_a_symbol_of_days_only_is_seen_everywhere_and_counts_no_gap(house):
     assert "Stored months" not in page
 
 
-@pytest.mark.parametrize(("symbol", "first"), [("VIX", "1990-01-02"), ("SPX", "1927-12-30")])
-def test_days_of_decades_are_read_from_the_first_one_on(house, tmp_path, symbol, first):
+@pytest.mark.parametrize(
+    ("symbol", "first", "week"), [("VIX", "1990-01-02", "1990-01-02"), ("SPX", "1927-12-30", "1928-01-02")]
+)
+def test_days_of_decades_are_read_from_the_first_one_on(house, tmp_path, symbol, first, week):
     dates = pl.date_range(pl.date(*map(int, first.split("-"))), pl.date(1990, 3, 1), interval="1d", eager=True)
     known = pl.Series(all_sessions().date)
     file = pl.DataFrame({"ts": dates.filter(dates.is_in(known.implode()))}).with_columns(
@@ -212,10 +214,10 @@ def test_days_of_decades_are_read_from_the_first_one_on(house, tmp_path, symbol,
     (tmp_path / f"{symbol}.csv").write_text(file.write_csv())
     told = house.done(house.post("/import", path=str(tmp_path / f"{symbol}.csv"), timeframe="1d")["job_id"])
     assert (told["stored"], told["rejected"]) == (file.height, {})
-    for timeframe in ("1d", "1w"):
+    for timeframe, begins in (("1d", first), ("1w", week)):
         answer = house.http.get(f"/bars/{symbol}", params={"timeframe": timeframe, "start": first, "limit": 3})
         assert answer.is_success, answer.text
-        assert answer.json()["bars"][0]["ts"].startswith(first)
+        assert answer.json()["bars"][0]["ts"].startswith(begins)
     for path in (
         f"/symbols/{symbol}",
         f"/symbols/{symbol}/chart?timeframe=1d",

@@ -53,8 +53,11 @@ def test_a_year_of_spy_has_the_sessions_its_readme_states(open_house):
     again = imported(house, REAL / "us2024" / "SPY.parquet")
     assert (again["stored"], again["new_rows"]) == (99_264, 0)
     (spy,) = house.http.get("/coverage").json()["items"]
-    assert (spy["sessions"], spy["sessions_expected"], spy["missing_minutes"]) == (256, 256, 0)
+    assert (spy["sessions"], spy["sessions_expected"], spy["missing_minutes"]) == (256, 256, 36)
     assert spy["sources"] == ["files"]
+    # the last day ends at 15:23 in New York
+    (gap,) = house.http.get("/gaps/SPY").json()["items"]
+    assert (gap["start"], gap["end"], gap["why"]) == ("2025-04-02T19:24:00Z", "2025-04-02T20:00:00Z", "outage")
 
 
 @needs_real_bars
@@ -114,14 +117,14 @@ def test_bad_rows_are_counted_shown_and_not_stored(open_house, tmp_path):
 
 def test_a_minute_whose_only_row_was_refused_is_a_gap(open_house, tmp_path):
     house, at = open_house(), datetime(2024, 5, 1, 13, 30, tzinfo=UTC)
-    rows = [f"{at + timedelta(minutes=minute):%Y-%m-%dT%H:%M:%SZ},10,11,9,10.5,{minute}" for minute in range(60)]
+    rows = [f"{at + timedelta(minutes=minute):%Y-%m-%dT%H:%M:%SZ},10,11,9,10.5,{minute}" for minute in range(390)]
     rows[20] = rows[20].replace(",11,", ",8,")
     del rows[40]
     (tmp_path / "ABC.csv").write_text(HEADER + "\n".join(rows))
     imported(house, tmp_path / "ABC.csv")
     report = house.http.get("/quality/ABC").json()
     assert (report["coverage"]["refused_minutes"], report["coverage"]["no_trade_minutes"]) == (1, 1)
-    assert report["completeness"] == pytest.approx(58 / 59)
+    assert report["completeness"] == pytest.approx(388 / 389)
     [gap] = house.http.get("/gaps/ABC", params={"why": "refused"}).json()["items"]
     assert (gap["start"], gap["minutes"]) == ("2024-05-01T13:50:00Z", 1)
 

@@ -138,7 +138,8 @@ def test_a_released_row_takes_the_place_of_another_only_when_told(open_house, tm
 
 def test_a_release_that_dies_before_it_is_noted_changes_nothing(database, lake, monkeypatch):
     migrate(database, "ingestion", "ingestion_service")
-    store, clock = BarStore(database, lake), SystemClock()
+    clock = SystemClock()
+    store = BarStore(database, lake, clock)
     store.save(screen(spiked(week(), *SPIKES), "SPY", "files"), "SPY", "files", [], clock.now(), lambda _: None)
     before = store.snapshot("SPY", None, None)
     releasing = Releasing(store, clock)

@@ -69,9 +69,9 @@ class Together(Source):
 
 
 @pytest.fixture
-def store(database, lake) -> BarStore:
+def store(database, lake, clock) -> BarStore:
     migrate(database, "ingestion", "ingestion_service")
-    return BarStore(database, lake)
+    return BarStore(database, lake, clock)
 
 
 @pytest.fixture

@@ -59,9 +59,9 @@ def clock() -> FixedClock:
 
 
 @pytest.fixture
-def store(database, lake) -> BarStore:
+def store(database, lake, clock) -> BarStore:
     migrate(database, "ingestion", "ingestion_service")
-    return BarStore(database, lake)
+    return BarStore(database, lake, clock)
 
 
 @pytest.fixture

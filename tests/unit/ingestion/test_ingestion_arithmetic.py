@@ -42,7 +42,7 @@ def minutes(start: datetime, end: datetime) -> np.ndarray:
 
 
 def counts(symbol: str, ts_us: np.ndarray) -> dict[str, int]:
-    sessions = by_session(symbol, ts_us, missing(symbol, ts_us, []))
+    sessions = by_session(symbol, missing(symbol, ts_us, []))
     return {
         "sessions": sum(one.stored > 0 for one in sessions),
         "expected": len(sessions),

@@ -57,14 +57,14 @@ def test_a_run_of_missing_minutes_ends_with_its_session_and_with_its_reason():
 
 def test_half_days_and_holidays_are_not_missing():
     assert missing("SPY", TS_US, []).counts() == {}
-    assert [one.expected for one in by_session("SPY", TS_US, missing("SPY", TS_US, []))] == [390, 390, 390, 210]
+    assert [one.expected for one in by_session("SPY", missing("SPY", TS_US, []))] == [390, 390, 390, 210]
 
 
 def test_crypto_trades_on_weekends():
     weekend = int(SATURDAY.timestamp()) * 1_000_000 + np.arange(3_000) * MINUTE_US
     found = missing("BTCUSD", np.delete(weekend, [5, 2_000]), [])
     assert found.counts() == {Why.OUTAGE: 2}
-    days = by_session("BTCUSD", np.delete(weekend, [5, 2_000]), found)
+    days = by_session("BTCUSD", found)
     assert [(day.expected, day.stored) for day in days] == [(1_440, 1_439), (1_440, 1_439), (120, 120)]
 
 
@@ -90,7 +90,7 @@ def test_sessions_add_up():
     partly = [answer(MONDAY, MONDAY + timedelta(days=1))]
     kept = without(*range(50, 60), *range(700, 730))
     found = missing("SPY", kept, partly)
-    sessions = by_session("SPY", kept, found)
+    sessions = by_session("SPY", found)
     assert [(one.stored, one.no_trade, one.outage, one.silent) for one in sessions] == [
         (380, 10, 0, 0), (360, 0, 30, 0), (390, 0, 0, 0), (210, 0, 0, 0),
     ]  # fmt: skip
@@ -109,7 +109,7 @@ def test_a_minute_whose_row_was_refused_is_a_gap_although_it_was_answered(symbol
     ]  # fmt: skip
     assert found.counts() == {Why.OUTAGE: 1, Why.REFUSED: 2, quiet: 1}
     assert found.gaps_us().tolist() == TS_US[[100, 101, 200, 400] if symbol == "VIX" else [101, 200, 400]].tolist()
-    first = by_session(symbol, kept, found)[0]
+    first = by_session(symbol, found)[0]
     assert (first.stored, first.refused, first.gap_minutes) == (387, 2, 3 if symbol == "VIX" else 2)
 
 
