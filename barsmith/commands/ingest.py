@@ -99,9 +99,14 @@ def files(
     body = {"path": str(path.resolve()), **{name: value for name, value in given.items() if value is not None}}
     jobs = House(home).run("ingestion", "/import", body, Progress(f"import {path.name}"))
     results = [job["result"] for job in jobs]
-    tell(results, as_json=as_json, columns=["rows", "stored", "new_rows"])
+    tell(results, as_json=as_json, columns=["rows", "stored", "new_rows", "replaced"])
     if not as_json:
         _say_refused(results)
+        if outside := sum(result["off_hours"] for result in results):
+            click.echo(
+                f"\n{outside:,} bars lie outside regular hours (pre- and post-market): if they should not, their "
+                "times say no zone and are not in UTC: name it with --timezone"
+            )
 
 
 def _say_refused(results: Iterable[Mapping[str, Any]]) -> None:
@@ -110,6 +115,8 @@ def _say_refused(results: Iterable[Mapping[str, Any]]) -> None:
     refused = Counter[str]()
     for result in results:
         refused.update(result["rejected"])
+    if replaced := sum(result["replaced"] for result in results):
+        click.echo(f"\n{replaced:,} bars were there with other values: barsmith bars SYMBOL --as-of TIME shows them")
     if refused:
         rows = [{"refused": reason, "rows": count} for reason, count in refused.most_common()]
         click.echo(
@@ -152,7 +159,12 @@ def fill(symbol: str, rounds: int, no_trade: bool, home: Path, as_json: bool) ->
 
     path = f"/backfill/{symbol}?max_iterations={rounds}&no_trade={str(no_trade).lower()}"
     jobs = House(home).run("ingestion", path, {}, Progress(f"fill {symbol}"))
-    tell([job["result"] for job in jobs], as_json=as_json)
+    results = [job["result"] for job in jobs]
+    tell(
+        results, as_json=as_json, columns=["symbol", "gap_minutes_before", "gap_minutes", "new_rows", "filled", "left"]
+    )
+    for refusal in [] if as_json else [said for result in results for said in result["refusals"]]:
+        click.echo(f"asked in vain: {refusal}")
 
 
 @ingest.command()
@@ -179,7 +191,9 @@ def agents(name: str | None, verb: str | None, settings: tuple[str, ...], home: 
     try:
         options = {option: json.loads(value) for option, value in (pair.split("=", 1) for pair in settings)}
     except ValueError as error:
-        raise InvalidInput(f"--set {' '.join(settings)}: write OPTION=VALUE, e.g. alert_minutes=5") from error
+        raise InvalidInput(
+            f"--set {' '.join(settings)}: write OPTION=VALUE with a number, true or false, e.g. alert_minutes=5"
+        ) from error
     house = House(home)
     if name and verb:
         found = [house.post("ingestion", f"/agents/{name}/{verb}", {"options": options or None})]

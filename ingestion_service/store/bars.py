@@ -80,6 +80,11 @@ class BarStore:
     ) -> Snapshot:
         return self._lake.snapshot(BARS_1M, start=start, end=end, as_of=as_of, symbol=symbol)
 
+    def occupied(self, symbols: Sequence[str], span: Span) -> set[str]:
+        """Return those of the symbols whose stored months reach into `span`; opens no file."""
+        found = self._lake.snapshot(BARS_1M, start=span.start, end=span.end, symbol=list(symbols))
+        return {file.partition_values["symbol"] for file in found.files}
+
     def changes(self, symbol: str) -> list[datetime]:
         """Return the moments at which the symbol's bars changed, newest first, back to the lake's last sweep."""
         return self._lake.history(BARS_1M, symbol=symbol)

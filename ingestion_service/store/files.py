@@ -127,7 +127,9 @@ class FileSource:
             return pl.read_csv(self.path, infer_schema=False, encoding="utf8")
         except (pl.exceptions.PolarsError, OSError, UnicodeError) as error:
             first = str(error).strip().splitlines()[0]
-            raise InvalidInput(f"{self.path}: cannot be read as {_suffix(self.path)}: {first}") from error
+            is_text = _suffix(self.path) not in (".parquet", ".pq")
+            wanted = ". A row has as many cells as the header, with commas between" if is_text else ""
+            raise InvalidInput(f"{self.path}: cannot be read as {_suffix(self.path)}: {first}{wanted}") from error
 
 
 def _said(raw: pl.DataFrame, rows: pl.DataFrame, matched: Mapping[str, str]) -> pl.Series:

@@ -181,13 +181,7 @@ class Fetch:
         raw = question.answer.result()
         final = not raw.is_empty() or self._believed(source, span)
         self._ahead = self._put_ahead(source) if raw.height else None
-        self._keep(
-            self._without_others(raw, source, span) if self.request.keep_others else raw,
-            source,
-            span,
-            question.settled,
-            final=final,
-        )
+        self._keep(self._fitting(raw, source, span), source, span, question.settled, final=final)
         if raw.is_empty():
             said.empty += 1
         else:
@@ -223,19 +217,22 @@ class Fetch:
         except Unavailable as error:
             raise NotStored(f"{error}; what was stored before {span.month} is kept") from error
         self.tally.add(screened, where=f"{symbol} {span.month}")
-        self.tally.new_rows += commit.rows_added
+        self.tally.count(commit)
         self.answers[source.name].bars += screened.bars.height
 
-    def _without_others(self, raw: pl.DataFrame, source: MarketDataSource, span: Span) -> pl.DataFrame:
-        """Return the rows of minutes that have no bar, or one of `source`, who may have revised it.
+    def _fitting(self, raw: pl.DataFrame, source: MarketDataSource, span: Span) -> pl.DataFrame:
+        """Return the rows to take; with keep_others those of minutes that have no bar of others.
 
-        Raises InvalidInput when there are some, and they stand on another level than the bars of others: one series is
-        not made of both.
+        Raises InvalidInput when they stand on another level than bars of others next to them, unless a refresh puts
+        the whole span anew: one series is not made of both.
         """
-        symbol = self.request.symbol
+        symbol, keep_others = self.request.symbol, self.request.keep_others
+        if self.request.refresh and not keep_others:
+            return raw
         stored = self.store.read(self.store.snapshot(symbol, span.start, span.end))
         others = stored.filter(pl.col("source") != source.name)
-        taken = raw.filter(~pl.col("ts").dt.truncate("1m").is_in(others["ts"].implode()).fill_null(value=False))
+        theirs = pl.col("ts").dt.truncate("1m").is_in(others["ts"].implode()).fill_null(value=False)
+        taken = raw.filter(~theirs) if keep_others else raw
         if taken.height and (factor := factor_between(others, raw)) is not None:
             raise InvalidInput(
                 f"{source.name} gives {symbol} in {span.month} at {factor:.4f} times what is stored of it from "

@@ -102,7 +102,7 @@ class FetchDays:
             )
         commit = self.store.days.save(screened.bars, self.ctx.still_mine, (symbol, source.name, days))
         self.tally.add(screened, where=f"{symbol} from {days.start}")
-        self.tally.new_rows += commit.rows_added
+        self.tally.count(commit)
         said = self.answers[source.name]
         said.bars += screened.bars.height
         said.with_bars, said.empty = said.with_bars + bool(screened.rows), said.empty + (not screened.rows)

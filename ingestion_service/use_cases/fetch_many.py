@@ -1,7 +1,7 @@
 """Asking for many symbols at once: one more day of a whole universe in a handful of requests and commits.
 
-1. Symbols of whose span nobody has answered any part are asked for together where their first provider can do that; a
-   few at a time, so that memory stays bounded. Their bars and notes are stored in one commit.
+1. Symbols of whose span nobody has answered any part, and no bar is stored, are asked for together where their first
+   provider can do that; a few at a time, so that memory stays bounded. Their bars and notes are stored in one commit.
 2. While those are stored, the next ones are asked for already.
 3. Everybody else - partly answered before, now without a bar, or with nothing but bad rows - is asked for alone,
    through the whole line of providers, as `use_cases.fetch` does.
@@ -98,7 +98,9 @@ class FetchMany:
         """Ask for those who can be asked for together, a question for each of their first providers."""
         lines = {symbol: self.providers.line(self.request.provider, symbol) for symbol in symbols}
         names = {name for line in lines.values() for name in line.names}
-        touched = set[str]() if self.request.refresh else self.store.asks.touched(symbols, sorted(names), span)
+        # who has bars there is looked at more closely, alone
+        known = lambda: self.store.asks.touched(symbols, sorted(names), span) | self.store.occupied(symbols, span)  # noqa: E731
+        touched = set[str]() if self.request.refresh else known()
         together: dict[str, list[str]] = {}
         sources: dict[str, MarketDataSource] = {}
         for symbol, line in lines.items():
@@ -138,7 +140,7 @@ class FetchMany:
         ]
         if kept:
             commit = self.store.save_many(kept, provider, self.now(), self.ctx.still_mine)
-            self.tally.new_rows += commit.rows_added
+            self.tally.count(commit)
         for one in kept:
             self.tally.add(one.screened, where=f"{one.symbol} {span.month}")
         return [one.symbol for one in kept]

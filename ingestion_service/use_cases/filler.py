@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
+import polars as pl
 
 from ingestion_service.domain.filling import filled_bars
 from ingestion_service.domain.gaps import Gap, Why, gaps
@@ -17,6 +18,7 @@ from ingestion_service.domain.spans import Span, by_month
 from ingestion_service.store.bars import BarStore
 from ingestion_service.store.files import FileSource
 from ingestion_service.use_cases.intake import Intake
+from shared.contracts.datasets import BARS_1M
 from shared.contracts.kinds import JobKind
 from shared.contracts.sessions import MINUTE_US, Int64Array
 from shared.errors import InvalidInput, NotFound
@@ -36,8 +38,14 @@ class Filler:
     queue: Queue
 
     def submit(self, request: FillGaps) -> int:
-        """Enqueue the job. Raises NotFound when the symbol has no bars: there is nothing to fill between."""
+        """Enqueue the job.
+
+        Raises NotFound when the symbol has no bars: there is nothing to fill between; InvalidInput when who is to be
+        asked is not known or cannot be.
+        """
         self._check_known(request.symbol)
+        if request.provider is not None:
+            self.intake.providers.check(request.provider, request.symbol)
         return self.queue.submit(
             [
                 Submission(
@@ -75,6 +83,10 @@ class Filler:
         wanted = missing.ts_us if request.no_trade else missing.gaps_us()
         bars = self.store.read(self.store.snapshot(request.symbol, None, None))
         made = filled_bars(bars, wanted, request.symbol, request.max_iterations)
+        quiet = pl.Series(missing.ts_us[missing.why()[Why.NO_TRADE]]).cast(BARS_1M.schema["ts"])
+        # nobody traded then: there was a price, but no volume
+        traded = pl.when(pl.col("ts").is_in(quiet.implode())).then(pl.col("volume") * 0).otherwise("volume")
+        made = made.with_columns(volume=traded)
         if made.height:
             self.store.filled.add(made, still_mine)
         return made.height

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 
+from ingestion_service.domain.coverage import off_hours
 from ingestion_service.domain.days import finished, looks_daily
 from ingestion_service.domain.drift import SeenDrift
 from ingestion_service.domain.gaps import covered, due_until
@@ -155,10 +156,12 @@ class Intake:
             screened = only_what_is_over(screened, received)
             stamps = screened.bars["ts"]
             due = due_until(symbol, stamps[-1], received) if stamps.len() else None
-            answered = covered(symbol, stamps.to_physical().to_numpy(), due)
+            ts_us = stamps.to_physical().to_numpy()
+            answered = covered(symbol, ts_us, due)
             commit = self._store.save(screened, symbol, source.name, answered, received, ctx.still_mine)
             tally.add(screened, where=f"{source.path.name} {symbol}")
-            tally.new_rows += commit.rows_added
+            tally.count(commit)
+            tally.off_hours += off_hours(symbol, ts_us)
             symbols.append(symbol)
         return tally, symbols
 
@@ -168,7 +171,7 @@ class Intake:
             self._store.quarantine.add(screened.refused, self._clock.now(), ctx.still_mine)
             commit = self._store.days.save(screened.bars, ctx.still_mine)
             tally.add(screened, where=f"{source.path.name} {symbol}")
-            tally.new_rows += commit.rows_added
+            tally.count(commit)
             symbols.append(symbol)
         return tally, symbols
 

@@ -6,19 +6,24 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ingestion_service.domain.validation import EXAMPLES, Screened
+from shared.storage.lake import Commit
 
 
 @dataclass
 class Tally:
     """What became of the rows of a job: `rows` came in; each is either stored or rejected with a reason.
 
-    `new_rows` of the stored ones were not there before. `examples` are the first rejected rows of each reason.
+    `new_rows` of the stored ones were not there before; `replaced` ones were, with other values. `examples` are the
+    first rejected rows of each reason.
+    `off_hours` of a file's stored bars lie outside regular hours: many of them can be times of another zone.
     `second_opinions` questions about spikes went to second providers, who `confirmed` so many bars that are stored.
     """
 
     rows: int = 0
     stored: int = 0
     new_rows: int = 0
+    replaced: int = 0
+    off_hours: int = 0
     rejected: dict[str, int] = field(default_factory=dict)
     examples: list[dict[str, str]] = field(default_factory=list)
     second_opinions: int = 0
@@ -33,10 +38,16 @@ class Tally:
             if sum(known["reason"] == example["reason"] for known in self.examples) < EXAMPLES:
                 self.examples.append({"where": where, **example})
 
+    def count(self, commit: Commit) -> None:
+        self.new_rows += commit.rows_added
+        self.replaced += commit.rows_replaced
+
     def merge(self, part: Tally) -> None:
         self.rows += part.rows
         self.stored += part.stored
         self.new_rows += part.new_rows
+        self.replaced += part.replaced
+        self.off_hours += part.off_hours
         self.second_opinions += part.second_opinions
         self.confirmed += part.confirmed
         for reason, count in part.rejected.items():

@@ -66,6 +66,21 @@ def test_the_job_transport_wants_the_token(house):
     assert httpx.post(url, json={}, timeout=30).status_code in {401, 403}
 
 
+def test_one_more_worker_joins_a_stack_by_its_folder_alone(house):
+    env = {name: value for name, value in os.environ.items() if name != "DATABASE_URL" and "_URL" not in name}
+    command = [sys.executable, "-m", "barsmith", "worker", "--home", house.home, "--id", "extra"]
+    with subprocess.Popen([*command, "--kinds", "ingestion.ingest"], env=env) as worker:
+        try:
+            eventually(
+                lambda: any(one["id"] == "extra" and not one["lost"] for one in house.get("ingestion", "/workers")),
+                timeout=30,
+                what="the worker is there",
+            )
+        finally:
+            worker.send_signal(signal.SIGTERM)
+        assert worker.wait(timeout=20) == 0
+
+
 @pytest.mark.parametrize("victim", ["training", "worker-1", "postgres"])
 def test_what_is_killed_comes_back(house, kill, victim):
     log = house.home / "up.log"

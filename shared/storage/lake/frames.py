@@ -98,8 +98,10 @@ def partition_path(values: dict[str, str]) -> str:
     return "/".join(f"{name}={quote(value, safe='')}" for name, value in values.items())
 
 
-def merged(dataset: Dataset, old: pl.DataFrame, new: pl.DataFrame) -> pl.DataFrame:
+def merged(dataset: Dataset, old: pl.DataFrame, new: pl.DataFrame) -> tuple[pl.DataFrame, int]:
     """Return the rows of both, each of one partition and sorted by key; of two rows with one key the new one.
+
+    Also return how many rows of `old` gave way to others of their key that differ from them.
 
     Raises InvalidInput when their columns differ: half of the rows would have no value.
     """
@@ -111,8 +113,11 @@ def merged(dataset: Dataset, old: pl.DataFrame, new: pl.DataFrame) -> pl.DataFra
     old = old.select(new.columns)
     rest = [column for column in dataset.key if column not in dataset.partition_by]
     if len(rest) == 1 and old.height and new.height and old[rest[0]][-1] < new[rest[0]][0]:
-        return pl.concat([old, new], rechunk=True)  # the newest rows: nothing to sort, and by far the most writes
-    return pl.concat([old.join(new, on=dataset.key, how="anti"), new]).sort(dataset.key)
+        return pl.concat([old, new], rechunk=True), 0  # the newest rows: nothing to sort, and by far the most writes
+    kept = old.join(new, on=dataset.key, how="anti")
+    again = old.height - kept.height
+    differing_rows = again and again - old.join(new, on=new.columns, how="semi", nulls_equal=True).height
+    return pl.concat([kept, new]).sort(dataset.key), differing_rows
 
 
 def content_hash(frame: pl.DataFrame) -> str:

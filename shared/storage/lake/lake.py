@@ -44,6 +44,8 @@ class _Change:
     old: PartitionInfo | None
     rows: pl.DataFrame
     content_hash: str
+    #: rows of `old` that others of their key replace
+    replaced: int = 0
 
     @property
     def is_new(self) -> bool:
@@ -223,6 +225,7 @@ class Lake:
                 content={frames.partition_path(change.values): change.content_hash for change in changes},
                 rows_before=sum(change.old.row_count for change in changes if change.old),
                 rows_after=sum(change.rows.height for change in changes),
+                rows_replaced=sum(change.replaced for change in changes),
                 committed_at=at,
             )
         raise Conflict(f"{dataset.name}: other writers came first {MAX_ATTEMPTS} times: write fewer partitions at once")
@@ -239,9 +242,10 @@ class Lake:
         keep_old: bool,
     ) -> _Change:
         values, rows = part
+        replaced = 0
         if keep_old and old is not None:
-            rows = frames.merged(dataset, self.files.read([old.path(dataset)], old.columns), rows)
-        return _Change(values, old, rows, frames.content_hash(rows))
+            rows, replaced = frames.merged(dataset, self.files.read([old.path(dataset)], old.columns), rows)
+        return _Change(values, old, rows, frames.content_hash(rows), replaced)
 
     def _rewritten(
         self, dataset: Dataset, change: Callable[[pl.DataFrame], pl.DataFrame], old: PartitionInfo

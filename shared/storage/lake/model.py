@@ -79,6 +79,7 @@ class Commit:
     content: dict[str, str]  # the hash of what each touched partition holds now, changed or not
     rows_before: int  # in the touched partitions
     rows_after: int
+    rows_replaced: int  # by an upsert: rows that were there with other values
     committed_at: datetime | None  # None when nothing changed
 
     @property

@@ -67,6 +67,46 @@ def test_gaps_are_not_filled_from_bars_of_another_level(start_exchange, open_sho
     assert bars["close"].to_list() == adjusted.filter(~hole)["close"].to_list()
 
 
+@pytest.mark.parametrize("together", [False, True])
+def test_no_fetch_puts_bars_of_another_level_into_a_file_unless_it_is_to(
+    start_exchange, open_house, tmp_path, day, together
+):
+    adjusted = day.with_columns(pl.col(name) * 0.995 for name in ("open", "high", "low", "close"))
+    adjusted.write_parquet(tmp_path / "EDGE.parquet")
+    house = open_house(start_exchange().url)
+    assert house.done(house.post("/import", path=str(tmp_path / "EDGE.parquet"))["job_id"])["replaced"] == 0
+    part = {"start": day["ts"][50].isoformat(), "end": day["ts"][80].isoformat()}
+    body = {**part, "symbols": ["EDGE", "CALM"], "together": True} if together else {**part, "symbols": ["EDGE"]}
+
+    def fetch(**more: object) -> dict:
+        answer = house.post("/ingest", **body, **more)
+        return house.ended(answer["jobs"][0]["job_id"])
+
+    def closes() -> list[float]:
+        return pl.DataFrame(house.http.get("/bars/EDGE").json()["bars"])["close"].to_list()
+
+    job = fetch()
+    why = job["result"]["failed"]["EDGE"] if together else job["error"]
+    assert "simulated gives EDGE in 2024-06 at 1.0050 times what is stored of it from files" in why
+    assert closes() == adjusted["close"].to_list()
+    assert fetch(refresh=True)["result"]["replaced"] == 30
+    assert closes()[50:80] == day["close"][50:80].to_list()
+
+
+def test_a_minute_without_a_trade_is_filled_without_volume(open_house, tmp_path, day):
+    file = day.filter(~pl.int_range(pl.len()).is_in([BAD, BAD + 20, BAD + 21]))
+    file.write_parquet(tmp_path / "EDGE.parquet")
+    house = open_house(BARSMITH_PROVIDERS="massive")
+    house.done(house.post("/import", path=str(tmp_path / "EDGE.parquet"))["job_id"])
+    assert house.http.post("/backfill/EDGE?provider=foo").json()["detail"].startswith("provider 'foo' is not known")
+    house.done(house.post("/backfill/EDGE?no_trade=true")["job_id"])
+    bars = pl.DataFrame(house.http.get("/bars/EDGE", params={"filled": True}).json()["bars"])
+    made = bars.filter(pl.col("source") == "filled")
+    assert made["volume"].to_list() == [0.0, 0.0, 0.0]
+    for column in ("open", "high", "low", "close"):
+        assert made[column][0] == pytest.approx((day[column][BAD - 1] + day[column][BAD + 1]) / 2)
+
+
 def test_watching_a_symbol_fetches_what_its_files_lack_and_keeps_what_they_have(start_exchange, open_shop, tmp_path):
     """The backfill is of what is missing."""
     since = SystemClock().now().replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=8)

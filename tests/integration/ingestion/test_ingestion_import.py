@@ -73,13 +73,9 @@ def test_columns_are_mapped_times_are_moved_and_the_symbol_is_given(open_house, 
     file = tmp_path / "my prices.csv"
     file.write_text("When,O,Hi,Lo,Last,Note\n2024-05-01 09:31,10.5,12,10,11,b\n2024-05-01 09:30,10,11,9,10.5,a\n")
     house = open_house()
-    imported(
-        house,
-        file,
-        columns={"When": "ts", "Hi": "high", "Lo": "low", "Last": "close"},
-        symbol="ibm",
-        timezone="America/New_York",
-    )
+    said = {"columns": {"When": "ts", "Hi": "high", "Lo": "low", "Last": "close"}, "symbol": "ibm"}
+    assert imported(house, file, **said | {"symbol": "else"})["off_hours"] == 2  # in UTC, where nobody trades then
+    assert imported(house, file, **said, timezone="America/New_York")["off_hours"] == 0
     bars = stored(house, "IBM")
     begin = datetime(2024, 5, 1, 13, 30, tzinfo=UTC)
     assert bars["ts"].to_list() == [begin, begin + timedelta(minutes=1)]  # sorted, though the file is not
