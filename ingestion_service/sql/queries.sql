@@ -192,11 +192,12 @@ update ingestion.agent set heartbeat_at = clock_timestamp(), note = %(note)s whe
 
 -- name: agent_alert
 -- Something is wrong with an agent, or (null) nothing is any more; since when stays while it is wrong.
+-- A run that has not heard yet that it was halted says nothing of an agent that nobody wants to run.
 update ingestion.agent
 set
     alert = %(alert)s::text,
     alert_since = case when %(alert)s::text is null then null else coalesce(alert_since, clock_timestamp()) end
-where name = %(name)s;
+where name = %(name)s and (%(alert)s::text is null or wanted = 'running');
 
 -- name: note_trouble
 -- Count an error of a class in this hour.

@@ -8,6 +8,8 @@ from enum import StrEnum
 import polars as pl
 
 TS = pl.Datetime("us", "UTC")
+#: the column that says who said a row, which is not part of what it says
+PROVENANCE = "source"
 
 
 class Encoding(StrEnum):

@@ -134,6 +134,19 @@ class Queue:
             raise Conflict(f"job {job_id} is {before}: only pending and running jobs can be cancelled")
         return job
 
+    def again(self, job_id: int) -> int:
+        """Submit what a job asked for once more and return the new job's id; the old one stays as it is.
+
+        Raises NotFound, and Conflict for one that has not failed or been cancelled, or that others of a group wait for.
+        """
+        job = self.job(job_id)
+        if job.state not in (JobState.FAILED, JobState.CANCELLED):
+            raise Conflict(f"job {job_id} is {job.state}: only failed and cancelled jobs can be done again")
+        if job.group_id is not None:
+            raise Conflict(f"job {job_id} belongs to group {job.group_id}: what submitted the group has to do so again")
+        kept = ("kind", "payload", "priority", "unique_key", "max_attempts", "max_runtime")
+        return self.submit([Submission(**{name: getattr(job, name) for name in kept})])[0]
+
     def live(self, unique_key: str) -> Job | None:
         """Return the job of a unique key that has not ended."""
         with self.database.transaction() as conn:

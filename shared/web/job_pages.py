@@ -62,6 +62,12 @@ def cancel_from_page(queue: QueueDep, job_id: int) -> Response:
     return redirect_after_post(f"/jobs/{job_id}")
 
 
+@router.post("/jobs/{job_id:int}/again")
+def do_again_from_page(queue: QueueDep, job_id: int) -> Response:
+    """Do a failed or cancelled job once more, and show the new one."""
+    return redirect_after_post(f"/jobs/{queue.again(job_id)}")
+
+
 def _job_context(queue: QueueDep, job_id: int) -> dict[str, Any]:
     job = queue.job(job_id)
     shown = {name: json.dumps(getattr(job, name), indent=2, sort_keys=True) for name in ("payload", "result")}

@@ -9,6 +9,7 @@ from fastapi import Depends
 
 from shared.jobs.model import Attempt, Job, JobState, WorkerInfo
 from shared.jobs.queue import Queue
+from shared.web.accepted import Accepted, accepted
 from shared.web.known import strict_router
 from shared.web.pagination import Page, PageQuery
 from shared.web.parts import provided
@@ -42,7 +43,13 @@ def cancel_job(queue: QueueDep, job_id: int) -> Job:
     return queue.cancel(job_id)
 
 
+@router.post("/jobs/{job_id:int}/again", status_code=202)
+def do_again(queue: QueueDep, job_id: int) -> Accepted:
+    """Do a failed or cancelled job once more, as a new one; 409 when it is neither, or belongs to a group."""
+    return accepted(queue.again(job_id))
+
+
 @router.get("/workers")
 def list_workers(queue: QueueDep) -> list[WorkerInfo]:
-    """Workers seen in the last day; `lost` ones have been silent for 30 s."""
+    """Workers seen in the last day; `lost` ones have been silent for 15 s."""
     return queue.workers()

@@ -60,3 +60,6 @@ def test_job_pages_are_clean_with_jobs_in_every_state_and_a_running_one_is_calle
     page.click("text=Cancel the job")
     page.wait_for_selector('.st[data-look="off"] >> text=cancelled')
     assert page.locator("text=Cancel the job").count() == 0
+    page.click("text=Do it again")
+    page.wait_for_selector('.st[data-look="wait"] >> text=waiting')
+    assert int(page.url.rsplit("/", 1)[1]) > held[0]

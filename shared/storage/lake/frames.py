@@ -11,8 +11,9 @@ from urllib.parse import quote
 import numpy as np
 import polars as pl
 
-from shared.contracts.datasets import TS, Dataset
+from shared.contracts.datasets import PROVENANCE, TS, Dataset
 from shared.errors import InvalidInput
+from shared.storage.lake.model import Snapshot
 
 MONTH = "month"
 #: partitions of a frame that are cut out of it, where the rows of each lie together; more are gathered in one pass
@@ -101,7 +102,7 @@ def partition_path(values: dict[str, str]) -> str:
 def merged(dataset: Dataset, old: pl.DataFrame, new: pl.DataFrame) -> tuple[pl.DataFrame, int]:
     """Return the rows of both, each of one partition and sorted by key; of two rows with one key the new one.
 
-    Also return how many rows of `old` gave way to others of their key that differ from them.
+    Also return how many rows of `old` gave way to others of their key that say something else, whoever said it.
 
     Raises InvalidInput when their columns differ: half of the rows would have no value.
     """
@@ -116,7 +117,8 @@ def merged(dataset: Dataset, old: pl.DataFrame, new: pl.DataFrame) -> tuple[pl.D
         return pl.concat([old, new], rechunk=True), 0  # the newest rows: nothing to sort, and by far the most writes
     kept = old.join(new, on=dataset.key, how="anti")
     again = old.height - kept.height
-    differing_rows = again and again - old.join(new, on=new.columns, how="semi", nulls_equal=True).height
+    told = [column for column in new.columns if column != PROVENANCE]
+    differing_rows = again and again - old.join(new, on=told, how="semi", nulls_equal=True).height
     return pl.concat([kept, new]).sort(dataset.key), differing_rows
 
 
@@ -162,3 +164,14 @@ def time_bounds(frame: pl.DataFrame) -> tuple[datetime | None, datetime | None]:
         return None, None
     (bounds,) = frame.select(pl.col("ts").min().alias("first"), pl.col("ts").max().alias("last")).rows()
     return bounds
+
+
+def cut(snapshot: Snapshot) -> pl.Expr | None:
+    """Return the filter for [start, end), None where no file reaches beyond it."""
+    start, end, ts = snapshot.start, snapshot.end, pl.col("ts")
+    cuts: list[pl.Expr] = []
+    if start is not None and any(file.min_ts is not None and file.min_ts < start for file in snapshot.files):
+        cuts.append(ts >= start)
+    if end is not None and any(file.max_ts is not None and file.max_ts >= end for file in snapshot.files):
+        cuts.append(ts < end)
+    return pl.all_horizontal(cuts) if cuts else None

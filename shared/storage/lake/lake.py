@@ -44,8 +44,7 @@ class _Change:
     old: PartitionInfo | None
     rows: pl.DataFrame
     content_hash: str
-    #: rows of `old` that others of their key replace
-    replaced: int = 0
+    replaced: int = 0  # rows of `old` that others of their key replace
 
     @property
     def is_new(self) -> bool:
@@ -147,7 +146,7 @@ class Lake:
         if not snapshot.files:
             # the type of a column beyond the schema is written in its files only
             return pl.DataFrame(schema={name: snapshot.dataset.schema.get(name, pl.Float64) for name in wanted})
-        cut = _cut(snapshot)
+        cut = frames.cut(snapshot)
         needed = wanted if cut is None or "ts" in wanted else [*wanted, "ts"]
         frame = self.files.read([file.path(snapshot.dataset) for file in snapshot.files], needed)
         absent = [name for name in wanted if name not in frame.columns]
@@ -241,8 +240,7 @@ class Lake:
         *,
         keep_old: bool,
     ) -> _Change:
-        values, rows = part
-        replaced = 0
+        (values, rows), replaced = part, 0
         if keep_old and old is not None:
             rows, replaced = frames.merged(dataset, self.files.read([old.path(dataset)], old.columns), rows)
         return _Change(values, old, rows, frames.content_hash(rows), replaced)
@@ -291,14 +289,3 @@ def _wanted_columns(snapshot: Snapshot, columns: Sequence[str] | None) -> list[s
         if name not in known and (files or not dataset.extra_columns):
             raise InvalidInput(f"{dataset.name}: no column {name!r}; there are {', '.join(sorted(known))}")
     return list(columns)
-
-
-def _cut(snapshot: Snapshot) -> pl.Expr | None:
-    """Return the filter for [start, end), None where no file reaches beyond it."""
-    start, end, ts = snapshot.start, snapshot.end, pl.col("ts")
-    cuts: list[pl.Expr] = []
-    if start is not None and any(file.min_ts is not None and file.min_ts < start for file in snapshot.files):
-        cuts.append(ts >= start)
-    if end is not None and any(file.max_ts is not None and file.max_ts >= end for file in snapshot.files):
-        cuts.append(ts < end)
-    return pl.all_horizontal(cuts) if cuts else None

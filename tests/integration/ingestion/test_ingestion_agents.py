@@ -159,6 +159,16 @@ def test_a_run_that_was_submitted_as_its_agent_was_stopped_does_nothing(open_sho
     assert shop.agent("scan")["job_id"] is None
 
 
+def test_a_run_that_has_not_heard_that_it_was_stopped_leaves_no_alert_behind(open_shop, database: Database):
+    shop, store = open_shop("http://127.0.0.1:9"), AgentStore(database)
+    shop.do("scan", "start")
+    store.alert("scan", "something is wrong")
+    assert shop.agent("scan")["alert"] == "something is wrong"
+    shop.do("scan", "stop")
+    store.alert("scan", "something is wrong")
+    assert shop.agent("scan")["alert"] is None
+
+
 @pytest.mark.parametrize("halted_at", ["begins", "symbols"])
 def test_an_agent_started_while_its_halted_run_ends_goes_on(open_shop, halted_at: str):
     shop = open_shop()

@@ -14,10 +14,12 @@ from shared.jobs.model import (
     Beat,
     Completion,
     EffectFailed,
+    Group,
     JobState,
     LeaseLost,
     Outcome,
     Report,
+    Submission,
     Timing,
 )
 from shared.jobs.queue import Queue
@@ -212,6 +214,28 @@ def test_cancel_ends_what_has_not_ended(queue):
     with pytest.raises(NotFound, match="no job 999"):
         queue.cancel(999)
     assert claim(queue)[1] == []
+
+
+def test_a_failed_job_is_done_again_as_a_new_one(queue):
+    asked = Submission(kind="testjobs.add", payload={"n": 3}, priority=2.5, unique_key="once", max_attempts=1)
+    [failed] = queue.submit([asked])
+    with pytest.raises(Conflict, match=f"job {failed} is PENDING: only failed and cancelled jobs"):
+        queue.again(failed)
+    token, _ = claim(queue)
+    queue.fail(failed, token, "no luck", retry=False)
+    new = queue.again(failed)
+    assert queue.again(failed) == new, "while that one lives, it is the one"
+    old, later = queue.job(failed), queue.job(new)
+    assert (old.state, later.state) == (JobState.FAILED, JobState.PENDING)
+    for name in ("kind", "payload", "priority", "unique_key", "max_attempts", "max_runtime"):
+        assert getattr(later, name) == getattr(old, name), name
+    with pytest.raises(NotFound):
+        queue.again(999)
+    queue.submit_group(Group(jobs=[job("add")], continuation=job("other")))
+    [member] = queue.newest({"testjobs.add"}, 1)
+    queue.cancel(member.id)
+    with pytest.raises(Conflict, match=f"job {member.id} belongs to group"):
+        queue.again(member.id)
 
 
 def test_jobs_are_listed_newest_first_in_pages_with_filters(queue):
