@@ -12,6 +12,7 @@ from fastapi import Depends, Request, Response
 from ingestion_service.domain.coverage import SessionCoverage
 from ingestion_service.domain.feed import Feed
 from ingestion_service.schemas.intake import ImportForm, IngestForm
+from ingestion_service.store.providers import Status
 from ingestion_service.use_cases import Agents, Bars, Intake, Monitoring
 from shared.contracts.kinds import JobKind
 from shared.errors import InvalidInput
@@ -116,6 +117,11 @@ def job_outcome(job: Job) -> str:
     return "; ".join(parts)
 
 
+def source_words(status: Status) -> str:
+    """Name a provider, and say so when it can be asked for coins alone."""
+    return f"{status.provider}, coins only" if status.lacks_for_stocks else status.provider
+
+
 class Home:
     """What the first page needs, also when it is shown again with a form that was not right."""
 
@@ -144,19 +150,26 @@ class Home:
         found, total = self._bars.coverage_and_sessions(
             search=search, sort=sort, offset=paging.offset, limit=paging.per_page
         )
-        feed = self._monitoring.feed()
+        feed, providers = self._monitoring.feed(), self._intake.providers
         return render(
             self._request,
             "coverage.html",
             status=422 if ingest_form or import_form else 200,
             page=paging.of([covered for covered, _ in found], total),
+            search=search,
+            stored=len(self._bars.stocks()) if search else total,
+            sessions=_STRIP,
             strips={covered.symbol: strip(sessions[-_STRIP:]) for covered, sessions in found},
             agents=self._agents.all(),
             feed=feed,
             feed_words=feed_words(feed),
             jobs=[(job, job_about(job), job_outcome(job)) for job in self._queue.newest(_SHOWN, _NEWEST)],
             shown_kinds=list(_SHOWN),
-            providers=self._intake.providers,
+            providers=providers,
+            sources=[
+                ("", "the chain"),
+                *((one.provider, source_words(one)) for one in providers.status() if not one.lacks),
+            ],
             ingest_form=ingest_form,
             import_form=import_form,
         )
@@ -180,7 +193,14 @@ def submit_ingest(submitted: SubmittedForm, intake: IntakeDep, home: HomeDep) ->
     form = check_form(IngestForm, submitted)
     if form.data is None:
         return home.render(ingest_form=form)
-    job_ids = intake.submit(form.data.requests(form.data.symbols))
+    field = "provider"
+    try:
+        for symbol in form.data.symbols:
+            intake.providers.check(form.data.provider, symbol)
+        field = "start"
+        job_ids = intake.submit(form.data.requests(form.data.symbols))
+    except InvalidInput as error:
+        return home.render(ingest_form=with_error(form, field, str(error)))
     return redirect_after_post(f"/jobs/{job_ids[0]}" if len(job_ids) == 1 else "/jobs")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import timedelta
 from typing import Annotated
 
@@ -9,6 +10,8 @@ from fastapi import Depends, Query, Request, Response
 from pydantic import BaseModel
 
 from ingestion_service.domain.actions import Adjustment
+from ingestion_service.domain.gaps import Why
+from ingestion_service.domain.lines import ask_lines, gap_lines
 from ingestion_service.domain.requests import FillGaps
 from ingestion_service.domain.symbols import read_symbol
 from ingestion_service.domain.timeframes import Timeframe
@@ -38,11 +41,12 @@ _BESIDE = timedelta(minutes=90)
 
 
 class Shown(BaseModel):
-    """Which candles the page shows; timeframe: the shortest there is of the symbol."""
+    """Which candles and gaps the page shows; timeframe: the shortest there is of the symbol; why: all that are gaps."""
 
     around: Moment | None = None
     timeframe: Timeframe | None = None
     adjustment: Adjustment = Adjustment.RAW
+    why: Why | None = None
 
 
 @router.get("/symbols/{symbol}")
@@ -59,7 +63,9 @@ def symbol_page(
     """All that is stored of a symbol and all that is known against it; `around`: the minutes beside one, closely."""
     around = shown.around
     found = bars.stock(read_symbol(symbol))
-    gaps = [gap for gap in quality.gaps(found.symbol) if gap.why.is_gap][::-1]
+    lines = gap_lines(found.symbol, quality.gaps(found.symbol))
+    gaps = [one for one in lines if (one.why is shown.why if shown.why else one.why.is_gap)][::-1]
+    report = quality.report(found.symbol)
     jobs = [job for job in queue.jobs(per_page=200)[0] if job.payload.get("symbol") == found.symbol]
     # of days alone no shorter bars can be made
     timeframes = list(Timeframe) if found.rows else list(OF_DAYS)
@@ -67,9 +73,12 @@ def symbol_page(
     return render(
         request,
         "symbol.html",
-        report=quality.report(found.symbol),
+        report=report,
+        asks=ask_lines(report.failed_asks),
         files=found.files[::-1],
         page=paging.of(gaps[paging.offset : paging.offset + paging.per_page], len(gaps)),
+        reasons=Counter(one.why for one in lines),
+        why=shown.why,
         # what is being done, and what went wrong last
         jobs=[job for at, job in enumerate(jobs) if not job.state.ended or (at == 0 and job.state is JobState.FAILED)],
         actions=actions.of(found.symbol)[::-1],

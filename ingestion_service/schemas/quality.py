@@ -106,6 +106,17 @@ class ReleaseForm(BaseModel):
     replace: bool = False
 
 
+class ReleaseAllForm(BaseModel):
+    """The form below refused rows of a symbol: `rows` of them are to be released, those that `reason` leaves."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    rows: int
+    reason: str | None = None
+    why: str = Field(min_length=1, max_length=1_000)
+    replace: bool = False
+
+
 class NewAction(BaseModel):
     model_config = ConfigDict(extra="forbid")
 

@@ -35,6 +35,10 @@ class Facts:
     #: the newest sessions, oldest first
     recent: tuple[SessionCoverage, ...]
 
+    @property
+    def gap_minutes(self) -> int:
+        return sum(minutes for why, minutes in self.missing.items() if why.is_gap)
+
 
 @dataclass(frozen=True)
 class Look:

@@ -15,15 +15,16 @@ from ingestion_service.domain.spans import LastFailure
 from ingestion_service.domain.symbols import crypto_pair
 from ingestion_service.store.bars import BarStore, Stock
 from ingestion_service.store.facts import Facts
-from ingestion_service.use_cases.covered import SymbolCoverage, SymbolSummary
+from ingestion_service.use_cases.covered import SymbolCoverage, SymbolSummary, complete
 from ingestion_service.use_cases.series import OF_DAYS, Reader, Wanted
 from shared.clock import Clock
 from shared.contracts.candles import MAX_BARS, Candles, condense
 from shared.errors import InvalidInput, NotFound
 from shared.storage.lake import PartitionInfo
 
-_REFUSED, _LAST_ERROR = "refused", "last_error"
-_SORTS = ("symbol", "first", "last", "rows", _REFUSED, _LAST_ERROR)
+_SORTS = ("symbol", "first", "last", "rows", "refused", "last_error", "age", "days", "gaps", "completeness")
+#: what only the bars of every symbol tell: read once for each state of them, and remembered (store/facts.py)
+_OF_FACTS = ("gaps", "completeness")
 
 
 @dataclass(frozen=True)
@@ -63,14 +64,18 @@ class _Against:
     formerly: Mapping[str, Rename]
     renamed_to: Mapping[str, Rename]
 
-    def sorted_by(self, stock: Stock, key: str) -> str | float | datetime:
-        """Return what `stock` is sorted by, for each key of one type."""
-        if key == _REFUSED:
-            return self.refused.get(stock.symbol, 0)
-        if key == _LAST_ERROR:
-            failure = self.failures.get(stock.symbol)
-            return failure.last_at.timestamp() if failure else 0.0
-        return getattr(stock, key)
+    def sorted_by(self, stock: Stock, key: str, facts: Mapping[str, Facts]) -> str | float | datetime:
+        """Return what `stock` is sorted by, for each key of one type; `facts` are there for keys of _OF_FACTS."""
+        told, failure = facts.get(stock.symbol), self.failures.get(stock.symbol)
+        known = {
+            "refused": self.refused.get(stock.symbol, 0),
+            "last_error": failure.last_at.timestamp() if failure else 0.0,
+            "age": -stock.last.timestamp(),
+            "days": self.days[stock.symbol].row_count if stock.symbol in self.days else 0,
+            "gaps": told.gap_minutes if told else 0,
+            "completeness": complete(stock.rows - told.off_hours, told.gap_minutes) if told else 1.0,
+        }
+        return known[key] if key in known else getattr(stock, key)
 
 
 class Bars:
@@ -116,8 +121,8 @@ class Bars:
     def coverage(self, *, search: str, sort: str, offset: int, limit: int) -> tuple[list[SymbolCoverage], int]:
         """Return a page of symbols whose name contains `search`, and how many there are on all pages.
 
-        `sort` is symbol, first, last, rows, refused or last_error (those without one before all others); with a minus
-        before it, descending.
+        `sort` is one of _SORTS, with a minus before it descending. Symbols without a last error come before all others;
+        a symbol of days alone lacks nothing.
         """
         found, total = self.coverage_and_sessions(search=search, sort=sort, offset=offset, limit=limit)
         return [covered for covered, _ in found], total
@@ -131,7 +136,8 @@ class Bars:
             raise InvalidInput(f"sort {sort!r}: use one of {', '.join(_SORTS)}, with a - before it for descending")
         found = [stock for stock in self.stocks() if search.upper() in stock.symbol]
         known = self._against(self._store.quarantine.counts())
-        found.sort(key=lambda stock: known.sorted_by(stock, key), reverse=sort.startswith("-"))
+        facts = self._store.facts_of(found) if key in _OF_FACTS else {}
+        found.sort(key=lambda stock: known.sorted_by(stock, key, facts), reverse=sort.startswith("-"))
         stocks = found[offset : offset + limit]
         facts = self._store.facts_of(stocks)
         page = [(self._covered(stock, facts[stock.symbol], known), facts[stock.symbol].recent) for stock in stocks]

@@ -9,6 +9,11 @@ from ingestion_service.domain.actions import Rename
 from ingestion_service.domain.spans import LastFailure
 
 
+def complete(stored: int, lacking: int) -> float:
+    """Return what share of the minutes that should be there is stored, 0..1; 1 where none should."""
+    return stored / (stored + lacking) if stored + lacking else 1.0
+
+
 @dataclass(frozen=True, kw_only=True)
 class SymbolCoverage:
     """How much there is of one symbol. Sessions and bars off hours are counted as in store.facts.Facts.
@@ -50,6 +55,11 @@ class SymbolCoverage:
     @property
     def gap_minutes(self) -> int:
         return self.outage_minutes + self.refused_minutes + self.silent_minutes
+
+    @property
+    def completeness(self) -> float:
+        """Stored minutes of regular sessions over those and the gaps, 0..1; 1 where nothing is expected."""
+        return complete(self.rows - self.off_hours, self.gap_minutes)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -83,10 +83,9 @@ class Quality:
         coverage = self._bars.coverage_of(symbol, refused.height)
         minutes = self._store.minutes(symbol)
         runs, sessions = gaps(minutes.missing), minutes.sessions(symbol)
-        stored, lacking = sum(one.stored for one in sessions), coverage.gap_minutes
         return QualityReport(
             coverage=coverage,
-            completeness=stored / (stored + lacking) if stored + lacking else 1.0,
+            completeness=coverage.completeness,
             gaps=[_summary(why, [gap.minutes for gap in runs if gap.why is why]) for why in Why],
             quarantine=dict(refused["reason"].value_counts(sort=True).iter_rows()),
             suspected_splits=self._suspected(symbol),

@@ -65,6 +65,25 @@ class Releasing:
         """Return what was released, of one symbol or of all, in order of symbol and minute."""
         return self._store.releases.all(symbol)
 
+    def releasable(self, symbol: str, reason: str | None) -> list[str]:
+        """Return the ids of a symbol's refused rows that can be bars; `reason` is a part of theirs."""
+        rows = Chosen(reason=reason).among(self._store.quarantine.read(symbol))
+        return _with_flaws(rows, self._clock.now()).filter(pl.col("flaw").is_null())["id"].to_list()
+
+    def release_all(
+        self, symbol: str, reason: str | None, rows: int, *, by: str, why: str, replace: bool = False
+    ) -> Released:
+        """Do `release` for the `rows` that are `releasable`.
+
+        Raises Conflict when there are more or fewer by now: nobody looked at those.
+        """
+        ids = self.releasable(symbol, reason)
+        if not ids or len(ids) != rows:
+            raise Conflict(
+                f"{len(ids)} such rows of {symbol} can be released by now, not {rows}; nothing was: look at them again"
+            )
+        return self.release(symbol, Chosen(ids=ids), by=by, why=why, replace=replace)
+
     def release(self, symbol: str, chosen: Chosen, *, by: str, why: str, replace: bool = False) -> Released:
         """Store the chosen rows, all or none, and record who released them and why; again, it changes nothing.
 
@@ -102,10 +121,15 @@ class Releasing:
         )
 
 
-def _check_bars(symbol: str, rows: pl.DataFrame, now: datetime) -> None:
+def _with_flaws(rows: pl.DataFrame, now: datetime) -> pl.DataFrame:
+    """Return the rows with why each can never be a bar of a minute, null where it can, as `flaw`."""
     early = pl.when(pl.col("ts") + pl.duration(minutes=1) > now).then(pl.lit(Reason.NOT_OVER.value))
     daily = pl.when(pl.col("source").str.ends_with(MARK)).then(pl.lit("a daily bar, and bars of minutes are released"))
-    bad = rows.with_columns(flaw=pl.coalesce(flaws(rows), daily, early)).filter(pl.col("flaw").is_not_null())
+    return rows.with_columns(flaw=pl.coalesce(flaws(rows), daily, early))
+
+
+def _check_bars(symbol: str, rows: pl.DataFrame, now: datetime) -> None:
+    bad = _with_flaws(rows, now).filter(pl.col("flaw").is_not_null())
     if bad.height:
         said = "; ".join(f"{row['id']} ({_shown(row)}): {row['flaw']}" for row in bad.head(_NAMED).to_dicts())
         raise InvalidInput(

@@ -24,15 +24,17 @@ def state_from_word(word: str) -> JobState | None:
 
 @router.get("/jobs")
 def jobs_page(request: Request, queue: QueueDep, paging: PageQuery, kind: str = "", state: str = "") -> Response:
-    """Queues, jobs and workers."""
-    found = queue.jobs(kind=kind or None, state=state_from_word(state), page=paging.page, per_page=paging.per_page)
+    """Queues, jobs and workers; a state that is none is said to be none."""
+    known = state_from_word(state)
+    found = queue.jobs(kind=kind or None, state=known, page=paging.page, per_page=paging.per_page)
     return render(
         request,
         "shared/jobs.html",
         page=paging.of(*found),
         queues=queue.activity(),
         workers=queue.workers(),
-        filtered={"kind": kind, "state": state},
+        filtered={"kind": kind, "state": state if known else ""},
+        unknown_state="" if known else state,
         states=list(JobState),
     )
 

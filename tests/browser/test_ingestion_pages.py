@@ -2,23 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import httpx
-import polars as pl
 import pytest
-from browser_service import ROOT, Served, service_process
+from ingestion_house import Ingestion, ingestion_house
 
-from shared.testing.postgres import fresh_database
 from shared.testing.waiting import eventually
-from simulated_exchange.market import Market
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -26,55 +17,10 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.browser
 
 
-@dataclass
-class Ingestion:
-    url: str
-    files: Path
-
-    def import_files(self, name: str) -> str:
-        """Import a file of the folder and return the state its job ended in."""
-        job_id = httpx.post(f"{self.url}/import", json={"path": str(self.files / name)}).json()["job_id"]
-        eventually(lambda: self.state(job_id) in ("COMPLETED", "FAILED"), timeout=60, what=f"job {job_id}")
-        return self.state(job_id)
-
-    def state(self, job_id: int) -> str:
-        return httpx.get(f"{self.url}/jobs/{job_id}", headers={"Accept": "application/json"}).json()["state"]
-
-
-def write_files(folder: Path) -> None:
-    """A year of EDGE, two weeks of CALM with rows that are not bars, and a file that cannot be used."""
-    names = {"o": "open", "h": "high", "l": "low", "c": "close", "v": "volume"}
-    year = Market().bars("EDGE", datetime(2024, 1, 1, tzinfo=UTC), datetime(2025, 1, 1, tzinfo=UTC)).rename(names)
-    year.write_parquet(folder / "EDGE.parquet")
-    weeks = Market().bars("CALM", datetime(2024, 6, 3, tzinfo=UTC), datetime(2024, 6, 15, tzinfo=UTC)).rename(names)
-    pl.concat([weeks, weeks.head(3), weeks.head(2).with_columns(pl.col("low") * 0)]).write_parquet(
-        folder / "CALM.parquet"
-    )
-    # an index of which two stretches are missing, so they are gaps
-    rows = weeks.with_row_index()
-    rows.filter(~pl.col("index").is_between(100, 129) & (pl.col("index") != 900)).drop("index").write_parquet(
-        folder / "VIX.parquet"
-    )
-    (folder / "BAD.csv").write_text("ts,open,high,low\n2024-01-02,1,2,1\n")
-
-
 @pytest.fixture(scope="module")
 def ingestion(postgres_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ingestion]:
-    home = tmp_path_factory.mktemp("ingestion")
-    write_files(home)
-    with fresh_database(postgres_url) as database_url:
-        served: Served
-        with service_process("ingestion_service.app", "ingestion", database_url, home) as served:
-            env = os.environ | {"DATABASE_URL": database_url, "BARSMITH_HOME": str(home)}
-            worker = subprocess.Popen([sys.executable, "-m", "ingestion_service.worker"], env=env, cwd=ROOT)
-            try:
-                house = Ingestion(served.url, home)
-                names = ("EDGE.parquet", "CALM.parquet", "VIX.parquet", "BAD.csv")
-                assert [house.import_files(name) for name in names] == [*["COMPLETED"] * 3, "FAILED"]
-                yield house
-            finally:
-                worker.terminate()
-                worker.wait(timeout=20)
+    with ingestion_house(postgres_url, tmp_path_factory.mktemp("ingestion")) as house:
+        yield house
 
 
 def call_off(page: Page) -> None:

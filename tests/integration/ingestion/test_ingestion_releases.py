@@ -129,11 +129,38 @@ def test_a_released_row_takes_the_place_of_another_only_when_told(open_house, tm
     assert 'name="why"' in house.http.get("/quality", headers=page).text
     without_why = house.http.post("/quarantine/SPY/release", data={"id": form["id"]}, headers=page)
     assert (without_why.status_code, "why: Field required" in without_why.text) == (400, True)
-    answer = house.http.post("/quarantine/SPY/release", data=form, headers=page)
-    assert (answer.status_code, answer.headers["location"]) == (303, "/quality?symbol=SPY#released")
+    address, shown = "/quarantine/SPY/release", {"symbol": "SPY", "reason": "another row", "page": 1}
+    answer = house.http.post(address, params=shown, data=form, headers=page)
+    assert (answer.status_code, answer.headers["location"]) == (
+        303,
+        "/quality?symbol=SPY&reason=another+row&page=1#refused-rows",
+    )
+    assert house.http.post(address, data=form, headers=page).headers["location"] == "/quality#refused-rows"
     assert "I was wrong" in house.http.get("/quality?symbol=SPY", headers=page).text
     assert stored(house)["volume"][50] == later["volume"].item()
     assert [row["volume"] for row in refused(house)] == [first["volume"].item()]
+
+
+def test_all_rows_that_the_pages_filter_leaves_are_released_and_no_others(open_house, tmp_path):
+    truth = spiked(week(), *SPIKES)
+    broken = truth.with_columns(low=pl.when(pl.int_range(pl.len()) == BROKEN).then(-1.0).otherwise("low"))
+    house, page = open_house(), {"Accept": "text/html"}
+    imported(house, broken, tmp_path)
+    assert "Release 2 rows of SPY<" in house.http.get("/quality?symbol=SPY", headers=page).text
+    assert "2 of these 3 rows can be bars" in house.http.get("/quality?symbol=SPY", headers=page).text
+    assert "Release 2 rows of SPY: spike" in house.http.get("/quality?symbol=SPY&reason=spike", headers=page).text
+    assert "filter by their symbol" in house.http.get("/quality?reason=spike", headers=page).text
+    assert "There is no page 99" in house.http.get("/quality?page=99", headers=page).text
+    shown = {"symbol": "SPY", "reason": "spike", "page": 1}
+    form = {"rows": "3", "reason": "spike", "why": "seen on the tape"}
+    changed = house.http.post("/quality/SPY/release", params=shown, data=form, headers=page)
+    assert (changed.status_code, "can be released by now, not 3" in changed.text) == (409, True)
+    none = house.http.post("/quality/SPY/release", params=shown, data={**form, "rows": 0, "reason": "no"}, headers=page)
+    assert (none.status_code, len(refused(house))) == (409, 3)
+    done = house.http.post("/quality/SPY/release", params=shown, data={**form, "rows": "2"}, headers=page)
+    assert (done.status_code, done.headers["location"]) == (303, "/quality?symbol=SPY&reason=spike#released")
+    assert [row["releasable"] for row in refused(house)] == [False]
+    assert stored(house).height == week().height - 1
 
 
 def test_a_release_that_dies_before_it_is_noted_changes_nothing(database, lake, monkeypatch):
