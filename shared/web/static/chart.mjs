@@ -17,7 +17,7 @@ import { LEAST } from "./bands.mjs";
 import { colours, frameOptions } from "./look.mjs";
 import { picture } from "./picture.mjs";
 import { candlePlan, lengths, linePlan } from "./series.mjs";
-import { bounded, EVERYTHING, lacking, momentAt, placed, widened, wish } from "./travel.mjs";
+import { bounded, EVERYTHING, lacking, momentAt, placed, widened, wish, within } from "./travel.mjs";
 
 // a screen that many times as wide as all of history
 const ENOUGH = 1.2;
@@ -107,16 +107,16 @@ class TimeChart {
   }
 
   refetchOnMoves() {
-    let timer = 0;
     this.scale.subscribeVisibleLogicalRangeChange(() => {
       if (this.silent) return;
-      clearTimeout(timer);
-      timer = setTimeout(() => this.refetch(), 120);
+      clearTimeout(this.timer);
+      this.timer = setTimeout(() => this.refetch(), 120);
     });
   }
 
   // An answer that was overtaken by another wish is not shown.
   newest() {
+    clearTimeout(this.timer);
     const turn = this.turn = (this.turn ?? 0) + 1;
     return () => turn === this.turn;
   }
@@ -134,18 +134,28 @@ class TimeChart {
       if (asked.from === this.asked.from && asked.to === this.asked.to) return;
       const data = await this.fetchData(asked).catch(() => null);
       if (!current() || !data?.time.length) return;
-      const place = placed(this.scale.getVisibleLogicalRange(), this.data.time, data.time);
+      const kept = placed(this.scale.getVisibleLogicalRange(), this.data.time, data.time);
+      const place = within(kept, data.time.length, asked);
       const still = lacking(place, data.time, asked);
       if (!still.left && !still.right) { this.show(data, asked, place); return; }
       wanted = widened(wanted, this.data.time, still);
     }
   }
 
+  // Bars of elsewhere, null when there are none or another wish came after this one. Moves until then ask for nothing.
+  async jump(asked) {
+    const current = this.newest();
+    this.silent = true;
+    const data = await this.fetchData(asked).catch(() => null);
+    if (!current()) return null;
+    this.silent = false;
+    return data?.time.length ? data : null;
+  }
+
   // All of history, as it was in the beginning.
   async reset() {
-    const current = this.newest();
-    const data = this.refetches ? await this.fetchData(EVERYTHING).catch(() => null) : this.data;
-    if (!current() || !data?.time.length) return;
+    const data = this.refetches ? await this.jump(EVERYTHING) : this.data;
+    if (!data) return;
     this.show(data, EVERYTHING, null);
     for (const side of ["left", "right"]) this.chart.priceScale(side).applyOptions({ autoScale: true });
   }
@@ -153,12 +163,11 @@ class TimeChart {
   // The end of history, with as many bars on the screen as before.
   async end() {
     if (this.asked.to === null) { this.scale.scrollToRealTime(); return; }
-    const current = this.newest();
     const seen = this.scale.getVisibleLogicalRange();
     const span = momentAt(this.data.time, seen.to) - momentAt(this.data.time, seen.from);
     const asked = { ...bounded({ from: this.whole.to - 3 * span }, this.whole), to: null };
-    const data = await this.fetchData(asked).catch(() => null);
-    if (!current() || !data?.time.length) return;
+    const data = await this.jump(asked);
+    if (!data) return;
     const bars = data.time.length;
     this.show(data, asked, { from: bars - Math.min(seen.to - seen.from, bars), to: bars + 1 });
   }

@@ -32,6 +32,13 @@ export function placed(seen, held, fresh) {
   return { from: from + (seen.from - left) * scale, to: to + (seen.to - right) * scale };
 }
 
+// The same screen moved so that it shows bars, where it hangs over an end of history.
+export function within(place, bars, asked) {
+  const over = asked.to === null ? Math.max(place.to - (bars + 1), 0) : 0;
+  const under = asked.from === null ? Math.max(-1 - (place.from - over), 0) : 0;
+  return { from: place.from - over + under, to: place.to - over + under };
+}
+
 // The moment at an index; beyond the bars at hand a guess, as if they went on as they are on average.
 export function momentAt(times, index) {
   const last = times.length - 1;
