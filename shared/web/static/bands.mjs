@@ -4,6 +4,8 @@
 // middle alone would not stand out.
 export const LEAST = 6;
 const EDGE = 1;
+// width of a band where wide ones would cover most of the chart: all edge
+const THIN = 2;
 
 export class Bands {
   constructor(chart) {
@@ -31,12 +33,12 @@ export class Bands {
   paneViews() { return [{ zOrder: () => "bottom", renderer: () => this }]; }
 
   // spans in pixels of what is on the screen, those that touch made one
-  spans() {
+  spans(least) {
     const scale = this.chart.timeScale();
     const seen = scale.getVisibleLogicalRange();
     if (!seen) return [];
     const bar = scale.width() / (seen.to - seen.from);
-    const half = Math.max(bar, LEAST) / 2;
+    const half = Math.max(bar, least) / 2;
     const found = [];
     const end = Math.min(Math.ceil(seen.to) + 1, this.values.length);
     for (let index = Math.max(Math.floor(seen.from) - 1, 0); index < end; index += 1) {
@@ -49,11 +51,18 @@ export class Bands {
     return found;
   }
 
+  // as wide as can be told apart
+  bands() {
+    const wide = this.spans(LEAST);
+    const covered = wide.reduce((sum, { from, to }) => sum + to - from, 0);
+    return covered > this.chart.timeScale().width() / 2 ? this.spans(THIN) : wide;
+  }
+
   draw(target) {
     target.useBitmapCoordinateSpace(({ context, bitmapSize, horizontalPixelRatio: ratio }) => {
       const edge = Math.max(Math.round(EDGE * ratio), 1);
       context.fillStyle = this.colour;
-      for (const { from, to } of this.spans()) {
+      for (const { from, to } of this.bands()) {
         const [left, right] = [Math.round(from * ratio), Math.round(to * ratio)];
         context.globalAlpha = 0.28;
         context.fillRect(left, 0, right - left, bitmapSize.height);
