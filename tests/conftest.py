@@ -40,6 +40,7 @@ LONG = (
     "integration/ingestion/test_ingestion_live.py",
     "integration/shared/test_jobs_chaos.py",
     "browser/test_ingestion_pages.py",
+    "browser/test_ingestion_charts.py",
     "integration/features/test_features_workers.py",
     "browser/test_simulation_views.py",
     "unit/simulation/test_simulation_engine.py",

@@ -48,6 +48,6 @@ def replay_set(name: str, symbol: str, builds: BuildsDep) -> Replay:
 @router.get("/features/{symbol}/candles")
 def chart_beside_candles(
     symbol: str, statistics: StatisticsDep, asked: Annotated[ChartAsked, Query()]
-) -> dict[str, list[float | None]]:
+) -> dict[str, str | list[float | None]]:
     """Return at most 2,000 candles and a column's last value in each."""
     return statistics.beside_candles(symbol, asked.column, asked.wanted)

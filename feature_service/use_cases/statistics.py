@@ -74,7 +74,7 @@ class Statistics:
         key = (features.id, symbol, horizon, stored.version)
         return self._kept.get(key, lambda: self._describe(features, symbol, horizon, stored))
 
-    def beside_candles(self, symbol: str, column: str, wanted: Wanted) -> dict[str, list[float | None]]:
+    def beside_candles(self, symbol: str, column: str, wanted: Wanted) -> dict[str, str | list[float | None]]:
         """Return at most 2,000 candles of built rows and the column's last value in each, as columns for a chart."""
         built = self._features.read(symbol, wanted)
         bars = self._store.bars_between(check_symbol(symbol), built["ts"][0], built["ts"][-1])
@@ -84,12 +84,15 @@ class Statistics:
         ts = rows["ts"].to_physical().to_numpy()
         prices = {one: rows[one].to_numpy() for one in ("open", "high", "low", "close")}
         volume = rows["volume"].cast(pl.Float64).fill_null(float("nan")).to_numpy()
-        candles = condense(Candles(ts_us=ts, volume=volume, **prices), _CANDLES)
+        candles = condense(Candles(ts_us=ts, volume=volume, length="1m", **prices), _CANDLES)
         last = np.append(np.searchsorted(ts, candles.ts_us)[1:], len(ts)) - 1
         values = rows[column].to_numpy().astype(np.float64)[last]
         drawn = {one: getattr(candles, one) for one in ("open", "high", "low", "close", "volume")} | {"value": values}
-        columns = {one: [None if np.isnan(v) else float(v) for v in part] for one, part in drawn.items()}
-        return {"time": [float(at) for at in candles.ts_us // 1_000_000], **columns}
+        columns: dict[str, list[float | None]] = {
+            one: [None if np.isnan(v) else float(v) for v in part] for one, part in drawn.items()
+        }
+        columns["time"] = [float(at) for at in candles.ts_us // 1_000_000]
+        return {"timeframe": "1m", "candle": candles.length, **columns}
 
     def shapes(self, symbol: str, name: str, column: str, bins: int = 30) -> dict[str, list[float]]:
         """Return the column's distribution in the oldest 70 % and the newest 30 % of rows: middles and two shares."""

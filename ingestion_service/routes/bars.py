@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import Depends, Query, Response
 
 from ingestion_service.domain.symbols import read_symbol
-from ingestion_service.schemas.bars import BarsQuery, CandlesAnswer, CandlesQuery, Format, candle_columns
+from ingestion_service.schemas.bars import BarsQuery, CandlesAnswer, CandlesQuery, Format, candle_columns, candle_rows
 from ingestion_service.use_cases import Bars, SymbolCoverage
 from ingestion_service.use_cases.bars import Excerpt, Past, SymbolSummary
 from shared.contracts.messages import Moment
@@ -43,11 +43,14 @@ def show_past(symbol: str, bars: BarsDep, at: Moment | None = None) -> Past:
     return bars.past(read_symbol(symbol), at)
 
 
-@router.get("/bars/{symbol}/lod")
-def show_candles(query: Annotated[CandlesQuery, Query()], symbol: str, bars: BarsDep) -> CandlesAnswer:
+@router.get("/bars/{symbol}/lod", response_model=CandlesAnswer)
+def show_candles(query: Annotated[CandlesQuery, Query()], symbol: str, bars: BarsDep) -> CandlesAnswer | Response:
     """Level of detail for charts; `from` and `to` as ISO 8601 or seconds since 1970."""
     wanted = query.wanted(read_symbol(symbol))
-    return CandlesAnswer(symbol=wanted.symbol, **candle_columns(bars.candles(wanted, query.limit)))
+    found = bars.candles(wanted, query.limit)
+    if query.format == "csv":
+        return table_response(candle_rows(found), "csv", f"{wanted.symbol}-candles")
+    return CandlesAnswer(symbol=wanted.symbol, timeframe=wanted.timeframe, **candle_columns(found))
 
 
 @router.get("/bars/{symbol}")

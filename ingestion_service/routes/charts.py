@@ -30,4 +30,6 @@ def show_chart(query: Annotated[ChartQuery, Query()], symbol: str, bars: BarsDep
         for ts_us, rows in zip(found.ts_us.tolist(), refused, strict=True)
         if rows
     ]
-    return ChartAnswer(symbol=wanted.symbol, shade=shade, markers=markers, **candle_columns(found))
+    return ChartAnswer(
+        symbol=wanted.symbol, timeframe=wanted.timeframe, shade=shade, markers=markers, **candle_columns(found)
+    )

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
+import polars as pl
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from ingestion_service.domain.actions import Adjustment
@@ -81,15 +82,22 @@ class CandlesQuery(ChartQuery):
 
     filled: bool = False
     as_of: Moment | None = None
+    format: Literal["json", "csv"] = Field(default="json", description="csv: the same candles as rows, to save")
+
+    def wanted(self, symbol: str) -> Wanted:
+        return Wanted(symbol=symbol, **self.model_dump(exclude={"limit", "format"}))
 
 
 class CandlesAnswer(BaseModel):
     """Columns of equal length, oldest first, as the shared chart module reads them.
 
-    `time` is seconds since 1970; volume is null where the source has none.
+    `time` is seconds since 1970; volume is null where the source has none. `candle` is how long one is ("65m", "5d"; a
+    day is a session) that was made of bars of `timeframe`: longer where there were too many of those.
     """
 
     symbol: str
+    timeframe: str
+    candle: str
     time: list[int]
     open: list[float]
     high: list[float]
@@ -117,8 +125,9 @@ class ChartAnswer(CandlesAnswer):
 
 
 def candle_columns(candles: Candles) -> dict[str, Any]:
-    """Return the columns of a `CandlesAnswer`."""
+    """Return the columns of a `CandlesAnswer`, and how long a candle is."""
     return {
+        "candle": candles.length,
         "time": (candles.ts_us // 1_000_000).tolist(),
         "open": candles.open.tolist(),
         "high": candles.high.tolist(),
@@ -126,3 +135,15 @@ def candle_columns(candles: Candles) -> dict[str, Any]:
         "close": candles.close.tolist(),
         "volume": [None if np.isnan(volume) else volume for volume in candles.volume.tolist()],
     }
+
+
+def candle_rows(candles: Candles) -> pl.DataFrame:
+    """Return candles as rows: a table says the time as a table of bars does, and how long each is."""
+    columns = candle_columns(candles)
+    stamps = pl.Series(candles.ts_us).cast(pl.Datetime("us", "UTC"))
+    return (
+        pl.DataFrame(columns)
+        .with_columns(time=stamps)
+        .rename({"time": "ts"})
+        .select("ts", "candle", "open", "high", "low", "close", "volume")
+    )

@@ -175,6 +175,7 @@ class Bars:
                 low=rows["low"].to_numpy(),
                 close=rows["close"].to_numpy(),
                 volume=rows["volume"].fill_null(float("nan")).to_numpy(),
+                length=wanted.timeframe.value,
             ),
             limit,
             always_open=crypto_pair(wanted.symbol) is not None,

@@ -53,6 +53,8 @@ def candles(detail: RunDetail, start: datetime | None, end: datetime | None) -> 
     )
     shown = condense(bars, CURVE_POINTS)
     return {
+        "timeframe": bars.length,
+        "candle": shown.length,
         "time": (shown.ts_us // 1_000_000).tolist(),
         **{name: getattr(shown, name).tolist() for name in ("open", "high", "low", "close")},
         "markers": _marks(detail.trades, bars, shown),

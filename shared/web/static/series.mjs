@@ -1,4 +1,6 @@
 // What a chart draws: lines with a legend, or candles with volume and markers.
+import { Bands } from "./bands.mjs";
+
 const DASHED = 2;
 const STEPS = 1;
 
@@ -16,6 +18,20 @@ function signless(text) {
 }
 
 const format = (name) => FORMATS[name] ?? FORMATS.number;
+
+// no price is below zero, but an axis may reach there for room: it has no labels then
+const onAxis = (read) => (value) => (value < 0 ? "" : read(value));
+
+const UNITS = { m: " min", h: " h", d: "-day", w: "-week" };
+
+// "65m" -> "65 min", "5d" -> "5-day"
+const long = (length) => `${length.slice(0, -1)}${UNITS[length.at(-1)]}`;
+
+// how long candles are, and the bars they were made of; nothing where the data do not say
+export function lengths({ timeframe, candle }) {
+  if (!candle) return "";
+  return candle === timeframe ? `${long(candle)} candles` : `${long(timeframe)} bars, drawn as ${long(candle)} candles`;
+}
 
 // how a series' values read: states have names, and nothing lies between two states
 function reading(spec) {
@@ -44,11 +60,13 @@ export function linePlan(holder) {
   const look = (spec, colour) => ({
     color: colour[spec.tone ?? "s1"], lineWidth: spec.dash ? 1 : 2, lineStyle: spec.dash ? DASHED : 0,
     priceScaleId: spec.scale ?? "right", priceLineVisible: false, lastValueVisible: true,
-    priceFormat: { type: "custom", minMove: spec.names ? 1 : 0.0001, formatter: reading(spec) },
+    priceFormat: { type: "custom", minMove: spec.names ? 1 : 0.0001, 
+      formatter: spec.format === "price" ? onAxis(reading(spec)) : reading(spec) },
     lineType: spec.names ? STEPS : 0,
   });
   return {
     label: (name) => specs.find((spec) => spec.name === name)?.label ?? name,
+    key: (colour) => specs.map((spec) => [spec.label, colour[spec.tone ?? "s1"]]),
     make(chart, library, colour) {
       for (const side of ["left", "right"]) {
         chart.priceScale(side).applyOptions({ visible: specs.some((spec) => (spec.scale ?? "right") === side) });
@@ -76,9 +94,6 @@ export function linePlan(holder) {
   };
 }
 
-// "rgb(1, 2, 3)" -> the same, a quarter opaque
-const faint = (colour) => colour.replace("rgb(", "rgba(").replace(")", ", 0.28)");
-
 export function candlePlan(holder) {
   const specs = JSON.parse(holder.dataset.series || "[]");
   const lines = linePlan({ dataset: { series: JSON.stringify(specs), band: holder.dataset.band } });
@@ -87,29 +102,30 @@ export function candlePlan(holder) {
   const look = (colour) => ({
     upColor: "transparent", borderUpColor: colour.up, wickUpColor: colour.up,
     downColor: colour.down, borderDownColor: colour.down, wickDownColor: colour.down, priceLineVisible: false,
+    priceFormat: { type: "custom", minMove: 0.01, formatter: onAxis(format("price")) },
     lastValueVisible: false, // its label would take the hollow body's colour; the legend has the close
   });
   const volumeLook = (colour) => ({ color: colour.line, priceScaleId: "volume", priceFormat: { type: "volume" },
     priceLineVisible: false, lastValueVisible: false });
-  // bands behind the candles where data.shade is above zero: what they mean is the page's to say
-  const shadeLook = (colour) => ({ color: faint(colour.hit), priceScaleId: "shade", priceLineVisible: false,
-    lastValueVisible: false, base: 0, autoscaleInfoProvider: () => ({ priceRange: { minValue: 0, maxValue: 1 } }) });
   return {
     label: (name) => ({ open: "open", high: "high", low: "low", close: "close" }[name] ?? lines.label(name)),
+    key: lines.key,
     make(chart, library, colour) {
       chart.priceScale("right").applyOptions({ visible: true, scaleMargins: { top: 0.06, bottom: 0.2 } });
-      const shade = chart.addSeries(library.HistogramSeries, shadeLook(colour));
-      chart.priceScale("shade").applyOptions({ scaleMargins: { top: 0, bottom: 0 } });
       const volume = chart.addSeries(library.HistogramSeries, volumeLook(colour));
       chart.priceScale("volume").applyOptions({ scaleMargins: { top: 0.86, bottom: 0 } });
       const candles = chart.addSeries(library.CandlestickSeries, look(colour));
+      // bands where data.shade is above zero: what they mean is the page's to say
+      const shade = new Bands(chart);
+      shade.paint(colour.hit);
+      candles.attachPrimitive(shade);
       markers = library.createSeriesMarkers(candles, []);
       return { shade, volume, candles, lines: specs.length ? lines.make(chart, library, colour) : [] };
     },
     paint(series, colour) {
       series.candles.applyOptions(look(colour));
       series.volume.applyOptions(volumeLook(colour));
-      series.shade.applyOptions(shadeLook(colour));
+      series.shade.paint(colour.hit);
       if (specs.length) lines.paint(series.lines, colour);
     },
     fill(series, data, colour) {
@@ -117,8 +133,8 @@ export function candlePlan(holder) {
       series.candles.setData(time.map((at, i) => (open[i] === null
         ? { time: at } : { time: at, open: open[i], high: high[i], low: low[i], close: close[i] })));
       series.volume.setData(volume ? time.map((at, i) => ({ time: at, value: volume[i] ?? 0 })) : []);
-      const { shade } = data;
-      series.shade.setData(shade ? time.map((at, i) => (shade[i] ? { time: at, value: 1 } : { time: at })) : []);
+      // a minute has nothing missing in it, only before the next one
+      series.shade.set(data.shade ?? [], data.candle === "1m" ? 0.5 : 0);
       markers.setMarkers(markersOf(data, colour));
       if (specs.length) lines.fill(series.lines, data, colour);
     },

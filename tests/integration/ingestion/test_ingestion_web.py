@@ -49,6 +49,11 @@ def test_candles_are_few_enough_and_finer_when_zoomed(house):
     coarse = house.http.get("/bars/ABC/lod").json()
     assert len(coarse["time"]) == 1_950  # two minutes each
     assert (coarse["open"][0], coarse["close"][-1]) == (100.0, 138.99)
+    assert (coarse["timeframe"], coarse["candle"]) == ("1m", "2m")
+    table = pl.read_csv(house.http.get("/bars/ABC/lod", params={"format": "csv"}).content, try_parse_dates=True)
+    assert table["ts"].dt.epoch("s").to_list() == coarse["time"]
+    assert table["close"].to_list() == coarse["close"]
+    assert house.http.get("/symbols/ABC/chart", params={"timeframe": "1h"}).json()["candle"] == "1h"
     zoom = {"from": int(BEGIN.timestamp()), "to": int(BEGIN.timestamp()) + 3_600}
     fine = house.http.get("/bars/ABC/lod", params=zoom).json()
     assert fine["time"] == [zoom["from"] + 60 * i for i in range(60)]

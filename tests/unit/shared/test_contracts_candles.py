@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -81,3 +82,26 @@ def test_few_bars_are_left_alone():
     bars = walk(REGULAR[:MAX_BARS])
     assert condense(bars) is bars
     assert len(condense(walk(REGULAR[:0]))) == 0
+
+
+@pytest.mark.parametrize(
+    ("stamps", "length", "wanted", "said"),
+    [
+        (REGULAR[:2_000], "1m", 2_500, "1m"),
+        (REGULAR, "1m", 7_000, "30m"),
+        (REGULAR, "1m", 600, "1d"),
+        (REGULAR, "1m", 101, "5d"),
+        (LONG, "1d", 2_500, "4d"),
+        (LONG[::5], "1w", 800, "2w"),
+        (REGULAR[::60], "1h", 2_500, "1d"),  # 65 minutes hold no whole number of hours
+        (REGULAR[::5], "5m", 7_000, "30m"),
+    ],
+)
+def test_candles_say_how_long_they_are(stamps, length, wanted, said):
+    assert condense(replace(walk(stamps), length=length), wanted).length == said
+
+
+def test_bars_around_sessions_do_not_make_joined_days_longer():
+    opens = sessions_between(us(2024, 1, 1), us(2025, 1, 1)).open_us
+    around = np.sort(np.concatenate([opens - 60 * MINUTE_US, opens, opens + 400 * MINUTE_US]))
+    assert condense(walk(around), len(opens) // 4).length == "4d"
