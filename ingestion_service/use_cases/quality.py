@@ -15,6 +15,7 @@ from ingestion_service.domain.moments import in_us
 from ingestion_service.domain.refused import RefusedRows, nearby, refused_rows
 from ingestion_service.domain.spans import FailedAsk
 from ingestion_service.domain.splits import SuspectedSplit, suspected_splits
+from ingestion_service.domain.symbols import crypto_pair, is_index
 from ingestion_service.domain.timeframes import Timeframe
 from ingestion_service.domain.validation import Reason, flaws
 from ingestion_service.store.bars import BarStore
@@ -139,11 +140,15 @@ class Quality:
         return refused_rows(rows), *_page(own, reason, offset, limit)
 
     def _suspected(self, symbol: str) -> list[SuspectedSplit]:
-        """Return the suspected splits; looked for once for each state of the bars and actions."""
+        """Return the suspected splits of a stock; looked for once for each state of the bars and actions."""
+        if is_index(symbol) or crypto_pair(symbol):
+            return []
         daily = Wanted(symbol=symbol, timeframe=Timeframe.D1)
         names = self._reader.names(symbol)
         state = self._store.actions.version([name.symbol for name in names]) + "".join(
-            self._store.snapshot(name.symbol, name.start, name.end).version for name in names
+            store.snapshot(name.symbol, name.start, name.end).version
+            for name in names
+            for store in (self._store, self._store.days)
         )
         known, found = self._splits.get(symbol, ("", []))
         if known != state:

@@ -226,3 +226,17 @@ def test_days_of_decades_are_read_from_the_first_one_on(house, tmp_path, symbol,
     ):
         answer = house.http.get(path, headers={"Accept": "text/html" if "symbols" in path else "application/json"})
         assert answer.is_success, (path, answer.text)
+
+
+@pytest.mark.parametrize(("symbol", "suspected"), [("OLD", [3.0]), ("VIX", [])])
+def test_a_step_of_days_may_be_a_split_of_a_stock_but_not_of_an_index(house, tmp_path, symbol, suspected):
+    flat = DAYS.head(40).with_columns(pl.lit(90.0).alias(name) for name in ("open", "high", "low", "close"))
+    lower = pl.col("open", "high", "low", "close") / 3
+    (tmp_path / f"{symbol}.csv").write_text(flat.head(20).with_columns(pl.col("ts").dt.date()).write_csv())
+    house.done(house.post("/import", path=str(tmp_path / f"{symbol}.csv"), timeframe="1d")["job_id"])
+    assert house.http.get(f"/quality/{symbol}").json()["suspected_splits"] == []
+    later = flat.tail(20).with_columns(lower).with_columns(pl.col("ts").dt.date())
+    (tmp_path / f"{symbol}.csv").write_text(later.write_csv())
+    house.done(house.post("/import", path=str(tmp_path / f"{symbol}.csv"), timeframe="1d")["job_id"])
+    found = house.http.get(f"/quality/{symbol}").json()["suspected_splits"]
+    assert [one["ratio"] for one in found] == suspected
