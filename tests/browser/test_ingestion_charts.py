@@ -145,7 +145,7 @@ def test_a_chart_says_how_long_its_candles_are(visit, charts):
     zoom_to_minutes(page)
     assert "drawn as" not in page.inner_text(".legend")
     page.select_option("select[name=timeframe]", "1d")
-    page.click("text=Show")
+    page.click('button:text-is("Show")')
     page.wait_for_selector(".legend:has-text('1-day candles')")
 
 
@@ -163,10 +163,11 @@ def test_panning_goes_on_behind_a_hole(visit, charts):
     zoom_to_minutes(page)
 
     def before_the_hole() -> bool:
-        zoom(page, "ArrowLeft", 40)
-        return "2019-02-1" in picture(page)[1]
+        zoom(page, "ArrowLeft", 10)
+        first = picture(page)[1].split(" · ")[2][:4]
+        return int(first) < 2024 and page.locator(".legend:has-text('1 min candles')").count() == 1
 
-    eventually(before_the_hole, timeout=40, what="minutes of 2019")
+    eventually(before_the_hole, timeout=120, what="minutes from before 2024")
 
 
 @pytest.mark.parametrize("way", ["Home", "double click"])
