@@ -264,4 +264,5 @@ def test_all_real_minutes_come_in_and_none_is_lost(open_house):
     assert quality(house, "VIX")["coverage"]["silent_minutes"] == 27
     spy = quality(house, "SPY")
     year = [one for one in spy["sessions"] if "2024-03-26" <= one["date"] <= "2025-04-02"]
-    assert (len(year), sum(one["expected"] - one["stored"] for one in year)) == (256, 0)
+    # full but for the last day, which ends at 15:23 in New York
+    assert (len(year), [one["expected"] - one["stored"] for one in year]) == (256, [0] * 255 + [36])
