@@ -70,7 +70,6 @@ def _join(home: Path) -> None:
 
 
 def _run(chosen: dict[str, str], server: str | None, token: str | None, worker_id: str | None) -> None:
-
     from shared.contracts.kinds import JobKind
     from shared.jobs.worker import run_worker
     from shared.settings import ServiceSettings

@@ -111,9 +111,11 @@ def job_outcome(job: Job) -> str:
     if job.kind == JobKind.FETCH_ACTIONS:
         return f"{int(result['actions']):,} from {result['provider']}" if result["provider"] else "none"
     parts = [f"{int(result['stored']):,} rows stored"]
-    parts += [f"{result['replaced']:,} of them in place of others" for _ in [0] if result.get("replaced")]
+    if replaced := result.get("replaced"):
+        parts.append(f"{replaced:,} of them in place of others")
     parts += [f"{rows:,} × {reason}" for reason, rows in result["rejected"].items()]
-    parts += [f"no bars of {', '.join(list(failed)[:3])}" for failed in [result.get("failed")] if failed]
+    if failed := result.get("failed"):
+        parts.append(f"no bars of {', '.join(list(failed)[:3])}")
     return "; ".join(parts)
 
 

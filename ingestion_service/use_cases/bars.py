@@ -139,7 +139,7 @@ class Bars:
         facts = self._store.facts_of(found) if key in _OF_FACTS else {}
         found.sort(key=lambda stock: known.sorted_by(stock, key, facts), reverse=sort.startswith("-"))
         stocks = found[offset : offset + limit]
-        facts = self._store.facts_of(stocks)
+        facts = facts or self._store.facts_of(stocks)
         page = [(self._covered(stock, facts[stock.symbol], known), facts[stock.symbol].recent) for stock in stocks]
         return page, len(found)
 

@@ -98,9 +98,10 @@ class FetchMany:
         """Ask for those who can be asked for together, a question for each of their first providers."""
         lines = {symbol: self.providers.line(self.request.provider, symbol) for symbol in symbols}
         names = {name for line in lines.values() for name in line.names}
-        # who has bars there is looked at more closely, alone
-        known = lambda: self.store.asks.touched(symbols, sorted(names), span) | self.store.occupied(symbols, span)  # noqa: E731
-        touched = set[str]() if self.request.refresh else known()
+        touched = set[str]()
+        if not self.request.refresh:
+            # who has bars there is looked at more closely, alone
+            touched = self.store.asks.touched(symbols, sorted(names), span) | self.store.occupied(symbols, span)
         together: dict[str, list[str]] = {}
         sources: dict[str, MarketDataSource] = {}
         for symbol, line in lines.items():

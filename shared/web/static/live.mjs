@@ -31,7 +31,9 @@ function element(tag, attributes = {}, ...children) {
   return made;
 }
 
-const badge = (look, word) => element("span", { class: "st", "data-look": look }, word);
+const badge = (look, ...words) => element("span", { class: "st", "data-look": look }, element("span", {}, ...words));
+// ages.mjs lets it grow
+const ago = (iso) => element("time", { "data-age": iso }, age(iso));
 
 // How long a job still takes by what was seen of it here; a worker that took it over half done spoils no guess.
 function remaining(job) {
@@ -144,7 +146,7 @@ function refreshSoon(id) {
 }
 
 function workerState(worker) {
-  if (worker.lost) return badge("stale", `lost, seen ${age(worker.last_seen)}`);
+  if (worker.lost) return badge("stale", "lost, seen ", ago(worker.last_seen));
   if (worker.job) return badge("run", `${worker.kind} job-${worker.job}`);
   return badge("wait", "idle");
 }
@@ -163,7 +165,7 @@ function showWorkers() {
       body.append(row);
     }
     fill(row, "state", workerState(worker));
-    fill(row, "seen", age(worker.last_seen));
+    fill(row, "seen", ago(worker.last_seen));
   }
   const lost = [...workers.values()].filter((worker) => worker.lost).length;
   fill(section, "summary", `${workers.size - lost} alive · ${lost} lost`);
@@ -218,5 +220,4 @@ async function askForSilent() {
 export function startLive(staticUrl) {
   if ("SharedWorker" in window) shareStream(staticUrl); else ownStream();
   setInterval(askForSilent, ASK_MS);
-  setInterval(() => { if (workers.size) showWorkers(); }, 1_000); // ages grow
 }
