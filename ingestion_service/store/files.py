@@ -120,14 +120,14 @@ class FileSource:
     def _read(self) -> pl.DataFrame:
         if self.path.stat().st_size == 0:
             raise InvalidInput(f"{self.path}: the file is empty")
+        is_text = _suffix(self.path) not in (".parquet", ".pq")
         try:
-            if _suffix(self.path) in (".parquet", ".pq"):
+            if not is_text:
                 return pl.read_parquet(self.path, hive_partitioning=False)
             # every column as text: one odd cell is one rejected row, not a file that cannot be read
             return pl.read_csv(self.path, infer_schema=False, encoding="utf8")
         except (pl.exceptions.PolarsError, OSError, UnicodeError) as error:
             first = str(error).strip().splitlines()[0]
-            is_text = _suffix(self.path) not in (".parquet", ".pq")
             wanted = ". A row has as many cells as the header, with commas between" if is_text else ""
             raise InvalidInput(f"{self.path}: cannot be read as {_suffix(self.path)}: {first}{wanted}") from error
 

@@ -132,7 +132,7 @@ class Filler:
         return {"asked": len(months), "new_rows": new_rows, "refusals": refusals[:20]}
 
     def _gap_minutes(self, symbol: str) -> int:
-        return sum(count for why, count in self.store.facts(symbol).missing.items() if why.is_gap)
+        return self.store.facts(symbol).gap_minutes
 
     def _quiet(self, symbol: str) -> int:
         return self.store.facts(symbol).missing.get(Why.NO_TRADE, 0)

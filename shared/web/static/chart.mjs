@@ -14,7 +14,7 @@
 //              history) with finer bars after a zoom. A link [data-follow] gets the same ?from&to
 import { fit, wholeLabels } from "./axis.mjs";
 import { LEAST } from "./bands.mjs";
-import { colours, frameOptions } from "./look.mjs";
+import { colours, frameOptions, minute } from "./look.mjs";
 import { picture } from "./picture.mjs";
 import { candlePlan, lengths, linePlan } from "./series.mjs";
 import { bounded, EVERYTHING, lacking, momentAt, placed, widened, wish, within } from "./travel.mjs";
@@ -33,8 +33,6 @@ function loadLibrary(url) {
     document.head.append(script);
   });
 }
-
-const minute = (at) => new Date(at * 1000).toISOString().slice(0, 16).replace("T", " ");
 
 class TimeChart {
   constructor(holder) {
