@@ -114,6 +114,16 @@ def test_pages_extend_the_shared_base(package):
     assert pages, f"{package} has no page"
 
 
+@pytest.mark.parametrize("package", [*SERVICES.values(), "shared/web"])
+def test_a_part_that_is_drawn_anew_can_be_found(package):
+    tags = [
+        (named(path), tag)
+        for path in (ROOT / package / "templates").rglob("*.html")
+        for tag in re.findall(r"<\w+[^<>]*\sdata-refresh=[^<>]*", path.read_text(encoding="utf-8"))
+    ]
+    assert [(name, tag) for name, tag in tags if not re.search(r'\sid="[^"]', tag)] == []
+
+
 @pytest.mark.parametrize("package", [*SERVICES.values()])
 def test_every_service_has_the_same_rooms(package):
     folder = ROOT / package
