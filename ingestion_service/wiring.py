@@ -20,6 +20,7 @@ from ingestion_service.use_cases import (
     Agents,
     Bars,
     Comparing,
+    Estimates,
     Filler,
     Intake,
     Monitoring,
@@ -44,6 +45,7 @@ class Wired:
     resources: Resources
     bars: Bars
     intake: Intake
+    estimates: Estimates
     quality: Quality
     releasing: Releasing
     filler: Filler
@@ -88,6 +90,7 @@ def assemble(settings: Settings) -> Iterator[Wired]:
             resources=resources,
             bars=bars,
             intake=intake,
+            estimates=Estimates(store, queue, clock, providers),
             quality=Quality(store, bars),
             releasing=Releasing(store, clock),
             filler=filler,

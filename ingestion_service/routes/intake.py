@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import Depends
+from fastapi import Depends, Query
 
 from ingestion_service.domain.requests import ImportFiles
 from ingestion_service.domain.symbols import read_symbol
-from ingestion_service.schemas.intake import AcceptedIngests, IngestSpan, IngestSymbols
-from ingestion_service.use_cases import Intake
+from ingestion_service.schemas.intake import AcceptedIngests, EstimateAnswer, IngestForm, IngestSpan, IngestSymbols
+from ingestion_service.use_cases import Estimates, Intake
 from shared.web.accepted import Accepted, accepted
 from shared.web.known import strict_router
 from shared.web.parts import provided
@@ -17,6 +17,7 @@ from shared.web.parts import provided
 router = strict_router()
 
 IntakeDep = Annotated[Intake, Depends(provided(Intake))]
+EstimatesDep = Annotated[Estimates, Depends(provided(Estimates))]
 
 
 @router.post("/ingest", status_code=202)
@@ -25,6 +26,11 @@ def ingest_symbols(body: IngestSymbols, intake: IntakeDep) -> AcceptedIngests:
     if body.together:
         return AcceptedIngests.of(requests, [intake.submit_many(body.one_request())] * len(requests))
     return AcceptedIngests.of(requests, intake.submit(requests))
+
+
+@router.get("/ingest/estimate")
+def estimate_ingest(asked: Annotated[IngestForm, Query()], estimates: EstimatesDep) -> EstimateAnswer:
+    return EstimateAnswer.of(estimates.of(asked.requests(asked.symbols)))
 
 
 # a path: coins are written BTC/USD too

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Annotated, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
+from ingestion_service.domain.estimates import Estimate
 from ingestion_service.domain.requests import ImportFiles, IngestBars, IngestMany, Stored, Timezone
 from ingestion_service.domain.symbols import our_symbol
 from ingestion_service.schemas.order import after_start
 from ingestion_service.schemas.pairs import named_pairs
 from shared.contracts.messages import Moment, Symbol
+from shared.web.formats import duration
 from shared.web.forms import Listed
 
 
@@ -77,6 +80,32 @@ class IngestForm(IngestSpan):
     """The form on the coverage page: symbols separated by commas or spaces."""
 
     symbols: Annotated[list[Ticker], Listed] = Field(min_length=1, max_length=1_000)
+
+
+class EstimateAnswer(BaseModel):
+    """What a fetch would ask for; fields as in `domain.estimates.Estimate`, and the same in words."""
+
+    symbols: int
+    pieces: int
+    of_pieces: int
+    requests: int
+    seconds: float | None
+    words: str
+
+    @classmethod
+    def of(cls, estimate: Estimate) -> EstimateAnswer:
+        return cls(**asdict(estimate), words=_words(estimate))
+
+
+def _words(estimate: Estimate) -> str:
+    """Write `about 412 requests, about 6 m of one worker`, and how much is there already."""
+    if not estimate.pieces:
+        return "Nothing to ask for: all of it was answered before."
+    requests = f"About {estimate.requests:,} {'request' if estimate.requests == 1 else 'requests'}"
+    time = "" if estimate.seconds is None else f", about {duration(max(estimate.seconds, 1.0))} of one worker"
+    there = estimate.of_pieces - estimate.pieces
+    reused = f"; {there:,} of {estimate.of_pieces:,} months were answered before" if there > 0 else ""
+    return f"{requests}{time}{reused}."
 
 
 class ImportForm(BaseModel):

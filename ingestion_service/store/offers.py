@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 from functools import partial
 
 from ingestion_service.domain.live import LiveFeed
@@ -31,8 +32,9 @@ def offers(settings: Settings, clock: Clock) -> dict[str, Offer]:
         "massive": Offer(
             open=partial(_open_massive, settings, clock),
             lacks=None if massive_key else "set MASSIVE_API_KEY or POLYGON_API_KEY",
+            page=50_000,
         ),
-        "yahoo": Offer(open=partial(_open_yahoo, settings, clock)),
+        "yahoo": Offer(open=partial(_open_yahoo, settings, clock), page=timedelta(days=7)),
         SIMULATED: Offer(
             open=partial(_open_alpaca, settings, clock),
             lacks="let ALPACA_API_BASE_URL lead to the simulated exchange" if leads_to_alpaca else None,

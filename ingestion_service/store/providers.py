@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from ingestion_service.domain.estimates import Page
 from ingestion_service.domain.sources import MarketDataSource
 from ingestion_service.domain.symbols import crypto_pair
 from shared.clock import Clock
@@ -16,13 +17,14 @@ class Offer:
     """A provider this service can speak to.
 
     `lacks` says what is missing before it can be asked for anything, `lacks_for_stocks` before anything but coins;
-    both are None when nothing is.
+    both are None when nothing is. `page` is what one answer of it holds at most.
     """
 
     open: Callable[[], MarketDataSource]
     lacks: str | None = None
     lacks_for_stocks: str | None = None
     tells_actions: bool = True
+    page: Page = 10_000
 
     def missing(self, symbol: str) -> str | None:
         """Return what is missing before it can be asked for `symbol`."""
@@ -106,18 +108,28 @@ class Providers:
         Raises InvalidInput for a name that is not known, and when nobody named can be asked.
         """
         ready, passed_over = self._ready(named, symbol)
-        in_order = sorted(ready, key=self._is_silent)
         return Line(
-            sources=tuple(self._source(name) for name in in_order),
+            sources=tuple(self._source(name) for name in self._in_order(ready)),
             passed_over=passed_over,
             fell_silent=self._fell_silent,
         )
+
+    def _in_order(self, ready: Sequence[str]) -> list[str]:
+        return sorted(ready, key=self._is_silent)
 
     def _fell_silent(self, name: str) -> None:
         self._silent_at[name] = self._clock.monotonic()
 
     def _is_silent(self, name: str) -> bool:
         return self._clock.monotonic() - self._silent_at.get(name, float("-inf")) < ASKED_LAST_S
+
+    def names(self, named: str | None, symbol: str) -> list[str]:
+        """Return who would be asked, in order, and open nobody. Raises as `line` does."""
+        return self._in_order(self._ready(named, symbol)[0])
+
+    def page(self, name: str) -> Page:
+        """Return what one answer of a provider holds at most."""
+        return self._offers[name].page
 
     def check(self, named: str | None, symbol: str) -> None:
         """Raise as `line` does, and open nobody."""

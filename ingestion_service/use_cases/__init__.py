@@ -4,6 +4,7 @@ from ingestion_service.use_cases.actions import Actions
 from ingestion_service.use_cases.agents import Agents
 from ingestion_service.use_cases.bars import Bars, SymbolCoverage
 from ingestion_service.use_cases.comparing import Comparing
+from ingestion_service.use_cases.estimates import Estimates
 from ingestion_service.use_cases.fetch_actions import ActionIntake
 from ingestion_service.use_cases.filler import Filler
 from ingestion_service.use_cases.intake import Intake
@@ -19,6 +20,7 @@ __all__ = [
     "Agents",
     "Bars",
     "Comparing",
+    "Estimates",
     "Filler",
     "Intake",
     "Monitoring",

@@ -26,6 +26,8 @@ M = TypeVar("M", bound=BaseModel)
 
 
 def _split(value: object) -> object:
+    if isinstance(value, list) and all(isinstance(one, str) for one in value):
+        value = " ".join(value)  # a query parameter comes as a list of what was given
     return value.replace(",", " ").split() if isinstance(value, str) else value
 
 

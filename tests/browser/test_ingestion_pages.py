@@ -79,6 +79,17 @@ def test_a_wrong_form_keeps_what_was_typed_and_names_the_field(visit, ingestion,
     check(page)
 
 
+def test_the_fetch_form_tells_what_it_would_ask_for_and_what_is_wrong(visit, ingestion):
+    page = visit(ingestion.url, "/")
+    page.fill("#ingest input[name=symbols]", "NEWCO, OTHER")
+    page.fill("#ingest input[name=start]", "2024-01-01")
+    assert page.inner_text("#ingest [data-estimate]") == ""
+    page.fill("#ingest input[name=end]", "2024-05-01")
+    page.wait_for_selector("#ingest [data-estimate]:text-is('About 8 requests.')")
+    page.fill("#ingest input[name=end]", "2023-01-01")
+    page.wait_for_selector("#ingest [data-estimate]:has-text('end: must be later than start, 2024-01-01')")
+
+
 #: a symbol without gaps and the plain coverage are among the pages of a whole house
 @pytest.mark.parametrize("path", ["/", "/symbols/VIX", "/quality", "/agents", "/watchlist", "/monitoring"])
 def test_every_page_is_sound(visit, ingestion, check_looks, path):

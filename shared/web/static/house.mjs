@@ -1,5 +1,6 @@
 // Entry of every page: frame, keys, live stream, charts. Marks the page ready after the first paint.
 import { startAges } from "./ages.mjs";
+import { startEstimates } from "./estimate.mjs";
 import { startFrame } from "./frame.mjs";
 import { startKeys } from "./keys.mjs";
 import { startLive } from "./live.mjs";
@@ -30,6 +31,7 @@ startFrame();
 startKeys();
 startScrollHints();
 startAges();
+startEstimates();
 startLive(body.static);
 await Promise.allSettled([drawCharts(), drawTips(), lightLineage()]);
 requestAnimationFrame(() => requestAnimationFrame(() => { document.documentElement.dataset.ready = "1"; }));
