@@ -57,11 +57,13 @@ def write_files(folder: Path) -> None:
 def ingestion_house(postgres_url: str, home: Path) -> Iterator[Ingestion]:
     """Run the service and a worker on a fresh database until the block ends; the files are imported."""
     write_files(home)
+    # an exchange that somebody runs here is not asked
+    nobody = {"ALPACA_API_BASE_URL": "http://127.0.0.1:1"}
     with (
         fresh_database(postgres_url) as database_url,
-        service_process("ingestion_service.app", "ingestion", database_url, home) as served,
+        service_process("ingestion_service.app", "ingestion", database_url, home, **nobody) as served,
     ):
-        env = os.environ | {"DATABASE_URL": database_url, "BARSMITH_HOME": str(home)}
+        env = os.environ | {"DATABASE_URL": database_url, "BARSMITH_HOME": str(home), **nobody}
         worker = subprocess.Popen([sys.executable, "-m", "ingestion_service.worker"], env=env, cwd=ROOT)
         try:
             house = Ingestion(served.url, home, database_url)
