@@ -65,7 +65,7 @@ class BarStore:
         self.filled = FilledStore(lake)
         self.days = DayStore(database, lake)
         self.actions = ActionStore(lake)
-        self._told = Told(lake, self.quarantine)
+        self._told = Told(lake, self.quarantine, self.filled)
 
     def stocks(self, symbol: str | None = None) -> list[Stock]:
         """Return every symbol that has bars, in order of its name; opens no file."""
@@ -109,12 +109,14 @@ class BarStore:
     def _looks(self, stocks: Mapping[str, Stock | None]) -> list[Look]:
         symbols, now = list(stocks), self._clock.now()
         answered, refused = self.asks.answered_spans_of(symbols), self.quarantine.snapshots(symbols)
+        filled = self.filled.snapshots(symbols)
         return [
             Look(
                 symbol,
                 Snapshot(BARS_1M, stock.files if stock else (), None, None),
                 tuple(answered[symbol]),
                 refused[symbol],
+                filled[symbol],
                 due_until(symbol, stock.last, now) if stock else None,
             )
             for symbol, stock in stocks.items()

@@ -7,9 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from threading import Lock
 
+import numpy as np
+
 from ingestion_service.domain.coverage import SessionCoverage, by_session, off_hours
 from ingestion_service.domain.gaps import Missing, Why, missing
 from ingestion_service.domain.spans import Answered
+from ingestion_service.store.filled import FilledStore
 from ingestion_service.store.quarantine import QuarantineStore
 from shared.contracts.sessions import Int64Array
 from shared.storage.lake import Lake, Snapshot
@@ -30,6 +33,8 @@ class Facts:
     sessions_expected: int
     #: bars outside regular hours
     off_hours: int
+    #: bars made up for minutes that still have none
+    filled: int
     #: missing minutes by reason
     missing: Mapping[Why, int]
     #: the newest sessions, oldest first
@@ -42,19 +47,20 @@ class Facts:
 
 @dataclass(frozen=True)
 class Look:
-    """What there was of a symbol at one look: bars, what was answered of them, and refused rows."""
+    """What there was of a symbol at one look: bars, what was answered of them, refused rows and made-up bars."""
 
     symbol: str
     bars: Snapshot
     answered: tuple[Answered, ...]
     refused: Snapshot
+    filled: Snapshot
     #: the last minute that is due by now: see gaps.due_until
     due_us: int | None
 
     @property
     def state(self) -> object:
         """What names everything that facts and minutes are worked out from."""
-        return self.symbol, self.bars.version, self.answered, self.refused.version, self.due_us
+        return self.symbol, self.bars.version, self.answered, self.refused.version, self.filled.version, self.due_us
 
 
 @dataclass(frozen=True)
@@ -71,8 +77,8 @@ class Minutes:
 class Told:
     """Remembers what was told, in this process."""
 
-    def __init__(self, lake: Lake, quarantine: QuarantineStore) -> None:
-        self._lake, self._quarantine = lake, quarantine
+    def __init__(self, lake: Lake, quarantine: QuarantineStore, filled: FilledStore) -> None:
+        self._lake, self._quarantine, self._filled = lake, quarantine, filled
         self._facts: dict[str, tuple[object, Facts]] = {}
         self._minutes: OrderedDict[object, Minutes] = OrderedDict()
         self._lock = Lock()
@@ -87,6 +93,7 @@ class Told:
                 sessions=sum(one.stored > 0 for one in sessions),
                 sessions_expected=len(sessions),
                 off_hours=off_hours(look.symbol, minutes.ts_us),
+                filled=len(np.setdiff1d(self._filled.times_us(look.filled), minutes.ts_us, assume_unique=True)),
                 missing=minutes.missing.counts(),
                 recent=tuple(sessions[-RECENT_SESSIONS:]),
             )

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 import polars as pl
 
+from ingestion_service.store.snapshots import snapshots_of
 from shared.contracts.datasets import BARS_FILLED
+from shared.contracts.sessions import Int64Array
 from shared.storage.lake import Lake, Snapshot
 from shared.storage.postgres import Connection
 
@@ -37,10 +39,10 @@ class FilledStore:
             inside &= pl.col("ts") < end
         return -self._lake.rewrite(BARS_FILLED, lambda old: old.filter(~inside), symbol=symbol).rows_added
 
-    def counts(self) -> dict[str, int]:
-        """Return how many made-up bars each symbol has, as the manifest knows."""
-        found: dict[str, int] = {}
-        for file in self._lake.partitions(BARS_FILLED):
-            symbol = file.partition_values["symbol"]
-            found[symbol] = found.get(symbol, 0) + file.row_count
-        return found
+    def snapshots(self, symbols: Sequence[str]) -> dict[str, Snapshot]:
+        """Return each symbol's made-up bars as they are now; opens no file."""
+        return snapshots_of(self._lake, BARS_FILLED, symbols)
+
+    def times_us(self, snapshot: Snapshot) -> Int64Array:
+        """Return the times of made-up bars, in microseconds; real bars may have come since they were made."""
+        return self._lake.read(snapshot, ["ts"])["ts"].to_physical().to_numpy()

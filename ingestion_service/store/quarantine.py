@@ -13,6 +13,7 @@ from ingestion_service.domain.releases import without
 from ingestion_service.domain.sources import RAW_SCHEMA
 from ingestion_service.domain.validation import for_quarantine
 from ingestion_service.store.releases import ReleaseStore
+from ingestion_service.store.snapshots import snapshots_of
 from shared.contracts.datasets import QUARANTINE
 from shared.contracts.sessions import Int64Array
 from shared.storage.lake import Lake, Snapshot
@@ -45,8 +46,7 @@ class QuarantineStore:
 
     def snapshots(self, symbols: Sequence[str]) -> dict[str, Snapshot]:
         """Return each symbol's rows as they are now, released ones too; opens no file."""
-        files = {file.partition_values["symbol"]: (file,) for file in self._lake.partitions(QUARANTINE, symbol=symbols)}
-        return {symbol: Snapshot(QUARANTINE, files.get(symbol, ()), None, None) for symbol in symbols}
+        return snapshots_of(self._lake, QUARANTINE, symbols)
 
     def times_us(self, snapshot: Snapshot) -> Int64Array:
         """Return the times of a symbol's minute rows that can be read and were not released, in microseconds."""

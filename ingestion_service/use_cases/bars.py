@@ -55,9 +55,8 @@ class Past:
 
 @dataclass(frozen=True)
 class _Against:
-    """By symbol: bars made up, daily bars, refused rows, and the last ask that nobody answered."""
+    """By symbol: daily bars, refused rows, and the last ask that nobody answered."""
 
-    filled: Mapping[str, int]
     days: Mapping[str, PartitionInfo]
     refused: Mapping[str, int]
     failures: Mapping[str, LastFailure]
@@ -222,7 +221,6 @@ class Bars:
 
     def _against(self, refused: Mapping[str, int]) -> _Against:
         return _Against(
-            self._store.filled.counts(),
             self._store.days.stored(),
             refused,
             self._store.asks.last_failures(),
@@ -254,7 +252,7 @@ class Bars:
             silent_minutes=counts.get(Why.SILENT, 0),
             no_trade_minutes=counts.get(Why.NO_TRADE, 0),
             off_hours=facts.off_hours,
-            filled=known.filled.get(stock.symbol, 0),
+            filled=facts.filled,
             quarantined=known.refused.get(stock.symbol, 0),
             stale_seconds=max((self._clock.now() - stock.last).total_seconds(), 0.0),
             last_error=known.failures.get(stock.symbol),

@@ -40,7 +40,7 @@ class SymbolCoverage:
     silent_minutes: int
     no_trade_minutes: int
     off_hours: int
-    #: bars made up for gaps, which only a read with filled=true shows
+    #: bars made up for minutes that have no other, which only a read with filled=true shows
     filled: int
     #: rows that came in and were refused
     quarantined: int

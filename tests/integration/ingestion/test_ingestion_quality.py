@@ -146,6 +146,7 @@ def test_fills_are_off_by_default_and_dropped_again(start_exchange, open_house, 
     bars[5:6].write_parquet(tmp_path / "late.parquet")
     imported(house, tmp_path / "late.parquet", symbol="VIX")
     assert stored(house, "VIX", filled=True).filter(pl.col("ts") == bars["ts"][5])["source"].to_list() == ["files"]
+    assert quality(house, "VIX")["coverage"]["filled"] == 7
     dropped = house.http.delete("/backfill/VIX", params={"end": "2024-11-25T15:00:00Z"}).json()
     assert dropped == {"symbol": "VIX", "dropped": 1}
     assert house.http.delete("/backfill/VIX").json()["dropped"] == 7
