@@ -41,11 +41,15 @@ _BESIDE = timedelta(minutes=90)
 
 
 class Shown(BaseModel):
-    """Which candles and gaps the page shows; timeframe: the shortest there is of the symbol; why: all that are gaps."""
+    """Which candles and gaps the page shows.
+
+    timeframe: the shortest there is of the symbol; filled: with bars made up for gaps; why: all that are gaps.
+    """
 
     around: Moment | None = None
     timeframe: Timeframe | None = None
     adjustment: Adjustment = Adjustment.RAW
+    filled: bool = False
     why: Why | None = None
 
 
@@ -85,6 +89,7 @@ def symbol_page(
         timeframe=shown.timeframe or timeframes[0],
         timeframes=timeframes,
         adjustment=shown.adjustment,
+        filled=shown.filled,
         around=around,
         nearby=[] if around is None else quality.nearby(found.symbol, around),
         window="" if span is None else f"?from={span[0].timestamp():.0f}&to={span[1].timestamp():.0f}",

@@ -66,6 +66,8 @@ class ChartQuery(BaseModel):
     end: Moment | None = Field(default=None, alias="to")
     timeframe: Timeframe = Timeframe.M1
     adjustment: Adjustment = Adjustment.RAW
+    #: also bars made up for gaps
+    filled: bool = False
     limit: int = Field(default=MAX_BARS, ge=1, le=MAX_BARS)
 
     @model_validator(mode="after")
@@ -78,9 +80,8 @@ class ChartQuery(BaseModel):
 
 
 class CandlesQuery(ChartQuery):
-    """Also with bars made up for gaps, or as it was stored at a moment."""
+    """Also as it was stored at a moment, and as rows."""
 
-    filled: bool = False
     as_of: Moment | None = None
     format: Literal["json", "csv"] = Field(default="json", description="csv: the same candles as rows, to save")
 

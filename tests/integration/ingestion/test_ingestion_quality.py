@@ -143,6 +143,16 @@ def test_fills_are_off_by_default_and_dropped_again(start_exchange, open_house, 
     assert quality(house, "VIX")["coverage"]["filled"] == 8
     assert quality(house, "VIX")["completeness"] == pytest.approx(kept.height / bars.height)  # made up is not known
 
+    drawn = house.http.get("/symbols/VIX/chart", params={"filled": True}).json()
+    made_up = [bars["ts"][row].timestamp() for row in holes[:-1]]
+    # every made-up candle stands in a band; the minute that stayed a hole is in that of the bar before it
+    shaded = [at for at, gaps in zip(drawn["time"], drawn["shade"], strict=True) if gaps]
+    assert (len(drawn["time"]), shaded) == (kept.height + 8, [*made_up, bars["ts"][388].timestamp()])
+    asked = "/symbols/VIX/chart?filled=true"
+    page = house.http.get("/symbols/VIX", headers={"Accept": "text/html"}).text
+    assert (asked in page, "Show them in the candles" in page) == (False, True)
+    assert asked in house.http.get("/symbols/VIX?filled=true", headers={"Accept": "text/html"}).text
+
     bars[5:6].write_parquet(tmp_path / "late.parquet")
     imported(house, tmp_path / "late.parquet", symbol="VIX")
     assert stored(house, "VIX", filled=True).filter(pl.col("ts") == bars["ts"][5])["source"].to_list() == ["files"]
