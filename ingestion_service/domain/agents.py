@@ -45,33 +45,56 @@ class AgentRun(Message):
     agent: str
 
 
+# titles and descriptions of options are what the agent's page calls them
+
+
 class LiveOptions(Message):
     """How the live updater listens. Minutes are the exchange's; seconds are ours."""
 
-    minutes_before: float = Field(default=10, ge=0, le=330)
-    minutes_after: float = Field(default=20, ge=0, le=330)
-    #: in session, no bar for so long is an alert
-    alert_minutes: float = Field(default=3, ge=1, le=120)
-    #: bars are stored together every so often; each time rewrites the month's file of each symbol
-    store_seconds: float = Field(default=20, ge=0.2, le=600)
+    minutes_before: float = Field(default=10, ge=0, le=330, title="Listen from, minutes before the open")
+    minutes_after: float = Field(default=20, ge=0, le=330, title="Listen until, minutes after the close")
+    alert_minutes: float = Field(
+        default=3, ge=1, le=120, title="Alert after, minutes", description="in session, no bar for so long is an alert"
+    )
+    store_seconds: float = Field(
+        default=20,
+        ge=0.2,
+        le=600,
+        title="Store every, seconds",
+        description="together; each time rewrites the month's file of each symbol",
+    )
+
+
+#: the pause between the end of a run and the next
+_PAUSE = "Pause between runs, minutes"
 
 
 class BackfillOptions(Message):
-    """The pause between the end of a run and the next; how far back it goes, the watchlist says."""
+    """How far back it goes, the watchlist says."""
 
-    every_minutes: float = Field(default=360, ge=1, le=LONGEST_MINUTES)
+    every_minutes: float = Field(default=360, ge=1, le=LONGEST_MINUTES, title=_PAUSE)
 
 
 class ScanOptions(Message):
-    every_minutes: float = Field(default=1440, ge=1, le=LONGEST_MINUTES)
+    every_minutes: float = Field(default=1440, ge=1, le=LONGEST_MINUTES, title=_PAUSE)
 
 
 class FillOptions(Message):
     """Gaps are always asked for again; `fill` also puts means of neighbours into what stays missing."""
 
-    every_minutes: float = Field(default=1440, ge=1, le=LONGEST_MINUTES)
-    fill: bool = False
-    max_iterations: int = Field(default=9, ge=1, le=9)
+    every_minutes: float = Field(default=1440, ge=1, le=LONGEST_MINUTES, title=_PAUSE)
+    fill: bool = Field(
+        default=False,
+        title="Make bars up for what stays missing",
+        description="means of the bars beside a gap, kept apart; no read shows them unasked",
+    )
+    max_iterations: int = Field(
+        default=9,
+        ge=1,
+        le=9,
+        title="Rounds of making up",
+        description="n rounds close holes of up to 2ⁿ − 1 minutes",
+    )
 
 
 class RetentionRules(Message):

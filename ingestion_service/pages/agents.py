@@ -8,9 +8,12 @@ from typing import Annotated, Literal
 
 from fastapi import Depends, Request, Response
 
+from ingestion_service.domain.agents import OPTIONS, RetentionRules, agent_kind
 from ingestion_service.schemas.agents import RetentionForm
 from ingestion_service.use_cases import Agents, Monitoring, Retention
+from shared.contracts.messages import Message
 from shared.errors import InvalidInput
+from shared.jobs.queue import Queue
 from shared.web.formats import number, utc
 from shared.web.forms import Form, SubmittedForm, check_form, with_error
 from shared.web.pages import page_router, redirect_after_post, render
@@ -21,6 +24,10 @@ router = page_router()
 AgentsDep = Annotated[Agents, Depends(provided(Agents))]
 MonitoringDep = Annotated[Monitoring, Depends(provided(Monitoring))]
 RetentionDep = Annotated[Retention, Depends(provided(Retention))]
+QueueDep = Annotated[Queue, Depends(provided(Queue))]
+
+#: runs an agent's page shows
+_NEWEST = 10
 
 
 def run_words(result: Mapping[str, object]) -> str:
@@ -72,6 +79,47 @@ AgentsPageDep = Annotated[AgentsPage, Depends()]
 @router.get("/agents")
 def agents_page(page: AgentsPageDep) -> Response:
     return page.render()
+
+
+class AgentPage:
+    """The page of one agent, also when it is shown again with options that were not right."""
+
+    def __init__(self, request: Request, agents: AgentsDep, queue: QueueDep) -> None:
+        self._request, self._agents, self._queue = request, agents, queue
+
+    def render(self, name: str, form: Form[Message] | None = None) -> Response:
+        agent, kind = self._agents.one(name), agent_kind(name).kind
+        return render(
+            self._request,
+            "agent.html",
+            status=422 if form else 200,
+            agent=agent,
+            kind=kind,
+            did=run_words(agent.last_result or {}) if agent.last_ended_at else "",
+            # the rules of retention have a form of their own
+            fields={} if OPTIONS[name] is RetentionRules else OPTIONS[name].model_fields,
+            runs=self._queue.newest([kind], _NEWEST),
+            form=form,
+        )
+
+
+AgentPageDep = Annotated[AgentPage, Depends()]
+
+
+@router.get("/agents/{name}")
+def agent_page(name: str, page: AgentPageDep) -> Response:
+    return page.render(name)
+
+
+@router.post("/agents/{name}/options")
+def set_agent_options(name: str, submitted: SubmittedForm, agents: AgentsDep, page: AgentPageDep) -> Response:
+    """Set the options, or show what is wrong with them."""
+    agent_kind(name)
+    form = check_form(OPTIONS[name], submitted)
+    if form.data is None:
+        return page.render(name, form)
+    agents.set_options(name, form.data.model_dump())
+    return redirect_after_post(f"/agents/{name}")
 
 
 @router.post("/agents/{name}/{verb}")

@@ -91,7 +91,9 @@ def test_the_fetch_form_tells_what_it_would_ask_for_and_what_is_wrong(visit, ing
 
 
 #: a symbol without gaps and the plain coverage are among the pages of a whole house
-@pytest.mark.parametrize("path", ["/", "/symbols/VIX", "/quality", "/agents", "/watchlist", "/monitoring"])
+@pytest.mark.parametrize(
+    "path", ["/", "/symbols/VIX", "/quality", "/agents", "/agents/fill", "/watchlist", "/monitoring"]
+)
 def test_every_page_is_sound(visit, ingestion, check_looks, path):
     check_looks(visit(ingestion.url, path), f"ingestion{path.replace('/', '-')}")
 
@@ -147,6 +149,30 @@ def test_an_agent_is_started_and_stopped_from_its_page(visit, ingestion):
     assert "symbols 3" in row.inner_text()
     row.get_by_role("button", name="Stop scan").click()
     page.wait_for_selector("#agents tr:has(th:has-text('scan')):has-text('stopped')")
+
+
+def test_options_of_an_agent_are_set_on_its_page(visit, ingestion, check):
+    page = visit(ingestion.url, "/agents")
+    page.click("#agents a:text-is('live')")
+    page.wait_for_url("**/agents/live")
+    page.fill("input[name=alert_minutes]", "0")
+    page.click("button:has-text('Set options')")
+    page.wait_for_selector("#alert_minutes-error:has-text('greater than or equal to 1')")
+    check(page)
+    page.fill("input[name=alert_minutes]", "7.5")
+    page.click("button:has-text('Set options')")
+    page.wait_for_url("**/agents/live")
+    assert page.input_value("input[name=alert_minutes]") == "7.5"
+    assert httpx.get(f"{ingestion.url}/agents/live").json()["options"]["alert_minutes"] == 7.5
+    for wanted in (True, False):
+        page = visit(ingestion.url, "/agents/fill")
+        page.set_checked("input[name=fill]", wanted)
+        page.click("button:has-text('Set options')")
+        eventually(
+            lambda wanted=wanted: httpx.get(f"{ingestion.url}/agents/fill").json()["options"]["fill"] is wanted,
+            timeout=10,
+            what=f"fill {wanted}",
+        )
 
 
 def test_a_watched_symbol_and_a_universe_come_and_go(visit, ingestion, check):
