@@ -11,7 +11,7 @@ from functools import partial
 from ingestion_service.settings import IEX_CLOSED, Settings
 from ingestion_service.store.agents import AgentStore
 from ingestion_service.store.bars import BarStore
-from ingestion_service.store.exchange_clock import provider_clock
+from ingestion_service.store.exchange_clock import MarketTime, provider_clock
 from ingestion_service.store.offers import is_streamed, offers, open_feed
 from ingestion_service.store.providers import Providers
 from ingestion_service.use_cases import (
@@ -65,18 +65,19 @@ class Wired:
 def assemble(settings: Settings) -> Iterator[Wired]:
     """Open what the service holds; the provider's client is made when a job first fetches."""
     with open_resources(settings, package="ingestion_service", schema="ingestion") as resources:
-        store = BarStore(resources.database, resources.lake, resources.clock)
+        market = MarketTime(partial(provider_clock, settings, resources.clock), resources.clock)
+        store = BarStore(resources.database, resources.lake, market)
         providers = Providers(offers(settings, resources.clock), settings.chain, resources.clock, settings.own_chains)
         if settings.iex_token.get_secret_value():
             _log.warning("a setting that has no use any more", extra={"action": "iex_closed", "detail": IEX_CLOSED})
         queue, lake, clock = resources.queue, resources.lake, resources.clock
-        intake = Intake(store, queue, clock, providers)
+        intake = Intake(store, queue, clock, providers, market)
         bars, filler = Bars(store, clock), Filler(store, intake, queue)
         agent_store = AgentStore(resources.database)
         agents = Agents(agent_store, queue, clock)
         retention = Retention(agent_store, store.asks, lake, queue, clock)
         scanner = GapScanner(store)
-        monitoring = Monitoring(agents, agent_store, store, lake, settings.lake_root, clock)
+        monitoring = Monitoring(agents, agent_store, store, lake, settings.lake_root, clock, market)
         live = LiveUpdater(
             store,
             queue,
@@ -90,7 +91,7 @@ def assemble(settings: Settings) -> Iterator[Wired]:
             resources=resources,
             bars=bars,
             intake=intake,
-            estimates=Estimates(store, queue, clock, providers),
+            estimates=Estimates(store, queue, market, providers),
             quality=Quality(store, bars),
             releasing=Releasing(store, clock),
             filler=filler,
@@ -98,12 +99,12 @@ def assemble(settings: Settings) -> Iterator[Wired]:
             actions=Actions(store),
             action_intake=ActionIntake(store.actions, queue, providers),
             agents=agents,
-            watchlist=Watchlist(agent_store, store, intake, clock),
+            watchlist=Watchlist(agent_store, store, intake, market),
             retention=retention,
             monitoring=monitoring,
             gauges=Gauges(monitoring),
             works={
-                JobKind.BACKFILL_AGENT: Backfill(store, intake, clock).run,
+                JobKind.BACKFILL_AGENT: Backfill(store, intake, market).run,
                 JobKind.LIVE_AGENT: live.run,
                 JobKind.SCAN_AGENT: scanner.run,
                 JobKind.FILL_AGENT: GapFiller(scanner, filler, clock).run,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 import httpx
@@ -11,6 +13,9 @@ from ingestion_service.settings import SIMULATED, Settings
 from ingestion_service.store.addresses import is_local
 from shared.clock import Clock
 from shared.errors import Unavailable
+
+#: how long what the exchange said is gone by
+_ASK_EVERY_S = 2.0
 
 
 class MachineClock:
@@ -56,10 +61,32 @@ class ExchangeClock:
 
     def _ask(self) -> tuple[datetime, float, float]:
         try:
-            answer = httpx.get(self._url, timeout=5.0, trust_env=not self._here).raise_for_status().json()
+            answer = httpx.get(self._url, timeout=2.0, trust_env=not self._here).raise_for_status().json()
             return datetime.fromisoformat(answer["timestamp"]), self._machine.monotonic(), float(answer["speed"])
         except (httpx.HTTPError, ValueError, KeyError, TypeError) as error:
             raise Unavailable(f"{self._url} does not tell the time: {error}") from error
+
+
+class MarketTime:
+    """The market's time for whoever asks now and then: the machine's while the exchange does not tell another."""
+
+    def __init__(self, open_clock: Callable[[], MarketClock], machine: Clock) -> None:
+        self._open_clock, self._machine = open_clock, machine
+        self._opened: MarketClock | None = None
+        self._asked = float("-inf")
+
+    def now(self) -> datetime:
+        if self.monotonic() - self._asked > _ASK_EVERY_S:
+            self._asked = self.monotonic()
+            if self._opened is not None:
+                self._opened.sync()
+            else:
+                with suppress(Unavailable):
+                    self._opened = self._open_clock()
+        return (self._opened or self._machine).now()
+
+    def monotonic(self) -> float:
+        return self._machine.monotonic()
 
 
 def provider_clock(settings: Settings, machine: Clock) -> MarketClock:

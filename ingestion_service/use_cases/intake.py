@@ -33,12 +33,13 @@ from shared.jobs.queue import Queue
 
 
 class Intake:
-    """Submits and runs the jobs that bring bars in."""
+    """Submits and runs the jobs that bring bars in. Providers are asked on the `market`'s time, files come on ours."""
 
-    def __init__(self, store: BarStore, queue: Queue, clock: Clock, providers: Providers) -> None:
+    def __init__(self, store: BarStore, queue: Queue, clock: Clock, providers: Providers, market: Clock) -> None:
         self._store = store
         self._queue = queue
         self._clock = clock
+        self._market = market
         self.providers = providers
 
     def drift(self) -> list[SeenDrift]:
@@ -89,7 +90,7 @@ class Intake:
         line = self.providers.line(request.provider, request.symbol)
         with Asking(self._store.drift) as asking:
             job = FetchDays if request.timeframe == "1d" else Fetch
-            return job(self._store, self._clock.now, line, request, ctx, asking).run()
+            return job(self._store, self._market.now, line, request, ctx, asking).run()
 
     def submit_many(self, request: IngestMany) -> int:
         """Enqueue one job for all symbols of the request. Raises InvalidInput as `submit` does."""
@@ -108,7 +109,7 @@ class Intake:
     def ingest_many(self, request: IngestMany, ctx: JobContext) -> dict[str, object]:
         """Fetch what is missing of many symbols, together where that is possible; see `use_cases.fetch_many`."""
         with Asking(self._store.drift) as asking:
-            return FetchMany(self._store, self._clock.now, self.providers, request, ctx, asking).run()
+            return FetchMany(self._store, self._market.now, self.providers, request, ctx, asking).run()
 
     def import_files(self, request: ImportFiles, ctx: JobContext) -> dict[str, object]:
         """Check every file, then store every file: one that cannot be used stops the import before anything is stored.
@@ -128,7 +129,7 @@ class Intake:
 
     def _check(self, provider: str | None, symbol: str, window: Window, *, daily: bool = False) -> None:
         self.providers.check(provider, symbol)
-        span, now = Span(window.start_utc, window.end_utc), self._clock.now()
+        span, now = Span(window.start_utc, window.end_utc), self._market.now()
         finished(symbol, span, now) if daily else happened(span, now, symbol)
 
     def _refuse_bad_files(self, files: list[Path], request: ImportFiles, ctx: JobContext) -> None:

@@ -66,7 +66,7 @@ class LiveUpdater:
             return Ended({"waits_for": window.begins.isoformat()}, next_at=self._when(clock, window.begins))
         if not any(one.live for one in run.store.watched()):
             return Ended({"watched": 0}, next_at=self.clock.now() + _MINUTE)
-        intake = Intake(self.store, self.queue, clock, self.providers)
+        intake = Intake(self.store, self.queue, self.clock, self.providers, clock)
         with CatchingUp(run, intake, self.store, self.clock, window) as catching_up:
             listening = Listening(
                 run, options, window, self.store, catching_up, self.open_feed, self.is_streamed, self.clock, clock
@@ -79,7 +79,7 @@ class LiveUpdater:
         """Poll the coins of the watchlist until the next window begins."""
         begun = clock.now()
         pause = Window(opens=begun, closes=window.begins, begins=begun, ends=window.begins)
-        intake = Intake(self.store, self.queue, clock, self.providers)
+        intake = Intake(self.store, self.queue, self.clock, self.providers, clock)
         taken_up = set[str]()
         with CatchingUp(run, intake, self.store, self.clock, pause) as catching_up:
             while coins := _coins(run):

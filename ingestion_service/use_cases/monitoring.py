@@ -63,14 +63,16 @@ class Overview:
 
 class Monitoring:
     def __init__(
-        self, agents: Agents, store: AgentStore, bars: BarStore, lake: Lake, lake_root: str, clock: Clock
+        self, agents: Agents, store: AgentStore, bars: BarStore, lake: Lake, lake_root: str, clock: Clock, market: Clock
     ) -> None:
+        """`market` tells the time of bars, `clock` ours."""
         self._agents = agents
         self._store = store
         self._bars = bars
         self._lake = lake
         self._root = lake_root
         self._clock = clock
+        self._market = market
 
     def overview(self) -> Overview:
         return Overview(
@@ -89,7 +91,7 @@ class Monitoring:
 
     def feed(self) -> Feed:
         """Return what came of the symbols listened to live."""
-        now = self._clock.now()
+        now = self._market.now()
         stored = {one.symbol: np.zeros(0, np.int64) for one in self._store.watched() if one.live}
         if stored:
             snapshot = self._lake.snapshot(BARS_1M, start=first_hour(now), symbol=list(stored))
@@ -99,7 +101,7 @@ class Monitoring:
 
     def staleness(self) -> list[Staleness]:
         """Return every stored or watched symbol: first the watched ones, of each kind the one that lags most first."""
-        now = self._clock.now()
+        now = self._market.now()
         watched = {one.symbol for one in self._store.watched()}
         behind: dict[tuple[datetime, bool], int] = {}
         for stock in (stocks := self._bars.stocks()):

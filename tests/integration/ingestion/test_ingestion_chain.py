@@ -81,7 +81,8 @@ def ingest(database, store) -> Callable[..., dict]:
         offers = {source.name: Offer(open=lambda source=source: source) for source in sources}
         offers |= more.pop("offers", {})
         named = more.pop("provider", ",".join(offers))
-        intake = Intake(store, queue, FixedClock(NOW), Providers(offers, list(offers), FixedClock(NOW)))
+        clock = FixedClock(NOW)
+        intake = Intake(store, queue, clock, Providers(offers, list(offers), clock), clock)
         request = IngestBars(symbol="VIX", start=start, end=end, provider=named, **more)
         token = uuid4()
         queue.submit([Submission(kind="ingestion.ingest", payload=request.model_dump(mode="json"))])

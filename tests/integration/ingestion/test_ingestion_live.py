@@ -67,8 +67,11 @@ class Played:
     def streams(self) -> int:
         return self.http.get("/healthz").json()["streams"]
 
+    def at(self, moment: datetime) -> None:
+        self._set(moment, 0.0)
+
     def hold(self) -> None:
-        self._set(self.timeline.now(), 0.0)
+        self.at(self.timeline.now())
 
     def run(self) -> None:
         self._set(self.timeline.now(), self.speed)
@@ -245,3 +248,28 @@ def test_a_symbol_that_falls_silent_alone_is_an_alert_that_names_it(open_house, 
         listen(house, exchange, ("EDGE", "GONE"), alert_minutes=5)
         state = eventually(lambda: (found := agent(house))["state"] == "alert" and found, timeout=60, what="an alert")
         assert state["alert"].startswith("1 of 2 symbols silent for far longer than usual, in session: GONE;")
+
+
+def test_a_house_that_follows_a_past_day_lives_in_its_time(open_house):
+    with played(speed=0.0) as exchange:
+        exchange.at(BEGINS + timedelta(minutes=65))  # an hour of the session is over
+        house = open_house(exchange.url)
+        # a year before today, by default; the day is not over, and what is to come was not answered
+        house.done(house.post("/watchlist", symbols=["EDGE"])["jobs"][0]["job_id"])
+        assert stored(house, "EDGE") == truth("EDGE")[:60]
+        covered = house.http.get("/coverage").json()["items"][0]
+        assert (covered["missing_minutes"], covered["no_trade_minutes"]) == (0, 0)
+        seen = house.http.get("/monitoring").json()
+        assert [(row["symbol"], row["minutes_behind"]) for row in seen["staleness"]] == [("EDGE", 0)]
+        assert sum(hour["stored"] for hour in seen["feed"]["hours"]) == 60
+        late = house.http.post("/ingest/EDGE", json={"start": "2024-07-05", "end": "2024-07-06"})
+        assert late.status_code == 400
+        assert "has happened yet, it is 2024-07-03" in late.json()["detail"]
+
+        exchange.at(ENDS + timedelta(hours=1))
+
+        def whole() -> bool:
+            house.ingest("EDGE", "2024-07-03", "2024-07-04")
+            return stored(house, "EDGE") == truth("EDGE")
+
+        eventually(whole, timeout=30, what="the whole day, once the service has looked at the exchange's clock again")

@@ -84,7 +84,7 @@ def ingest(database, store) -> Callable[..., dict]:
     ) -> dict:
         offers = {one.name: Offer(open=lambda one=one: one) for one in sources}
         providers = Providers(offers, list(offers), clock, own_chains)
-        intake = Intake(store, queue, clock, providers)
+        intake = Intake(store, queue, clock, providers, clock)
         asked = request.model_copy(update=more)
         token = uuid4()
         queue.submit([Submission(kind="ingestion.ingest", payload=asked.model_dump(mode="json"))])

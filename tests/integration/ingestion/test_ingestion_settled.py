@@ -68,7 +68,9 @@ def store(database, lake, clock) -> BarStore:
 def ingest(database, store, source, clock) -> Callable[..., dict]:
     queue = Queue(database)
     queue.migrate()
-    intake = Intake(store, queue, clock, Providers({source.name: Offer(open=lambda: source)}, [source.name], clock))
+    intake = Intake(
+        store, queue, clock, Providers({source.name: Offer(open=lambda: source)}, [source.name], clock), clock
+    )
 
     def run(symbol: str, start: datetime, end: datetime, *, cancel: bool = False) -> dict:
         token = uuid4()
