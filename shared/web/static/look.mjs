@@ -23,9 +23,10 @@ export function frameOptions(colour, say) {
     grid: { vertLines: { visible: false }, horzLines: { color: colour.line } },
     crosshair: { mode: 0, vertLine: { color: colour.edge, labelBackgroundColor: colour.edge },
       horzLine: { color: colour.edge, labelBackgroundColor: colour.edge } },
-    // a label that does not fit in whole at an edge is not drawn cut
-    leftPriceScale: { visible: false, entireTextOnly: true, borderColor: colour.line, scaleMargins: { top: 0.08, bottom: 0.08 } },
-    rightPriceScale: { visible: false, entireTextOnly: true, borderColor: colour.line, scaleMargins: { top: 0.08, bottom: 0.08 } },
+    // a label that does not fit in whole at an edge is not drawn cut. Which scales there are is the plan's to say: these
+    // options are set anew with each theme
+    leftPriceScale: { entireTextOnly: true, borderColor: colour.line, scaleMargins: { top: 0.08, bottom: 0.08 } },
+    rightPriceScale: { entireTextOnly: true, borderColor: colour.line, scaleMargins: { top: 0.08, bottom: 0.08 } },
     timeScale: { timeVisible: true, secondsVisible: false, borderColor: colour.line, rightOffset: 2, minBarSpacing: 0.01,
       enableConflation: true },
     localization: { timeFormatter: say },
