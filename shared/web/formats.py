@@ -73,7 +73,7 @@ def utc_text(at: datetime | None, seconds: bool = False) -> str:  # noqa: FBT001
 
 
 def utc(at: datetime | None, seconds: bool = False, since: datetime | None = None) -> str:  # noqa: FBT001, FBT002
-    """`2024-02-01 07:00`, which zone.mjs writes in the zone that was chosen; without the day where it is that of `since`.
+    """`2024-02-01 07:00`, which zone.mjs writes in the zone that was chosen, without the day `since` has, too.
 
     The name of the zone beside it is `<span data-zone>UTC</span>`, which is rewritten, too.
     """

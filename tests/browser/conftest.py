@@ -96,8 +96,9 @@ Visit = Callable[..., "Page"]
 def visit(chromium: Browser) -> Iterator[Visit]:
     """Open a page and wait until it is ready: `visit(base_url, path, theme="dark", width=1440, status=200)`.
 
-    `zone` is that of the browser, the machine's where it is not given. Pages of one test share a browser context (and so the stream worker). The test fails when any page logged an
-    error, asked another host, or broke the content policy.
+    `zone` is that of the browser, the machine's where it is not given. Pages of one test share a browser context (and
+    so the stream worker). The test fails when any page logged an error, asked another host, or broke the content
+    policy.
     """
     faults: list[str] = []
     contexts: dict[tuple[str, int, str | None], object] = {}

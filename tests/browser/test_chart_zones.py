@@ -193,7 +193,9 @@ def test_autumns_hour_that_comes_twice_is_drawn(visit, example):
     times = [start + 1_800 * step for step in range(10)]
     flat = {part: [100.0] * 10 for part in ("open", "high", "low", "close")}
     page = visit(example.url, "/jobs")
-    page.route("**/candles", lambda route: route.fulfill(json={"time": times, "candle": "30m", "timeframe": "30m", **flat}))
+    page.route(
+        "**/candles", lambda route: route.fulfill(json={"time": times, "candle": "30m", "timeframe": "30m", **flat})
+    )
     page.goto(f"{example.url}/runs/3")
     page.wait_for_selector('html[data-ready="1"]', state="attached")
     page.evaluate(NOTE_TEXTS)

@@ -46,7 +46,8 @@ def zone_shown(page: Page) -> str:
     return page.get_attribute("#zone", "aria-label").removeprefix("Time zone: ")
 
 
-def test_zone_goes_round_from_utc_and_times_and_their_headings_follow(visit, example, queue):
+@pytest.mark.usefixtures("queue")
+def test_zone_goes_round_from_utc_and_times_and_their_headings_follow(visit, example):
     page = visit(example.url, "/jobs", zone="Asia/Kolkata")
     job = page.get_attribute("tr[data-job] >> nth=0", "data-job")
     created = told(f"{example.url}/jobs/{job}", "created_at")
@@ -81,7 +82,8 @@ def test_own_zone_is_left_out_where_it_is_one_of_the_others(visit, example, zone
     assert shown == ["UTC", "New York", "UTC"]
 
 
-def test_choice_is_kept_and_is_that_of_other_pages_and_tabs(visit, example, queue):
+@pytest.mark.usefixtures("queue")
+def test_choice_is_kept_and_is_that_of_other_pages_and_tabs(visit, example):
     page, other = (visit(example.url, path, zone="Asia/Kolkata") for path in ("/jobs", "/"))
     page.keyboard.press("z")
     other.wait_for_selector('#zone[aria-label="Time zone: New York"]')
@@ -131,7 +133,8 @@ def test_a_day_is_left_out_only_where_both_moments_have_it(visit, example):
     ]
 
 
-def test_no_time_is_seen_in_utc_before_it_is_in_the_zone(visit, example, queue):
+@pytest.mark.usefixtures("queue")
+def test_no_time_is_seen_in_utc_before_it_is_in_the_zone(visit, example):
     page = visit(example.url, "/jobs")
     page.keyboard.press("z")
     # at the last moment of parsing, before any module has run
@@ -145,7 +148,8 @@ def test_no_time_is_seen_in_utc_before_it_is_in_the_zone(visit, example, queue):
     assert page.locator(CREATED).is_visible()
 
 
-def test_page_without_scripts_is_in_utc(chromium, example, queue):
+@pytest.mark.usefixtures("queue")
+def test_page_without_scripts_is_in_utc(chromium, example):
     context = chromium.new_context(java_script_enabled=False, timezone_id="Asia/Kolkata")
     page = context.new_page()
     page.goto(f"{example.url}/jobs")
@@ -156,7 +160,8 @@ def test_page_without_scripts_is_in_utc(chromium, example, queue):
     context.close()
 
 
-def test_switch_is_wide_enough_and_looks_well(visit, example, check_looks, queue):
+@pytest.mark.usefixtures("queue")
+def test_switch_is_wide_enough_and_looks_well(visit, example, check_looks):
     page = visit(example.url, "/jobs", zone="America/Argentina/ComodRivadavia")
     for turn in range(3):
         box = page.locator("#zone").bounding_box()
