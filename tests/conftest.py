@@ -41,6 +41,7 @@ LONG = (
     "integration/shared/test_jobs_chaos.py",
     "browser/test_ingestion_pages.py",
     "browser/test_ingestion_charts.py",
+    "browser/test_chart_zones.py",
     "integration/features/test_features_workers.py",
     "browser/test_simulation_views.py",
     "unit/simulation/test_simulation_engine.py",

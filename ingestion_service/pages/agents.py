@@ -14,7 +14,7 @@ from ingestion_service.use_cases import Agents, Monitoring, Retention
 from shared.contracts.messages import Message
 from shared.errors import InvalidInput
 from shared.jobs.queue import Queue
-from shared.web.formats import number, utc
+from shared.web.formats import number, utc_text
 from shared.web.forms import Form, SubmittedForm, check_form, with_error
 from shared.web.pages import page_router, redirect_after_post, render
 from shared.web.parts import provided
@@ -46,7 +46,7 @@ def _shown(value: object) -> str:
     if isinstance(value, int | float):
         return number(value, 0)
     try:
-        return f"{utc(datetime.fromisoformat(str(value)))} UTC"
+        return f"{utc_text(datetime.fromisoformat(str(value)))} UTC"
     except ValueError:
         return str(value)
 

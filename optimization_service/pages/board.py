@@ -49,8 +49,8 @@ _TITLES = {
     "neighbours": "trials one step away along one parameter of numbers",
     "flag": "lucky?: fewer than 10 trades; typical: 20 to 50; churns: more, and wrong on half of the bars or more; "
     "no costs: nothing was paid; optimistic: filled at the signal bar's own close",
-    "start": "begin of the window that was traded",
-    "end": "end of the window that was traded",
+    "start": "begin of the window that was traded, a day of UTC",
+    "end": "end of the window that was traded, a day of UTC",
     "costs": "what every fill paid",
     "terms": "the same key: the same days, costs and starting cash, so figures that can be compared",
     "hold_bars": "bars; 0: while the signal lasts",

@@ -1,4 +1,4 @@
-"""How values read on a page: true minus, thin spaces, UTC, and a dash for what is not there.
+"""How values read on a page: true minus, thin spaces, moments in UTC, and a dash for what is not there.
 
 Used as Jinja filters: `{{ metrics.sharpe | number(2) }}`, `{{ run.created_at | utc }}`. None and NaN become "–".
 """
@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from fastapi import Request
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from shared.clock import Clock
 from shared.contracts.regimes import state_words
@@ -65,11 +65,35 @@ def count(value: int | None) -> str:
     return f"{COUNT_CAP // 1000}k+" if value > COUNT_CAP else f"{value:,}"
 
 
-def utc(at: datetime | None, seconds: bool = False) -> str:  # noqa: FBT001, FBT002 - a filter's argument
-    """`2024-02-01 07:00` in UTC."""
+def utc_text(at: datetime | None, seconds: bool = False) -> str:  # noqa: FBT001, FBT002 - a filter's argument
+    """`2024-02-01 07:00` in UTC where there can be no element: attributes, SVG titles, sentences of plain text."""
     if at is None:
         return MISSING
     return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S" if seconds else "%Y-%m-%d %H:%M")
+
+
+def utc(at: datetime | None, seconds: bool = False, since: datetime | None = None) -> str:  # noqa: FBT001, FBT002
+    """`2024-02-01 07:00`, which zone.mjs writes in the zone that was chosen, without the day `since` has, too.
+
+    The name of the zone beside it is `<span data-zone>UTC</span>`, which is rewritten, too.
+    """
+    if at is None:
+        return MISSING
+    text = utc_text(at, seconds)
+    attributes = Markup(' data-since="{}"').format(_iso(since)) if since else ""
+    shown = text[11:] if since and day(since) == day(at) else text
+    return Markup('<time datetime="{}" data-at="{}"{}>{}</time>').format(
+        _iso(at), "second" if seconds else "minute", attributes, shown
+    )
+
+
+def _iso(at: datetime) -> str:
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def zoned(text: str) -> str:
+    """Mark the `(UTC)` of a heading as the name of the zone its moments are shown in."""
+    return escape(text).replace("(UTC)", Markup("(<span data-zone>UTC</span>)"))
 
 
 def day(at: datetime | None) -> str:
@@ -189,6 +213,8 @@ def filters(clock: Clock) -> Mapping[str, Callable[..., Any]]:
         signed_percent,
         count,
         utc,
+        utc_text,
+        zoned,
         day,
         duration,
         seen,

@@ -96,19 +96,30 @@ Visit = Callable[..., "Page"]
 def visit(chromium: Browser) -> Iterator[Visit]:
     """Open a page and wait until it is ready: `visit(base_url, path, theme="dark", width=1440, status=200)`.
 
-    Pages of one test share a browser context (and so the stream worker). The test fails when any page logged an
-    error, asked another host, or broke the content policy.
+    `zone` is that of the browser, the machine's where it is not given. Pages of one test share a browser context (and
+    so the stream worker). The test fails when any page logged an error, asked another host, or broke the content
+    policy.
     """
     faults: list[str] = []
-    contexts: dict[tuple[str, int], object] = {}
+    contexts: dict[tuple[str, int, str | None], object] = {}
     with ExitStack() as stack:
 
-        def open_page(base_url: str, path: str, *, theme: str = "dark", width: int = 1440, status: int = 200) -> Page:
-            context = contexts.get((theme, width))
+        def open_page(
+            base_url: str,
+            path: str,
+            *,
+            theme: str = "dark",
+            width: int = 1440,
+            status: int = 200,
+            zone: str | None = None,
+        ) -> Page:
+            context = contexts.get((theme, width, zone))
             if context is None:
-                context = chromium.new_context(color_scheme=theme, viewport={"width": width, "height": 900})
+                context = chromium.new_context(
+                    color_scheme=theme, viewport={"width": width, "height": 900}, timezone_id=zone
+                )
                 stack.callback(context.close)
-                contexts[theme, width] = context
+                contexts[theme, width, zone] = context
             page = context.new_page()
             address = base_url + path
 

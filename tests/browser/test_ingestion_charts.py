@@ -215,6 +215,10 @@ def test_no_label_is_cut_and_no_price_is_below_zero(visit, charts):
         assert [one["text"] for one in drawn if one["cut"] or one["text"].startswith(("-", "−"))] == []
     eventually(lambda: picture(page)[1].startswith(WHOLE), timeout=15, what="all of it")
     assert {"0.00", "200.00"} <= {one["text"] for one in page.evaluate("window.texts")}
+    page.evaluate("window.texts = []")
+    page.keyboard.press("t")
+    page.evaluate(NEXT_FRAME)
+    assert {"0.00", "200.00"} <= {one["text"] for one in page.evaluate("window.texts")}
 
 
 def test_the_table_holds_the_candles_that_are_drawn(visit, charts):

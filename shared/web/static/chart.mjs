@@ -12,12 +12,13 @@
 //              labels its own values only
 // data-refetch "true": the server answers ?from&to (epoch seconds, to is not included; without one to the end of
 //              history) with finer bars after a zoom. A link [data-follow] gets the same ?from&to
-import { fit, wholeLabels } from "./axis.mjs";
-import { LEAST } from "./bands.mjs";
-import { colours, frameOptions, minute } from "./look.mjs";
+import { fit, timeAxis } from "./axis.mjs";
+import { colours, frameOptions } from "./look.mjs";
+import { Moments } from "./moments.mjs";
 import { picture } from "./picture.mjs";
-import { candlePlan, lengths, linePlan } from "./series.mjs";
+import { candlePlan, linePlan } from "./series.mjs";
 import { bounded, EVERYTHING, lacking, momentAt, placed, widened, wish, within } from "./travel.mjs";
+import { showLegend, summarise, title } from "./words.mjs";
 
 // a screen that many times as wide as all of history
 const ENOUGH = 1.2;
@@ -47,15 +48,19 @@ class TimeChart {
     const library = window.LightweightCharts;
     const data = await this.fetchData(EVERYTHING);
     this.colour = colours();
-    const axis = wholeLabels(library, () => this.scale);
-    this.chart = library.createChartEx(this.holder, axis, frameOptions(this.colour));
+    const axis = timeAxis(library, () => this.scale, (at) => this.moments.read(at));
+    this.chart = library.createChartEx(this.holder, axis, this.frame());
     this.scale = this.chart.timeScale();
     this.series = this.plan.make(this.chart, library, this.colour);
     this.hold(data, EVERYTHING);
     fit(this.scale, data.time.length);
-    this.chart.subscribeCrosshairMove((at) => this.showLegend(at.time));
+    this.chart.subscribeCrosshairMove((at) => showLegend(this, at.time));
     this.chart.subscribeDblClick(() => this.reset());
     if (this.refetches) this.refetchOnMoves();
+  }
+
+  frame() {
+    return frameOptions(this.colour, (time) => this.moments.full(time));
   }
 
   async fetchData(asked) {
@@ -76,11 +81,12 @@ class TimeChart {
   // From now on these are the bars at hand.
   hold(data, asked) {
     this.data = data;
+    this.moments = new Moments(data);
     this.asked = asked;
     if (asked === EVERYTHING) this.whole = { from: data.time[0], to: data.time.at(-1) };
     this.plan.fill(this.series, data, this.colour);
-    this.showLegend();
-    this.summarise();
+    showLegend(this);
+    summarise(this);
     const link = this.group.querySelector("[data-follow]");
     if (link) link.href = this.spanned(link.dataset.follow, asked);
   }
@@ -99,9 +105,17 @@ class TimeChart {
 
   repaint() {
     this.colour = colours();
-    this.chart.applyOptions(frameOptions(this.colour));
+    this.chart.applyOptions(this.frame());
     this.plan.paint(this.series, this.colour);
     this.plan.fill(this.series, this.data, this.colour);
+  }
+
+  // In another zone. The library weighs ticks only when times change, so all are taken away and given back.
+  rezone() {
+    const place = this.scale.getVisibleLogicalRange();
+    this.silent = true;
+    this.plan.fill(this.series, { time: [] }, this.colour);
+    this.show(this.data, this.asked, place);
   }
 
   refetchOnMoves() {
@@ -170,52 +184,9 @@ class TimeChart {
     this.show(data, asked, { from: bars - Math.min(seen.to - seen.from, bars), to: bars + 1 });
   }
 
-  showLegend(time) {
-    const index = time === undefined ? this.data.time.length - 1 : this.data.time.indexOf(time);
-    if (index < 0) return;
-    const say = (name, text) => {
-      const place = this.legend.querySelector(`[data-name="${CSS.escape(name)}"]`);
-      if (place) place.textContent = text;
-    };
-    for (const [name, text] of this.plan.values(this.data, index)) say(name, text);
-    say("time", `${minute(this.data.time[index])} UTC`);
-    // in one place: a legend that grows under the pointer would move the chart
-    say("length", (time === undefined ? "" : this.shadeAt(index)) || lengths(this.data));
-  }
-
-  // What the band under the pointer stands for: it may be wider than its bar.
-  shadeAt(index) {
-    const { shade } = this.data;
-    const seen = this.scale.getVisibleLogicalRange();
-    if (!shade || !seen) return "";
-    const reach = Math.floor((LEAST / 2) * ((seen.to - seen.from) / this.scale.width()));
-    const count = shade[index] || Math.max(...shade.slice(Math.max(index - reach, 0), index + reach + 1));
-    return count ? `${count.toLocaleString("en")} gap ${count === 1 ? "minute" : "minutes"}` : "";
-  }
-
-  summarise() {
-    const { time } = this.data;
-    const day = (at) => new Date(at * 1000).toISOString().slice(0, 10);
-    const ends = this.plan.values(this.data, time.length - 1).map(([name, text]) => `${this.plan.label(name)} ${text}`);
-    const long = lengths(this.data);
-    this.group.querySelector("[data-summary]").textContent =
-      `${time.length.toLocaleString("en")} points from ${day(time[0])} to ${day(time.at(-1))} UTC${long && `, ${long}`}; `
-      + `at the end ${ends.join(", ")}.`;
-  }
-
-  // What a picture of the chart says on top: whose page, which chart, what is on the screen.
-  title() {
-    const seen = this.scale.getVisibleLogicalRange();
-    const { time } = this.data;
-    const [from, to] = [Math.max(Math.ceil(seen.from), 0), Math.min(Math.floor(seen.to), time.length - 1)];
-    const span = `${minute(time[from])} to ${minute(time[to])} UTC`;
-    const name = this.group.querySelector("h2").textContent;
-    return [document.querySelector("h1")?.textContent.trim(), name, span, lengths(this.data)].filter(Boolean).join(" · ");
-  }
-
   picture() {
     const drawn = this.chart.takeScreenshot();
-    return picture(drawn, { title: this.title(), key: this.plan.key(this.colour), colour: this.colour,
+    return picture(drawn, { title: title(this), key: this.plan.key(this.colour), colour: this.colour,
       font: getComputedStyle(document.body).fontFamily, ratio: drawn.width / this.holder.clientWidth });
   }
 }
@@ -287,4 +258,5 @@ export async function drawAll(holders, libraryUrl) {
     await drawOne(holder);
   }));
   addEventListener("theme", () => { for (const chart of charts.values()) chart.repaint(); });
+  addEventListener("zone", () => { for (const chart of charts.values()) chart.rezone(); });
 }

@@ -1,4 +1,6 @@
 // The frame around each page: theme button, clock, which siblings are down, help.
+import { zoned } from "./zone.mjs";
+
 const root = document.documentElement;
 const NEXT = { dark: ["system", "light", "dark"], light: ["system", "dark", "light"] };
 
@@ -26,9 +28,8 @@ export function nextTheme() {
 
 function tick() {
   const clock = document.getElementById("clock");
-  const now = new Date().toISOString();
-  clock.dateTime = now;
-  clock.textContent = now.slice(0, 16).replace("T", " ");
+  clock.dateTime = new Date().toISOString();
+  zoned(clock.parentElement);
 }
 
 async function markSiblings() {

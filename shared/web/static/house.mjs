@@ -5,6 +5,7 @@ import { startFrame } from "./frame.mjs";
 import { startKeys } from "./keys.mjs";
 import { startLive } from "./live.mjs";
 import { startScrollHints } from "./scroll.mjs";
+import { startZone } from "./zone.mjs";
 
 const body = document.body.dataset;
 
@@ -28,6 +29,7 @@ async function lightLineage() {
 }
 
 startFrame();
+startZone();
 startKeys();
 startScrollHints();
 startAges();

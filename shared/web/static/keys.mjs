@@ -1,5 +1,6 @@
 // Keyboard keys of every page; never active while somebody types.
 import { nextTheme } from "./frame.mjs";
+import { nextZone } from "./zone.mjs";
 
 let awaitingService = 0;
 
@@ -44,6 +45,7 @@ const ACTIONS = {
   x: () => selected()?.querySelector("input[data-check]")?.click(),
   c: compareChecked,
   t: nextTheme,
+  z: nextZone,
   g: () => { awaitingService = Date.now(); },
   "?": () => document.getElementById("keys").showModal(),
 };

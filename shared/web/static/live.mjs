@@ -1,6 +1,7 @@
 // Keeps the page true: the live badge, job rows and panels, workers, and parts to fetch anew when a job ends.
 import { age } from "./ages.mjs";
 import { Stream } from "./stream.mjs";
+import { zoned } from "./zone.mjs";
 
 const LOOKS = {
   PENDING: ["wait", "waiting"], RUNNING: ["run", "running"], COMPLETED: ["done", "done"],
@@ -82,7 +83,8 @@ function updateFields(holder, job, left) {
 async function fetchPart(url, selector) {
   const answer = await fetch(url, { headers: { Accept: "text/html" } });
   if (!answer.ok) return null;
-  return new DOMParser().parseFromString(await answer.text(), "text/html").querySelector(selector);
+  const part = new DOMParser().parseFromString(await answer.text(), "text/html").querySelector(selector);
+  return part && zoned(part);
 }
 
 async function swapPanel(holder) {

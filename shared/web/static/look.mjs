@@ -1,9 +1,6 @@
 // How a chart looks: the page's colours, read anew with each theme, and what of the frame depends on them.
 const TOKENS = ["bg", "surface", "fg", "muted", "line", "edge", "up", "down", "s1", "bench", "hit", "s4", "s5"];
 
-// A moment in epoch seconds, in UTC and without its seconds.
-export const minute = (at) => new Date(at * 1000).toISOString().slice(0, 16).replace("T", " ");
-
 export function colours() {
   const probe = document.createElement("span");
   document.body.append(probe);
@@ -16,7 +13,8 @@ export function colours() {
   return found;
 }
 
-export function frameOptions(colour) {
+// `say` writes the time under the crosshair
+export function frameOptions(colour, say) {
   return {
     autoSize: true,
     layout: { background: { color: "transparent" }, textColor: colour.muted, fontSize: 11, attributionLogo: true,
@@ -25,11 +23,12 @@ export function frameOptions(colour) {
     grid: { vertLines: { visible: false }, horzLines: { color: colour.line } },
     crosshair: { mode: 0, vertLine: { color: colour.edge, labelBackgroundColor: colour.edge },
       horzLine: { color: colour.edge, labelBackgroundColor: colour.edge } },
-    // a label that does not fit in whole at an edge is not drawn cut
-    leftPriceScale: { visible: false, entireTextOnly: true, borderColor: colour.line, scaleMargins: { top: 0.08, bottom: 0.08 } },
-    rightPriceScale: { visible: false, entireTextOnly: true, borderColor: colour.line, scaleMargins: { top: 0.08, bottom: 0.08 } },
+    // a label that does not fit in whole at an edge is not drawn cut. Which scales there are is the plan's to say: these
+    // options are set anew with each theme
+    leftPriceScale: { entireTextOnly: true, borderColor: colour.line, scaleMargins: { top: 0.08, bottom: 0.08 } },
+    rightPriceScale: { entireTextOnly: true, borderColor: colour.line, scaleMargins: { top: 0.08, bottom: 0.08 } },
     timeScale: { timeVisible: true, secondsVisible: false, borderColor: colour.line, rightOffset: 2, minBarSpacing: 0.01,
       enableConflation: true },
-    localization: { timeFormatter: (time) => `${minute(time)} UTC` },
+    localization: { timeFormatter: say },
   };
 }

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from markupsafe import escape
 from starlette.datastructures import Headers
 
 from shared.clock import FixedClock
@@ -31,7 +33,9 @@ THIN = formats.THIN
         (formats.signed_percent(-0.0001), f"0.0{THIN}%"),
         (formats.count(10_001), "10k+"),
         (formats.count(9_999), "9,999"),
-        (formats.utc(datetime(2024, 2, 1, 7, tzinfo=UTC)), "2024-02-01 07:00"),
+        (formats.utc_text(datetime(2024, 2, 1, 7, tzinfo=UTC)), "2024-02-01 07:00"),
+        (formats.utc_text(datetime(2024, 2, 1, 7, 5, 9, tzinfo=UTC), seconds=True), "2024-02-01 07:05:09"),
+        (formats.utc_text(None), "–"),
         (formats.day(datetime(2024, 2, 1, 7, tzinfo=UTC)), "2024-02-01"),
         (
             formats.costs({"half_spread_bps": 0.5, "fee_per_fill": 0.02, "fee_bps": 0}),
@@ -56,6 +60,35 @@ THIN = formats.THIN
 )
 def test_value_reads(shown, text):
     assert shown == text
+
+
+FEBRUARY = datetime(2024, 2, 1, 2, 0, 30, 250_000, tzinfo=ZoneInfo("America/New_York"))
+
+
+@pytest.mark.parametrize(
+    ("shown", "html"),
+    [
+        (formats.utc(FEBRUARY), '<time datetime="2024-02-01T07:00:30Z" data-at="minute">2024-02-01 07:00</time>'),
+        (
+            formats.utc(FEBRUARY, seconds=True),
+            '<time datetime="2024-02-01T07:00:30Z" data-at="second">2024-02-01 07:00:30</time>',
+        ),
+        (
+            formats.utc(FEBRUARY, since=FEBRUARY - timedelta(hours=7)),
+            '<time datetime="2024-02-01T07:00:30Z" data-at="minute" data-since="2024-02-01T00:00:30Z">07:00</time>',
+        ),
+        (
+            formats.utc(FEBRUARY, since=FEBRUARY - timedelta(hours=8)),
+            '<time datetime="2024-02-01T07:00:30Z" data-at="minute" data-since="2024-01-31T23:00:30Z">'
+            "2024-02-01 07:00</time>",
+        ),
+        (formats.utc(None), "–"),
+        (formats.zoned("from (UTC)"), "from (<span data-zone>UTC</span>)"),
+        (formats.zoned("first <day>, UTC"), "first &lt;day&gt;, UTC"),
+    ],
+)
+def test_moment_is_an_element_that_a_page_writes_in_another_zone(shown, html):
+    assert escape(shown) == html
 
 
 @given(st.floats(allow_nan=True, allow_infinity=True), st.integers(0, 6))
