@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import lru_cache
 
-from ingestion_service.domain.gaps import expected_minutes
-from ingestion_service.domain.moments import in_us
+from ingestion_service.domain.moments import DAY_US, in_us
 from ingestion_service.domain.spans import Span
-from shared.contracts.sessions import MINUTE_US
+from ingestion_service.domain.symbols import crypto_pair
+from shared.contracts.sessions import sessions_between
 
 #: What one answer of a provider holds at most: so many bars, or so much time.
 Page = int | timedelta
@@ -32,8 +33,15 @@ class Estimate:
 
 def minutes_expected(symbol: str, span: Span) -> int:
     """Return how many minutes of `span` have a bar when nobody rests: of a stock, those of regular sessions."""
-    minutes = expected_minutes(symbol, in_us(span.start), in_us(span.end) - MINUTE_US)
-    return int((minutes >= in_us(span.start)).sum())
+    return (span.end - span.start) // timedelta(minutes=1) if crypto_pair(symbol) else _regular_minutes(span)
+
+
+@lru_cache(maxsize=4_096)
+def _regular_minutes(span: Span) -> int:
+    """Return the regular minutes of `span`; hundreds of symbols are asked for the same months."""
+    start, end = in_us(span.start), in_us(span.end)
+    minutes = sessions_between(start - DAY_US, end).expected_minutes()
+    return int(((minutes >= start) & (minutes < end)).sum())
 
 
 def requests_for(span: Span, minutes: float, page: Page) -> int:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cache
 
 from ingestion_service.domain.days import any_session, finished
 from ingestion_service.domain.estimates import Estimate, minutes_expected, requests_for
@@ -29,7 +30,9 @@ class Estimates:
 
     def of(self, requests: Sequence[IngestBars]) -> Estimate:
         """Return what the requests would ask for, one job each. Raises InvalidInput as submitting them does."""
-        parts = [self._days(one) if one.timeframe == "1d" else self._minutes(one) for one in requests]
+        # one look at the last fetches for all symbols of a provider
+        seconds_a_month = cache(self._seconds_a_month)
+        parts = [self._days(one) if one.timeframe == "1d" else self._minutes(one, seconds_a_month) for one in requests]
         times = [part.seconds for part in parts if part.pieces]
         return Estimate(
             symbols=len(parts),
@@ -39,13 +42,13 @@ class Estimates:
             seconds=None if None in times else sum(time for time in times if time is not None),
         )
 
-    def _minutes(self, request: IngestBars) -> Estimate:
+    def _minutes(self, request: IngestBars, seconds_a_month: Callable[[str], float | None]) -> Estimate:
         names = self._providers.names(request.provider, request.symbol)
         asked = happened(Span(request.start_utc, request.end_utc), self._clock.now(), request.symbol)
         left = [asked] if request.refresh else self._store.asks.missing_spans(request.symbol, names, asked)
         months, page = by_month(left), self._providers.page(names[0])
         usual = self._usual_share(request.symbol) if months else 1.0
-        seconds = self._seconds_a_month(names[0]) if months else 0.0
+        seconds = seconds_a_month(names[0]) if months else 0.0
         return Estimate(
             symbols=1,
             pieces=len(months),
