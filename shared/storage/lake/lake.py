@@ -121,7 +121,7 @@ class Lake:
         """Pin the dataset's present files, or those of the moment `as_of`, that have rows in [start, end).
 
         `partition` narrows to values: `symbol="SPY"`, or several as in `symbol=["SPY", "QQQ"]`. History is there
-        until it is swept; `as_of` before that shows what is left of it.
+        until it is swept: NotFound for `as_of` a moment of which something was.
         """
         for name, moment in (("start", start), ("end", end), ("as_of", as_of)):
             if moment is not None and moment.tzinfo is None:

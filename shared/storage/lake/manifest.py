@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cached_property
 
 from psycopg.errors import UniqueViolation
 
 from shared.clock import Clock
 from shared.contracts.datasets import Dataset
-from shared.errors import InvalidInput
+from shared.errors import InvalidInput, NotFound
 from shared.storage.lake.frames import partition_path
 from shared.storage.lake.model import NewFile, PartitionInfo, Usage
 from shared.storage.postgres import Connection, Database
@@ -70,24 +70,24 @@ class Manifest:
     ) -> list[PartitionInfo]:
         """Return files with rows in [start, end) whose partition has the wanted values, in the order of the key.
 
-        One statement, so the answer is one moment: every commit is in it as a whole or not at all.
+        One statement, so the answer is one moment: every commit is in it as a whole or not at all. Raises NotFound
+        when a sweep forgot some of what there was at the moment `as_of`.
         """
         wanted = _choices(dataset, partition)
         first, last = _range(dataset, wanted)
-        moment = {} if as_of is None else {"as_of": as_of}
+        asked = {"dataset": dataset.name, "first": first, "last": last, "wanted": wanted, "start": start, "end": end}
         with self._database.transaction() as conn:
-            found = self._queries.rows(
-                conn,
-                "live_files" if as_of is None else "files_as_of",
-                PartitionInfo,
-                dataset=dataset.name,
-                first=first,
-                last=last,
-                wanted=wanted,
-                start=start,
-                end=end,
-                **moment,
-            )
+            if as_of is None:
+                found = self._queries.rows(conn, "live_files", PartitionInfo, **asked)
+            else:
+                found = self._queries.rows(conn, "files_as_of", PartitionInfo, **asked, as_of=as_of)
+                # asked after the files: a sweep in between is seen
+                forgotten = self._queries.value(conn, "forgotten_as_of", **asked, as_of=as_of)
+                if forgotten is not None:
+                    raise NotFound(
+                        f"what {dataset.name} held at {as_of.isoformat()} is not kept any more: files replaced up to "
+                        f"{forgotten.astimezone(UTC).isoformat()} were swept; ask as of that moment or later"
+                    )
         return sorted(found, key=lambda file: [file.partition_values[name] for name in dataset.partition_by])
 
     def history(self, dataset: Dataset, partition: Mapping[str, str | Collection[str]]) -> list[datetime]:

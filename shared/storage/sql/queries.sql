@@ -31,6 +31,22 @@ where dataset = %(dataset)s
     and committed_at <= %(as_of)s
     and (superseded_at is null or superseded_at > %(as_of)s);
 
+-- name: forgotten_as_of
+-- Until when what such files held at that moment was forgotten by sweeps; null when nothing was.
+select max(ends) as at
+from lake.swept
+where dataset = %(dataset)s
+    and partition >= %(first)s
+    and partition < %(last)s
+    and not exists (
+        select from jsonb_each(%(wanted)s) as wanted (name, choices)
+        where not choices ? (partition_values ->> wanted.name)
+    )
+    and (%(end)s::timestamptz is null or min_ts is null or min_ts < %(end)s)
+    and (%(start)s::timestamptz is null or max_ts is null or max_ts >= %(start)s)
+    and begins <= %(as_of)s
+    and ends > %(as_of)s;
+
 -- name: changes
 -- The moments at which files of a key range and of the wanted values came or went, newest first.
 select distinct moment as at
@@ -78,8 +94,24 @@ insert into lake.file (
 );
 
 -- name: forget_superseded
--- Delete history older than a moment and return where its files were.
-delete from lake.file where superseded_at <= %(before)s returning dataset, partition, content_hash;
+-- Delete history older than a moment, note of when it was, and return where its files were.
+with forgotten as (
+    delete from lake.file where superseded_at <= %(before)s returning *
+),
+
+noted as (
+    insert into lake.swept as known (dataset, partition, partition_values, min_ts, max_ts, begins, ends)
+    select dataset, partition, partition_values, min(min_ts), max(max_ts), min(committed_at), max(superseded_at)
+    from forgotten
+    group by dataset, partition, partition_values
+    on conflict (dataset, partition) do update set
+        min_ts = least(known.min_ts, excluded.min_ts),
+        max_ts = greatest(known.max_ts, excluded.max_ts),
+        begins = least(known.begins, excluded.begins),
+        ends = greatest(known.ends, excluded.ends)
+)
+
+select dataset, partition, content_hash from forgotten;
 
 -- name: known_files
 -- Where every file that has a row is.

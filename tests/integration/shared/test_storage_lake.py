@@ -7,7 +7,7 @@ import pytest
 
 from shared.clock import FixedClock
 from shared.contracts.datasets import ALL_DATASETS, BARS_1M, FEATURES, TRIALS
-from shared.errors import Conflict, InvalidInput, NotFound
+from shared.errors import Conflict, InvalidInput
 from shared.storage.lake import Lake
 from shared.storage.postgres import Connection, Database
 
@@ -82,31 +82,6 @@ def test_the_version_follows_rows_in_range_whatever_the_history(lake: Lake) -> N
     lake.upsert(BARS_1M, bars("SPY", JUNE, 5))
     assert lake.snapshot(BARS_1M).version == whole
     assert lake.snapshot(BARS_1M, symbol="NONE").version == lake.snapshot(BARS_1M, symbol="NIL").version != whole
-
-
-def test_an_earlier_state_is_readable_until_it_is_swept(lake: Lake, clock: FixedClock) -> None:
-    dawn = clock.now() - timedelta(hours=1)
-    first, second = bars("SPY", MAY, 3), bars("SPY", MAY, 4, price=1)
-    lake.upsert(BARS_1M, first)
-    pinned, then = lake.snapshot(BARS_1M), clock.now()
-    clock.advance(timedelta(hours=2))
-    lake.upsert(BARS_1M, second)
-
-    assert lake.read(pinned).equals(first)
-    assert lake.snapshot(BARS_1M, as_of=then) == pinned
-    assert lake.read(lake.snapshot(BARS_1M, as_of=clock.now())).equals(second)
-    assert lake.read(lake.snapshot(BARS_1M, as_of=dawn)).equals(first[:0])
-
-    clock.advance(timedelta(minutes=59))
-    assert lake.sweep(timedelta(hours=1)).superseded == 0
-    clock.advance(timedelta(minutes=2))
-    report = lake.sweep(timedelta(hours=1))
-    assert (report.superseded, report.orphans) == (1, 0)
-    assert report.bytes > 0
-    with pytest.raises(NotFound, match=r"\.parquet is gone: the snapshot is older than the sweep's grace"):
-        lake.read(pinned)
-    assert lake.snapshot(BARS_1M, as_of=then).files == ()
-    assert lake.read(lake.snapshot(BARS_1M)).equals(second)
 
 
 def test_content_that_came_back_survives_the_sweep_of_its_first_life(lake: Lake, clock: FixedClock) -> None:
