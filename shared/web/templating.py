@@ -11,7 +11,8 @@ from jinja2 import ChoiceLoader, Environment, FileSystemLoader, PackageLoader, P
 
 from shared.clock import Clock
 from shared.web import charts
-from shared.web.formats import filters, url_with
+from shared.web.columns import column_choice
+from shared.web.formats import csv_url, filters, url_with
 
 
 def template_environment(package: str, clock: Clock) -> Environment:
@@ -28,6 +29,8 @@ def template_environment(package: str, clock: Clock) -> Environment:
     environment.filters.update(filters(clock))
     environment.globals["charts"] = charts
     environment.globals["url_with"] = url_with
+    environment.globals["column_choice"] = column_choice
+    environment.globals["csv_url"] = csv_url
     environment.globals["now"] = lambda: clock.now().isoformat()
     environment.globals["new_key"] = lambda: secrets.token_hex(16)
     return environment
