@@ -82,9 +82,9 @@ def test_every_list_has_a_file_with_its_rows(visit, ingestion, path):
         if title in ("Newest jobs", "Retention"):  # the newest of the list of jobs; what a run would remove now
             continue
         shown = [head.inner_text().strip() for head in section.locator("tbody th[scope=row]").all()]
-        rows = saved(page, section.locator("header a:text-is('CSV')"))
         if shown == ["all"]:  # nothing is known against the bars
-            shown = []
+            continue
+        rows = saved(page, section.locator("header a:text-is('CSV')"))
         assert len(rows) == len(shown), title
         column = CALLED.get(title, next(iter(rows[0]))) if rows and not title.startswith("Around") else None
         if column:
