@@ -78,7 +78,8 @@ class ListRoute(APIRoute):
 
 def _file(body: bytes, name: str, columns: Columns, path: str) -> Response:
     answer = json.loads(body)
-    rows: list[object] = _at(answer, tuple(name.split("."))) if name else answer
+    # a record that may be null has no list in it then
+    rows: list[object] = (_at(answer, tuple(name.split("."))) or []) if name else answer
     called = re.sub(r"[^A-Za-z0-9.]+", "-", f"{path}-{name}" if name not in ("", _ITEMS) else path).strip("-")
     headers = {"Content-Disposition": f'attachment; filename="{called}.csv"', "X-Truncated": "false"}
     if name == _ITEMS and answer["total"] > len(rows):
