@@ -40,7 +40,7 @@ def list_runs(
     runs: RunsDep, paging: PageQuery, state: RunState | None = None, symbol: str | None = None
 ) -> Page[RunSummary]:
     """List runs, newest first."""
-    found, total = runs.page(state=state, symbol=symbol, limit=paging.per_page, offset=paging.offset)
+    found, total = runs.page(state=state, symbol=symbol and symbol.upper(), limit=paging.per_page, offset=paging.offset)
     return paging.of([RunSummary.of(view) for view in found], total)
 
 

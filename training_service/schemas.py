@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field, model_validator
 from shared.contracts.messages import Day, Estimator, Folds, Symbol, Target, Train, Window, midnight
 from shared.web.forms import Listed
 from shared.web.pagination import PageNumbers, sort_of
+from training_service.domain.metrics import Metrics
 from training_service.domain.records import Model, Predicted
 from training_service.store import ModelFilter
 
@@ -53,7 +54,7 @@ class ModelOut(BaseModel):
     seed: int
     parent: str | None
     importance: dict[str, float]
-    metrics: dict[str, Any]
+    metrics: Metrics
     train_rows: int
     artefact_sha256: str
     data_version: str

@@ -8,13 +8,11 @@ from typing import Annotated
 from fastapi import Depends, Query, Request, Response
 
 from feature_service.domain.catalogue import feature_set
-from feature_service.domain.statistics import ColumnStatistics
 from feature_service.pages.views import heat, shape_plot
 from feature_service.schemas.asking import SetView
+from feature_service.schemas.statistics import sorted_columns
 from feature_service.use_cases import Builds, Features, Lineage, Statistics
-from feature_service.use_cases.statistics import Described
 from shared.web.pages import page_router, render
-from shared.web.pagination import sort_of
 from shared.web.service import provided
 
 router = page_router()
@@ -23,7 +21,6 @@ FeaturesDep = Annotated[Features, Depends(provided(Features))]
 BuildsDep = Annotated[Builds, Depends(provided(Builds))]
 StatisticsDep = Annotated[Statistics, Depends(provided(Statistics))]
 LineageDep = Annotated[Lineage, Depends(provided(Lineage))]
-_SORTS = ("name", "group", "missing", "mean", "sd", "psi", "ic", "cluster")
 
 
 @router.get("/catalogue")
@@ -58,7 +55,7 @@ def set_page(
         symbols=symbols,
         described=described,
         replay=builds.replay(chosen_symbol, known.id),
-        columns=_sorted(described, view.sort),
+        columns=sorted_columns(described.columns, view.sort),
         chosen=known.feature(chosen),
         shape=shape_plot(statistics.shapes(chosen_symbol, known.id, chosen), chosen),
         heat=heat(described, view.cluster),
@@ -67,20 +64,3 @@ def set_page(
         origin=lineage.origin(chosen_symbol, known.id),
         models=lineage.models(known.id),
     )
-
-
-def _sorted(described: Described, sort: str) -> list[ColumnStatistics]:
-    """Return the columns by one of their figures; those without it come last."""
-    key, descending = sort_of(sort, _SORTS)
-
-    if key in {"name", "group"}:
-        return sorted(described.columns, key=lambda one: getattr(one, key), reverse=descending)
-
-    def place(one: ColumnStatistics) -> tuple[bool, float]:
-        value: float | None = getattr(one, key)
-        if value is None:
-            return True, 0.0
-        size = abs(value) if key == "ic" else value  # a negative coefficient is worth as much as a positive one
-        return False, -size if descending else size
-
-    return sorted(described.columns, key=place)

@@ -33,7 +33,8 @@ def list_features(features: FeaturesDep) -> list[FeatureOut]:
 @router.get("/sets")
 def list_sets(features: FeaturesDep) -> list[SetOut]:
     """Return the feature sets this version makes."""
-    return [SetOut.of(one) for one in features.sets()]
+    built = features.built_sets()
+    return [SetOut.of(one, built) for one in features.sets()]
 
 
 @router.get("/coverage")
@@ -50,7 +51,7 @@ def list_coverage(
 @router.get("/sets/{name}")
 def show_set(name: str, features: FeaturesDep) -> SetOut:
     """Return one feature set by its name or present id."""
-    return SetOut.of(features.set(name))
+    return SetOut.of(features.set(name), features.built_sets())
 
 
 @router.get("/features/{symbol}", response_class=Response)

@@ -22,9 +22,14 @@ Horizon = Annotated[int, Query(ge=1, le=389, description="bars ahead that the in
 
 
 @router.get("/sets/{name}/statistics")
-def describe_set(name: str, symbol: str, statistics: StatisticsDep, horizon: Horizon = 15) -> DescribedOut:
-    """Return missing, mean, sd, drift, information coefficient and cluster of each column as built for a symbol."""
-    return DescribedOut.of(statistics.described(symbol, name, horizon))
+def describe_set(
+    name: str, symbol: str, statistics: StatisticsDep, horizon: Horizon = 15, sort: str | None = None
+) -> DescribedOut:
+    """Return missing, mean, sd, drift, information coefficient and cluster of each column as built for a symbol.
+
+    `sort` is one of those, with a minus before it falling; without it columns stand in the order of the set.
+    """
+    return DescribedOut.of(statistics.described(symbol, name, horizon), sort)
 
 
 @router.get("/sets/{name}/correlation")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Self
 
@@ -9,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from feature_service.domain.catalogue import FeatureSet
 from feature_service.domain.feature import Feature
+from feature_service.domain.records import BuiltSet
 from shared.contracts.messages import BuildFeatures, Day, Symbol, Window, midnight
 from shared.web.forms import Listed
 
@@ -84,16 +86,28 @@ class FeatureOut(BaseModel):
 
 
 class SetOut(BaseModel):
-    """A feature set: `id` is the name its data are stored under."""
+    """A feature set: `id` is the name its data are stored under; of how many symbols and rows it is built, and when."""
 
     id: str
     name: str
     columns: tuple[str, ...]
     warm_up: int
+    symbols: int
+    rows: int
+    built_at: datetime | None
 
     @classmethod
-    def of(cls, features: FeatureSet) -> Self:
-        return cls(id=features.id, name=features.name, columns=features.columns, warm_up=features.warm_up)
+    def of(cls, features: FeatureSet, built: Sequence[BuiltSet]) -> Self:
+        have = next((one for one in built if one.feature_set == features.id), None)
+        return cls(
+            id=features.id,
+            name=features.name,
+            columns=features.columns,
+            warm_up=features.warm_up,
+            symbols=have.symbols if have else 0,
+            rows=have.rows if have else 0,
+            built_at=have.built_at if have else None,
+        )
 
 
 class BuildForm(BaseModel):

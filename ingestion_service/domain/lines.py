@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from ingestion_service.domain.gaps import Gap
+from ingestion_service.domain.gaps import Gap, Why
 from ingestion_service.domain.moments import DAY_US, in_us
 from ingestion_service.domain.spans import FailedAsk
 from ingestion_service.domain.symbols import crypto_pair
@@ -48,6 +48,11 @@ def gap_lines(symbol: str, found: Sequence[Gap]) -> list[GapLine]:
             lines.append(GapLine(**vars(gap), sessions=0 if row is None else 1))
         last = row
     return lines
+
+
+def listed(lines: Sequence[GapLine], why: Why | None) -> list[GapLine]:
+    """Return the lines of one reason, or of all that are gaps, newest first."""
+    return [line for line in reversed(lines) if (line.why is why if why else line.why.is_gap)]
 
 
 def ask_lines(asks: Sequence[FailedAsk]) -> list[AskLine]:

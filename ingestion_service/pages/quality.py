@@ -10,9 +10,10 @@ from pydantic import BaseModel
 
 from ingestion_service.domain.symbols import read_symbol
 from ingestion_service.schemas.quality import ReleaseAllForm, ReleaseForm
-from ingestion_service.use_cases import Bars, Intake, Quality, Releasing
+from ingestion_service.use_cases import Intake, Quality, Releasing
 from ingestion_service.use_cases.releasing import Chosen
 from shared.errors import InvalidInput
+from shared.web.columns import PREFIX
 from shared.web.forms import Form, SubmittedForm, check_form
 from shared.web.pages import page_router, redirect_after_post, render
 from shared.web.pagination import PageQuery
@@ -21,21 +22,17 @@ from shared.web.parts import provided
 router = page_router()
 M = TypeVar("M", bound=BaseModel)
 
-BarsDep = Annotated[Bars, Depends(provided(Bars))]
 QualityDep = Annotated[Quality, Depends(provided(Quality))]
 ReleasingDep = Annotated[Releasing, Depends(provided(Releasing))]
 IntakeDep = Annotated[Intake, Depends(provided(Intake))]
-#: symbols of the table on top; all of them are on the coverage page
+#: rows of the tables beside the refused rows; their CSV has all
 _WORST = 50
-#: symbols that are looked through for the worst: each one's bars are read once for it
-_LOOKED_AT = 1_000
 
 
 @router.get("/quality")
 @router.get("/quarantine")
 def quality_page(
     request: Request,
-    bars: BarsDep,
     quality: QualityDep,
     intake: IntakeDep,
     releasing: ReleasingDep,
@@ -44,22 +41,20 @@ def quality_page(
     reason: str | None = None,
 ) -> Response:
     """Show the symbols with most against them, and refused rows, narrowed to a symbol and a reason."""
-    covered, symbols = bars.coverage(search="", sort="symbol", offset=0, limit=_LOOKED_AT)
-    marked = [one for one in covered if one.gap_minutes or one.quarantined or one.filled]
-    marked.sort(key=lambda one: (-one.gap_minutes, -one.quarantined, one.symbol))
+    marked = quality.marked()
     symbol = read_symbol(symbol) if symbol else None
     refused, rows, total = quality.refused(symbol, reason, paging.offset, paging.per_page)
     return render(
         request,
         "quality.html",
-        symbols=symbols,
-        looked_at=len(covered),
-        found=len(marked),
-        marked=marked[:_WORST],
+        symbols=marked.symbols,
+        looked_at=marked.looked_at,
+        found=len(marked.found),
+        marked=marked.found[:_WORST],
         refused=refused,
         page=paging.of(rows, total),
         releasable=len(releasing.releasable(symbol, reason)) if symbol else 0,
-        released=sorted(releasing.all(symbol), key=lambda one: one.released_at, reverse=True)[:_WORST],
+        released=releasing.newest(symbol)[:_WORST],
         drift=intake.drift(),
         chosen={"symbol": symbol or "", "reason": reason or ""},
     )
@@ -87,8 +82,9 @@ def release_all(request: Request, symbol: str, submitted: SubmittedForm, releasi
 
 
 def _shown(request: Request, *names: str) -> str:
-    """Return the address of the page with those of its parameters that it was shown with."""
-    query = urlencode({name: request.query_params[name] for name in names if name in request.query_params})
+    """Return the address of the page with those of its parameters that it was shown with, and its columns."""
+    asked = request.query_params.multi_items()
+    query = urlencode([(name, value) for name, value in asked if name in names or name.startswith(PREFIX)])
     return f"/quality?{query}" if query else "/quality"
 
 

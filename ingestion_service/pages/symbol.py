@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from ingestion_service.domain.actions import Adjustment
 from ingestion_service.domain.gaps import Why
-from ingestion_service.domain.lines import ask_lines, gap_lines
+from ingestion_service.domain.lines import ask_lines, gap_lines, listed
 from ingestion_service.domain.requests import FillGaps
 from ingestion_service.domain.symbols import read_symbol
 from ingestion_service.domain.timeframes import Timeframe
@@ -68,7 +68,7 @@ def symbol_page(
     around = shown.around
     found = bars.stock(read_symbol(symbol))
     lines = gap_lines(found.symbol, quality.gaps(found.symbol))
-    gaps = [one for one in lines if (one.why is shown.why if shown.why else one.why.is_gap)][::-1]
+    gaps = listed(lines, shown.why)
     report = quality.report(found.symbol)
     jobs = [job for job in queue.jobs(per_page=200)[0] if job.payload.get("symbol") == found.symbol]
     # of days alone no shorter bars can be made

@@ -34,7 +34,7 @@ class WatchlistPage:
         search: str = "",
     ) -> Response:
         paging = paging or PageNumbers()
-        watched = [one for one in self._watchlist.all() if search.strip().upper() in one.symbol]
+        watched = self._watchlist.all(search)
         return render(
             self._request,
             "watchlist.html",

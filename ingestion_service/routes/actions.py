@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import Body, Depends
 
@@ -24,8 +24,9 @@ ActionsDep = Annotated[Actions, Depends(provided(Actions))]
 
 
 @router.get("/actions/{symbol}")
-def list_actions(symbol: str, actions: ActionsDep) -> list[Action]:
-    return actions.of(read_symbol(symbol))
+def list_actions(symbol: str, actions: ActionsDep, sort: Literal["ex_date", "-ex_date"] = "ex_date") -> list[Action]:
+    found = actions.of(read_symbol(symbol))
+    return found[::-1] if sort == "-ex_date" else found
 
 
 @router.post("/actions/import")

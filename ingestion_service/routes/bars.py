@@ -8,7 +8,15 @@ from typing import Annotated
 from fastapi import Depends, Query, Response
 
 from ingestion_service.domain.symbols import read_symbol
-from ingestion_service.schemas.bars import BarsQuery, CandlesAnswer, CandlesQuery, Format, candle_columns, candle_rows
+from ingestion_service.schemas.bars import (
+    BarsQuery,
+    CandlesAnswer,
+    CandlesQuery,
+    Format,
+    StoredMonth,
+    candle_columns,
+    candle_rows,
+)
 from ingestion_service.use_cases import Bars, SymbolCoverage
 from ingestion_service.use_cases.bars import Excerpt, Past, SymbolSummary
 from shared.contracts.messages import Moment
@@ -30,6 +38,12 @@ def list_symbols(bars: BarsDep) -> list[SymbolSummary]:
 @router.get("/symbols/{symbol}")
 def show_symbol(symbol: str, bars: BarsDep) -> SymbolCoverage:
     return bars.coverage_of(read_symbol(symbol))
+
+
+@router.get("/symbols/{symbol}/files")
+def list_files(symbol: str, bars: BarsDep) -> list[StoredMonth]:
+    """Return the files that the symbol's minutes are in, newest first."""
+    return [StoredMonth.of(file) for file in reversed(bars.stock(read_symbol(symbol)).files)]
 
 
 @router.get("/coverage")

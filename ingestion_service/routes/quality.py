@@ -7,10 +7,21 @@ from typing import Annotated
 from fastapi import Depends, Query
 
 from ingestion_service.domain.gaps import Gap, Why
+from ingestion_service.domain.lines import GapLine, gap_lines, listed
+from ingestion_service.domain.refused import Refusals
 from ingestion_service.domain.symbols import read_symbol
-from ingestion_service.schemas.quality import BackfillQuery, CompareBody, Dropped, QuarantinedRow, ReleaseBody
+from ingestion_service.schemas.quality import (
+    BackfillQuery,
+    Check,
+    CompareBody,
+    Dropped,
+    NearbyBar,
+    QuarantinedRow,
+    ReleaseBody,
+    checks_of,
+)
 from ingestion_service.store.releases import Release
-from ingestion_service.use_cases import Comparing, Filler, Quality, Releasing
+from ingestion_service.use_cases import Comparing, Filler, Quality, Releasing, SymbolCoverage
 from ingestion_service.use_cases.quality import QualityReport
 from ingestion_service.use_cases.releasing import Released
 from shared.contracts.messages import Moment
@@ -38,6 +49,24 @@ def show_quality(symbol: str, quality: QualityDep) -> QualityReport:
     return quality.report(read_symbol(symbol))
 
 
+@router.get("/quality/{symbol}/checks")
+def list_checks(symbol: str, quality: QualityDep) -> list[Check]:
+    """Return the same as one list, as the symbol's page has it."""
+    return checks_of(quality.report(read_symbol(symbol)))
+
+
+@router.get("/coverage/marked")
+def list_marked(quality: QualityDep) -> list[SymbolCoverage]:
+    """Return the symbols with gaps, refused rows or made-up bars, most gap minutes first."""
+    return quality.marked().found
+
+
+@router.get("/symbols/{symbol}/around")
+def show_around(symbol: str, at: Moment, quality: QualityDep) -> list[NearbyBar]:
+    """Return the stored bars next to a minute, and the rows refused among them."""
+    return [NearbyBar.model_validate(row) for row in quality.nearby(read_symbol(symbol), at)]
+
+
 @router.get("/gaps/{symbol}")
 def show_gaps(
     symbol: str,
@@ -49,6 +78,26 @@ def show_gaps(
 ) -> Page[Gap]:
     found = quality.gaps(read_symbol(symbol), start, end, why)
     return paging.of(found[paging.offset : paging.offset + paging.per_page], len(found))
+
+
+@router.get("/gaps/{symbol}/lines")
+def list_gap_lines(symbol: str, quality: QualityDep, paging: PageQuery, why: Why | None = None) -> Page[GapLine]:
+    """Return gaps newest first, whole sessions in a row as one; without `why` all but minutes without a trade."""
+    checked = read_symbol(symbol)
+    found = listed(gap_lines(checked, quality.gaps(checked)), why)
+    return paging.of(found[paging.offset : paging.offset + paging.per_page], len(found))
+
+
+@router.get("/quarantine/reasons")
+def list_reasons(quality: QualityDep) -> list[Refusals]:
+    """Return the reasons rows of all symbols were refused for, most rows first, and when: in each part of the time."""
+    return quality.refused(None, None, 0, 0)[0].reasons
+
+
+@router.get("/releases")
+def list_newest_releases(releasing: ReleasingDep, symbol: str | None = None) -> list[Release]:
+    """Return what was released of all symbols, or of one, newest first."""
+    return releasing.newest(None if symbol is None else read_symbol(symbol))
 
 
 @router.get("/quarantine")

@@ -21,8 +21,8 @@ WatchlistDep = Annotated[Watchlist, Depends(provided(Watchlist))]
 
 
 @router.get("/watchlist")
-def show_watchlist(watchlist: WatchlistDep) -> list[WatchedSymbol]:
-    return watchlist.all()
+def show_watchlist(watchlist: WatchlistDep, search: str = "") -> list[WatchedSymbol]:
+    return watchlist.all(search)
 
 
 @router.post("/watchlist", status_code=202)

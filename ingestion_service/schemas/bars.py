@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from enum import StrEnum
 from typing import Any, Literal, Self
 
@@ -15,6 +16,7 @@ from ingestion_service.schemas.order import check_order
 from ingestion_service.use_cases.series import Wanted
 from shared.contracts.candles import MAX_BARS, Candles
 from shared.contracts.messages import Moment
+from shared.storage.lake import PartitionInfo
 
 
 class Format(StrEnum):
@@ -55,6 +57,28 @@ class BarsQuery(BaseModel):
 
     def wanted(self, symbol: str) -> Wanted:
         return Wanted(symbol=symbol, **self.model_dump(exclude={"limit", "format"}))
+
+
+class StoredMonth(BaseModel):
+    """One file of a symbol's minutes."""
+
+    month: str
+    rows: int
+    bytes: int
+    stored_at: datetime
+    first: datetime | None
+    last: datetime | None
+
+    @classmethod
+    def of(cls, file: PartitionInfo) -> Self:
+        return cls(
+            month=file.partition_values["month"],
+            rows=file.row_count,
+            bytes=file.byte_count,
+            stored_at=file.committed_at,
+            first=file.min_ts,
+            last=file.max_ts,
+        )
 
 
 class ChartQuery(BaseModel):

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from ingestion_service.domain.actions import Kind
+from ingestion_service.domain.lines import ask_lines
 from ingestion_service.domain.requests import CompareBars, FillGaps
 from ingestion_service.schemas.order import after_start
 from ingestion_service.use_cases.actions import Action
+from ingestion_service.use_cases.quality import QualityReport
 from ingestion_service.use_cases.releasing import Chosen
 from shared.contracts.messages import Day, Moment, Symbol
 
@@ -64,6 +66,79 @@ class QuarantinedRow(BaseModel):
     source: str
     received: datetime
     releasable: bool
+
+
+class NearbyBar(BaseModel):
+    """A stored bar, or a row that was refused for `reason`, beside a minute."""
+
+    ts: datetime
+    open: float | None
+    high: float | None
+    low: float | None
+    close: float | None
+    volume: float | None
+    source: str
+    reason: str | None = None
+
+
+class Check(BaseModel):
+    """One line of what is known against a symbol's bars.
+
+    found : minutes missing, rows refused, splits nobody told of, questions asked in vain, or a dividend's cash a share
+    runs : stretches of missing minutes, the longest of `longest`; spans asked for in vain
+    first, last : the day, or the span, that it is about
+    """
+
+    check: str
+    found: float
+    runs: int | None = None
+    longest: int | None = None
+    first: date | datetime | None = None
+    last: datetime | None = None
+    last_at: datetime | None = None
+    detail: str | None = None
+
+
+def checks_of(report: QualityReport) -> list[Check]:
+    """Return what a report has against the bars as a list, in the order of the symbol's page."""
+    return [
+        *(
+            Check(check=gap.why.value, found=gap.minutes, runs=gap.runs, longest=gap.longest)
+            for gap in report.gaps
+            if gap.minutes
+        ),
+        *(Check(check=reason, found=rows) for reason, rows in report.quarantine.items()),
+        *(
+            Check(
+                check="split nobody told of",
+                found=1,
+                first=split.ex_date,
+                detail=f"{split.ratio} for 1: {split.close_before} then {split.open}",
+            )
+            for split in report.suspected_splits
+        ),
+        *(
+            Check(
+                check=f"{ask.provider}: {ask.kind}",
+                found=ask.asks,
+                runs=ask.spans,
+                first=ask.start,
+                last=ask.end,
+                last_at=ask.last_at,
+                detail=ask.reason,
+            )
+            for ask in ask_lines(report.failed_asks)
+        ),
+        *(
+            Check(
+                check="dividend that adjusts nothing",
+                found=one.cash,
+                first=one.ex_date,
+                detail=f"not below the close before it, {one.close_before} ({one.source})",
+            )
+            for one in report.impossible_dividends
+        ),
+    ]
 
 
 class ReleaseBody(BaseModel):

@@ -251,6 +251,8 @@ class Bars:
             refused_minutes=counts.get(Why.REFUSED, 0),
             silent_minutes=counts.get(Why.SILENT, 0),
             no_trade_minutes=counts.get(Why.NO_TRADE, 0),
+            gap_minutes=facts.gap_minutes,
+            completeness=complete(stock.rows - facts.off_hours, facts.gap_minutes),
             off_hours=facts.off_hours,
             filled=facts.filled,
             quarantined=known.refused.get(stock.symbol, 0),

@@ -39,6 +39,10 @@ class SymbolCoverage:
     refused_minutes: int
     silent_minutes: int
     no_trade_minutes: int
+    #: those that nobody answered for, whose rows were refused, or that an index was silent in
+    gap_minutes: int
+    #: stored minutes of regular sessions over those and the gaps, 0..1; 1 where nothing is expected
+    completeness: float
     off_hours: int
     #: bars made up for minutes that have no other, which only a read with filled=true shows
     filled: int
@@ -51,15 +55,6 @@ class SymbolCoverage:
     #: its last rename, which bars are joined over when they are read, and the one that ended this name
     formerly: Rename | None
     renamed_to: Rename | None
-
-    @property
-    def gap_minutes(self) -> int:
-        return self.outage_minutes + self.refused_minutes + self.silent_minutes
-
-    @property
-    def completeness(self) -> float:
-        """Stored minutes of regular sessions over those and the gaps, 0..1; 1 where nothing is expected."""
-        return complete(self.rows - self.off_hours, self.gap_minutes)
 
 
 @dataclass(frozen=True, kw_only=True)

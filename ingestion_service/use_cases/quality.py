@@ -25,6 +25,8 @@ from shared.contracts.sessions import Int64Array
 from shared.contracts.splits import trading_days
 from shared.errors import InvalidInput
 
+#: symbols that are looked through for the worst: each one's bars are read once for it
+_LOOKED_AT = 1_000
 #: how far bars are looked for beside a minute, and how many of them are shown on either side
 _NEARBY, _EACH_SIDE = timedelta(days=4), 5
 
@@ -53,6 +55,15 @@ class QualityReport:
     impossible_dividends: list[ImpossibleDividend]
     failed_asks: list[FailedAsk]
     sessions: list[SessionCoverage]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Marked:
+    """Symbols with something against them, most gap minutes first, of the first `looked_at` of all `symbols`."""
+
+    found: list[SymbolCoverage]
+    looked_at: int
+    symbols: int
 
 
 class Quality:
@@ -94,6 +105,13 @@ class Quality:
             failed_asks=self._store.asks.failed_asks(symbol),
             sessions=sessions,
         )
+
+    def marked(self) -> Marked:
+        """Return the symbols that have gaps, refused rows or made-up bars."""
+        covered, symbols = self._bars.coverage(search="", sort="symbol", offset=0, limit=_LOOKED_AT)
+        found = [one for one in covered if one.gap_minutes or one.quarantined or one.filled]
+        found.sort(key=lambda one: (-one.gap_minutes, -one.quarantined, one.symbol))
+        return Marked(found=found, looked_at=len(covered), symbols=symbols)
 
     def gap_minutes_by_candle(self, symbol: str, starts_us: Int64Array, end: datetime | None) -> Int64Array:
         """Return how many gap minutes lie between each candle's start (ascending) and the next one's; shape (n,).

@@ -65,6 +65,10 @@ class Releasing:
         """Return what was released, of one symbol or of all, in order of symbol and minute."""
         return self._store.releases.all(symbol)
 
+    def newest(self, symbol: str | None) -> list[Release]:
+        """Return the same, what was released last first."""
+        return sorted(self.all(symbol), key=lambda one: one.released_at, reverse=True)
+
     def releasable(self, symbol: str, reason: str | None) -> list[str]:
         """Return the ids of a symbol's refused rows that can be bars; `reason` is a part of theirs."""
         rows = Chosen(reason=reason).among(self._store.quarantine.read(symbol))

@@ -38,10 +38,11 @@ class Watchlist:
         self._intake = intake
         self._clock = clock
 
-    def all(self) -> list[WatchedSymbol]:
-        """Return the watchlist in order of symbols."""
+    def all(self, search: str = "") -> list[WatchedSymbol]:
+        """Return the watchlist in order of symbols, those whose name contains `search`."""
         stocks = {stock.symbol: stock for stock in self._bars.stocks()}
-        return [self._shown(one, stocks.get(one.symbol)) for one in self._store.watched()]
+        wanted = search.strip().upper()
+        return [self._shown(one, stocks.get(one.symbol)) for one in self._store.watched() if wanted in one.symbol]
 
     def add_all(
         self, symbols: Sequence[str], universe: str | None, since: date | None, *, live: bool

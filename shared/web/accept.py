@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from starlette.datastructures import Headers
+from starlette.datastructures import Headers, QueryParams
 from starlette.types import Scope
 
 _FORM_TYPES = ("application/x-www-form-urlencoded", "multipart/form-data")
@@ -42,5 +42,6 @@ def is_page_request(scope: Scope) -> bool:
     """Whether the page router, not the JSON router, should answer this request."""
     headers = Headers(scope=scope)
     if scope["method"] in ("GET", "HEAD"):
-        return prefers_html(headers)
+        # a page has no format: who names one, by a link on the page itself, wants the data
+        return prefers_html(headers) and "format" not in QueryParams(scope["query_string"])
     return posts_form(headers)

@@ -191,10 +191,19 @@ def attempt(job: Job) -> str:
 
 
 def url_with(request: Request, **changes: str | int | None) -> str:
-    """Return this page's address with some query parameters changed; None removes one."""
-    query = {name: value for name, value in request.query_params.items() if name not in changes}
-    query |= {name: str(value) for name, value in changes.items() if value is not None}
+    """Return this page's address with some query parameters changed; None removes one, others stay, also repeated."""
+    query = [(name, value) for name, value in request.query_params.multi_items() if name not in changes]
+    query += [(name, str(value)) for name, value in changes.items() if value is not None]
     return f"?{urlencode(query)}" if query else request.url.path
+
+
+def csv_url(request: Request, path: str, *kept: str, **given: str) -> str:
+    """Return where a list of this page is as CSV: `path` with the page's parameters named in `kept`, and `given`.
+
+    What the page was not asked for is left out: the route then has its own defaults, which are the page's.
+    """
+    query = {name: request.query_params[name] for name in kept if request.query_params.get(name)}
+    return f"{path}?{urlencode(query | given | {'format': 'csv'})}"
 
 
 def filters(clock: Clock) -> Mapping[str, Callable[..., Any]]:

@@ -8,6 +8,7 @@ from typing import Any
 from fastapi import Request, Response
 
 from shared.jobs.model import JobState
+from shared.web.formats import csv_url
 from shared.web.job_views import QueueDep
 from shared.web.pages import page_router, redirect_after_post, render
 from shared.web.pagination import PageQuery
@@ -36,6 +37,8 @@ def jobs_page(request: Request, queue: QueueDep, paging: PageQuery, kind: str = 
         filtered={"kind": kind, "state": state if known else ""},
         unknown_state="" if known else state,
         states=list(JobState),
+        # the page's words are not those of the JSON route, which its file comes from
+        csv=csv_url(request, "/jobs", "kind", **({"state": known.value} if known else {})),
     )
 
 

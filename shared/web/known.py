@@ -15,12 +15,14 @@ from fastapi.dependencies.models import Dependant
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel
 
+from shared.web.lists import ListRoute
+
 _UNKNOWN = "extra_forbidden"
 
 
 def strict_router(**options: Any) -> APIRouter:  # noqa: ANN401 - APIRouter's own
-    """Router for JSON routes that know all their query parameters."""
-    return APIRouter(dependencies=[Depends(_check_parameters)], **options)
+    """Router for JSON routes that know all their query parameters, and whose lists are there as CSV too."""
+    return APIRouter(route_class=ListRoute, dependencies=[Depends(_check_parameters)], **options)
 
 
 def is_unknown(problem: Any) -> bool:  # noqa: ANN401 - pydantic's problem
@@ -61,7 +63,7 @@ def _check_parameters(request: Request) -> None:
 
 def _parameters(route: object) -> set[str]:
     """Return the names of all query parameters of a route and its dependencies."""
-    found: set[str] = set()
+    found = route.query_names if isinstance(route, ListRoute) else set[str]()
     for field in _fields(getattr(route, "dependant", None)):
         model = _model_at(field.field_info.annotation, ())
         found.update(fields_of(model) if model else [field.alias])

@@ -1,16 +1,18 @@
-"""Lists are paged on the server: `?page=2&per_page=100`."""
+"""Lists are paged on the server: `?page=2&per_page=100`; a file (`?format=csv`) holds all pages."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Annotated, Generic, TypeVar
 
-from fastapi import Depends, Query
+from fastapi import Depends, Query, Request
 from pydantic import BaseModel
 
 from shared.errors import InvalidInput
 
 MAX_PER_PAGE = 500
+#: a file holds every row of the list, up to this many; the header X-Truncated says when there are more
+MAX_IN_FILE = 100_000
 #: far beyond any list, and its offset is a number the database can count to
 MAX_PAGE = 1_000_000_000
 
@@ -48,8 +50,13 @@ class PageNumbers(BaseModel):
 
 
 def _asked(
-    page: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 1, per_page: Annotated[int, Query(ge=1, le=MAX_PER_PAGE)] = 100
+    request: Request,
+    page: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 1,
+    per_page: Annotated[int, Query(ge=1, le=MAX_PER_PAGE)] = 100,
 ) -> PageNumbers:
+    asked = request.query_params
+    if asked.get("format") == "csv" and not {"page", "per_page"} & asked.keys():
+        return PageNumbers(per_page=MAX_IN_FILE)
     return PageNumbers(page=page, per_page=per_page)
 
 

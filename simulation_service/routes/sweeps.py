@@ -45,7 +45,9 @@ def list_sweeps(
     sweeps: SweepsDep, paging: PageQuery, symbol: str | None = None, model: str | None = None
 ) -> Page[SweepSummary]:
     """List sweeps, newest first."""
-    found, total = sweeps.page(symbol=symbol, model=model, limit=paging.per_page, offset=paging.offset)
+    found, total = sweeps.page(
+        symbol=symbol.upper() if symbol else None, model=model, limit=paging.per_page, offset=paging.offset
+    )
     return paging.of([SweepSummary.of(record) for record in found], total)
 
 

@@ -14,6 +14,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urljoin
 
 import pytest
 from browser_service import Served, service_process
@@ -176,6 +177,21 @@ def check() -> Callable[[Page], None]:
         assert axe(page) == []
 
     return check_page
+
+
+@pytest.fixture
+def check_files() -> Callable[[Page], None]:
+    """Fail when a link to a CSV file leads to anything else, asked for as a browser asks that follows it."""
+
+    def check_links(page: Page) -> None:
+        for link in page.locator("a:text-matches('CSV')").all():
+            address = urljoin(page.url, link.get_attribute("href"))
+            answer = page.request.get(address, headers={"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"})
+            assert (answer.status, answer.headers["content-type"].partition(";")[0]) == (200, "text/csv"), address
+            assert answer.headers["content-disposition"].startswith("attachment"), address
+            assert len(answer.text().splitlines()) > 1, address
+
+    return check_links
 
 
 @pytest.fixture

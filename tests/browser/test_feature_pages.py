@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+import polars as pl
 import pytest
 from browser_service import service_process
 from pydantic import SecretStr
@@ -48,10 +49,21 @@ PAGES = {
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_page_is_clean_in_both_themes_and_widths(features, visit, check_looks, page):
+def test_page_is_clean_in_both_themes_and_widths(features, visit, check_looks, check_files, page):
     # regimes have three charts, each with its own series
     most = 350_000 if page == "regimes" else None
-    check_looks(visit(features, PAGES[page]), f"features-{page}", most=most)
+    tab = visit(features, PAGES[page])
+    check_looks(tab, f"features-{page}", most=most)
+    check_files(tab)
+
+
+def test_columns_of_a_set_are_saved_as_they_are_sorted(features, visit):
+    tab = visit(features, "/sets/full?sort=-ic")
+    with tab.expect_download() as download:
+        tab.click("#columns a:text-is('CSV')")
+    rows = pl.read_csv(download.value.path())
+    assert rows["name"].to_list() == tab.locator("#columns tbody th").all_inner_texts()
+    assert rows.columns == ["name", "group", "missing", "mean", "sd", "constant", "psi", "ic", "ic_t", "cluster"]
 
 
 def test_a_chosen_column_is_drawn_under_the_candles(features, visit):

@@ -86,8 +86,10 @@ def house(tmp_path_factory):
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_page_is_clean_and_light_in_both_themes_and_widths(house, visit, check_looks, page):
-    check_looks(visit(*house.place(page)), f"house-{page.split('{')[0].strip(' /').replace('/', '-').replace(' ', '')}")
+def test_page_is_clean_and_light_in_both_themes_and_widths(house, visit, check_looks, check_files, page):
+    tab = visit(*house.place(page))
+    check_looks(tab, f"house-{page.split('{')[0].strip(' /').replace('/', '-').replace(' ', '')}")
+    check_files(tab)
 
 
 def test_a_search_started_by_the_form_moves_without_a_reload(house, visit):

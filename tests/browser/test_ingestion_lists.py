@@ -77,7 +77,7 @@ def test_what_can_be_done_is_in_sight_on_a_phone(visit, ingestion):
         ("/quality", "#refused-rows summary:has-text('Release')"),
     ):
         assert in_sight(visit(ingestion.url, path, width=390), selector), path
-    assert in_sight(visit(ingestion.url, "/quality", width=1024), "#refused-rows summary")
+    assert in_sight(visit(ingestion.url, "/quality", width=1024), "#refused-rows summary:has-text('Release')")
     httpx.delete(f"{ingestion.url}/watchlist/CALM")
     httpx.delete(f"{ingestion.url}/universes/some")
 

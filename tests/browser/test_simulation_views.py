@@ -84,11 +84,33 @@ PAGES = {
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_page_is_clean_in_both_themes_and_widths(simulation, visit, check_looks, page):
+def test_page_is_clean_in_both_themes_and_widths(simulation, visit, check_looks, check_files, page):
     url, *names, _ = simulation
     # how light a run is is checked in a whole house; this one has hundreds of trades on its candles
     most = 350_000 if page == "run" else None
-    check_looks(visit(url, PAGES[page].format(*names)), f"simulation-{page}", most=most)
+    tab = visit(url, PAGES[page].format(*names))
+    check_looks(tab, f"simulation-{page}", most=most)
+    check_files(tab)
+
+
+def test_columns_behind_the_boxes_to_compare_are_hidden_by_their_names(simulation, visit):
+    url, *_ = simulation
+    page = visit(url, "/?sort=-sharpe&min_trades=1")
+    before = page.locator("#runs tbody tr").first.locator("th, td:visible").all_inner_texts()
+    heads = page.locator("#runs thead th:visible").all_inner_texts()
+    page.click("#runs details.columns summary")
+    page.locator("#runs details.columns").get_by_label("symbol", exact=True).uncheck()
+    page.locator("#runs details.columns").get_by_label("window", exact=True).uncheck()
+    with page.expect_navigation():
+        page.click("#runs details.columns button")
+    page.wait_for_selector('html[data-ready="1"]', state="attached")
+    places = [place for place, head in enumerate(heads) if head not in ("symbol", "window")]
+    assert len(places) == len(heads) - 2
+    assert page.locator("#runs thead th:visible").all_inner_texts() == [heads[place] for place in places]
+    shown = page.locator("#runs tbody tr").first.locator("th, td:visible").all_inner_texts()
+    assert shown == [before[place] for place in places]
+    assert page.locator("#runs [data-check]:visible").count() == page.locator("#runs tbody tr").count()
+    assert "min_trades=1" in page.url
 
 
 def test_checked_runs_are_compared(simulation, visit):

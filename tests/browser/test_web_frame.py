@@ -111,6 +111,7 @@ def test_refused_form_keeps_what_was_typed_and_names_the_field(visit, example, c
     described = page.get_attribute("#f-folds", "aria-describedby").split()[0]
     assert "less than or equal to 20" in page.inner_text(f"#{described}")
     assert "2 fields need another look" in page.inner_text(".summary")
+    assert page.locator(".summary a").all_inner_texts() == ["Symbol", "Folds (purged)"]
     check(page)
 
 

@@ -6,7 +6,7 @@ from feature_service.app import create_app
 from shared.testing.servers import serving
 
 MISSPELT = [
-    ("GET", "/sets/core/statistics?symbol=SPY&horizn=30", "horizn", "horizon, symbol"),
+    ("GET", "/sets/core/statistics?symbol=SPY&horizn=30", "horizn", "horizon, list, sort, symbol"),
     ("GET", "/folds/SPY?test_day=5", "test_day", "test_days"),
     ("GET", "/folds/SPY/0?formt=csv", "formt", "format"),
     ("GET", "/features/SPY?strat=2024-01-01", "strat", "start"),

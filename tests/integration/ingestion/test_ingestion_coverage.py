@@ -11,8 +11,8 @@ import pytest
 
 from ingestion_service.domain.spans import Span
 from ingestion_service.domain.validation import screen
-from ingestion_service.pages import quality as quality_page
 from ingestion_service.store.bars import BarStore
+from ingestion_service.use_cases import quality as quality_of_all
 from ingestion_service.use_cases.bars import Bars
 from ingestion_service.use_cases.releasing import Chosen, Releasing
 from shared.clock import FixedClock
@@ -121,7 +121,7 @@ def test_what_was_told_is_told_anew_when_bars_answers_or_refusals_change(
 
 
 def test_the_quality_page_says_of_how_many_symbols_it_found_the_worst(open_house, tmp_path, monkeypatch):
-    monkeypatch.setattr(quality_page, "_LOOKED_AT", 1)
+    monkeypatch.setattr(quality_of_all, "_LOOKED_AT", 1)
     house = open_house()
     for symbol in ("ABC", "DEF"):
         bars = reverting_bars(symbol, MONDAY, WEDNESDAY, seed=1).drop("symbol", "source")

@@ -145,4 +145,4 @@ def test_a_misspelt_parameter_is_refused_and_the_known_ones_are_told(http):
     for path, wrong, known in (("/runs?stat=failed", "stat", "state"), ("/promoted?runs=a", "runs", "run")):
         answer = http.get(path)
         assert answer.status_code == 422
-        assert f"{wrong}: is not known here: there are page, per_page, {known}" in answer.json()["detail"]
+        assert f"{wrong}: is not known here: there are format, page, per_page, {known}" in answer.json()["detail"]

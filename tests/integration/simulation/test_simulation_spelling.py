@@ -9,7 +9,7 @@ MISSPELT = [
     ("GET", "/runs?min_trade=10", "min_trade", "min_trades"),
     ("GET", "/runs.csv?page=2", "page", "sort"),
     ("GET", "/sweeps?symbl=SPY", "symbl", "symbol"),
-    ("GET", "/compare?runs=a", "runs", "ids, run"),
+    ("GET", "/compare?runs=a", "runs", "ids, list, run"),
     ("GET", "/runs/a-0/candles?start=2024-01-01", "start", "from"),
     ("GET", "/signals/a/rows?kind=csv", "kind", "format"),
 ]

@@ -262,4 +262,4 @@ def test_a_misspelt_parameter_is_refused_and_the_known_ones_are_told(settings):
         assert http.get("/models/counts").json() == {}
         answer = http.get("/models", params={"symbl": "EDGE"})
     assert answer.status_code == 422
-    assert "symbl: is not known here: there are feature_set, page, parent" in answer.json()["detail"]
+    assert "symbl: is not known here: there are feature_set, format, page, parent" in answer.json()["detail"]

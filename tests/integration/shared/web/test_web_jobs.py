@@ -18,7 +18,7 @@ def test_jobs_are_listed_shown_and_cancelled_in_both_forms(http, queue):
     strange = http.get("/jobs?limit=5")
     assert (strange.status_code, strange.json()["detail"]) == (
         422,
-        "limit: is not known here: there are kind, page, per_page, state (got '5')",
+        "limit: is not known here: there are format, kind, page, per_page, state (got '5')",
     )
     assert http.get(f"/jobs/{ids[0]}").json()["attempts"] == []
     assert "No job matches" in http.get("/jobs?state=failed", headers=HTML).text
