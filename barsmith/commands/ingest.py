@@ -115,6 +115,11 @@ def _say_refused(results: Iterable[Mapping[str, Any]]) -> None:
     refused = Counter[str]()
     for result in results:
         refused.update(result["rejected"])
+    if withdrawn := sum(result["withdrawn"] for result in results):
+        click.echo(
+            f"\n{withdrawn:,} bars stored before are spikes beside the new ones, and were withdrawn: "
+            "barsmith ingest quarantine SYMBOL shows them"
+        )
     if replaced := sum(result["replaced"] for result in results):
         click.echo(f"\n{replaced:,} bars were there with other values: barsmith bars SYMBOL --as-of TIME shows them")
     if refused:

@@ -92,7 +92,7 @@ def chapters(symbol: str, actions_of: Callable[[str], pl.DataFrame]) -> list[Cha
     """
     found: list[Chapter] = []
     name, end = symbol, None
-    while name not in {chapter.symbol for chapter in found}:
+    while True:  # each rename is earlier than the one before
         renames = actions_of(name).filter(pl.col("kind") == Kind.RENAME.value).sort("ex_date")
         renames = renames.filter(pl.col("ex_date") < end.date()) if end else renames
         if renames.is_empty():
@@ -101,7 +101,6 @@ def chapters(symbol: str, actions_of: Callable[[str], pl.DataFrame]) -> list[Cha
         start = datetime.combine(day, time(), ZoneInfo(EXCHANGE_ZONE)).astimezone(UTC)
         found.insert(0, Chapter(name, start, end))
         name, end = former, start
-    return found
 
 
 def with_factors(actions: pl.DataFrame, closes: Mapping[date, float]) -> pl.DataFrame:

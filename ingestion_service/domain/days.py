@@ -1,7 +1,7 @@
 """Daily bars as they are stored: one a session, named by its open; of a coin one a day in UTC.
 
-They are what a provider says of whole days, beside the minutes and never among them: only where no regular minute of a
-session is stored does a read take its daily bar (`without_minutes`). `source` ends with MARK, so that it says which.
+They are what a provider says of whole days, beside the minutes and never among them: only where less than half of a
+session's minutes is stored does a read take its daily bar (`days_beside`). `source` ends with MARK: it says which.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from ingestion_service.domain.moments import DAY_US, in_us
 from ingestion_service.domain.spans import SETTLE, Span
 from ingestion_service.domain.symbols import crypto_pair
 from shared.contracts.datasets import TS
-from shared.contracts.sessions import Sessions, all_sessions
+from shared.contracts.sessions import MINUTE_US, Int64Array, all_sessions
 from shared.contracts.splits import EXCHANGE_ZONE
 from shared.errors import InvalidInput
 
@@ -80,18 +80,32 @@ def opens_and_ends(symbol: str, stamps: pl.Series) -> tuple[pl.Series, pl.Series
     return found["opens"], found["ends"]
 
 
-def without_minutes(symbol: str, days: pl.DataFrame, minutes: pl.DataFrame) -> pl.DataFrame:
-    """Return the daily bars of the sessions of which `minutes` (ts ascending) has no regular minute."""
+def days_beside(symbol: str, days: pl.DataFrame, minutes: pl.DataFrame) -> pl.DataFrame:
+    """Return minutes (ts ascending) and daily bars of the same columns, so that each session has bars of one kind.
+
+    A session takes its daily bar where less than half of its regular minutes is stored: a few minutes are no day.
+    """
     if days.is_empty() or minutes.is_empty():
-        return days
+        return pl.concat([minutes, days])
+    opens_us, closes_us = _bounds(symbol, days)
     ts_us = minutes["ts"].to_physical().to_numpy()
+    first, last = np.searchsorted(ts_us, opens_us), np.searchsorted(ts_us, closes_us)
+    few = last - first < (closes_us - opens_us) // MINUTE_US / 2
+    # +1 where a session that takes its day begins, -1 where it ends
+    edges = np.zeros(len(ts_us) + 1, np.int64)
+    np.add.at(edges, first[few], 1)
+    np.add.at(edges, last[few], -1)
+    kept = minutes.filter(pl.Series(np.cumsum(edges)[:-1] == 0))
+    return pl.concat([kept, days.filter(pl.Series(few))])
+
+
+def _bounds(symbol: str, days: pl.DataFrame) -> tuple[Int64Array, Int64Array]:
+    """Return when the regular hours of each daily bar, which is named by its open, begin and end."""
+    opens_us = days["ts"].to_physical().to_numpy()
     if crypto_pair(symbol):
-        begins = np.unique(ts_us - ts_us % DAY_US)
-    else:
-        sessions: Sessions = all_sessions()
-        rows = np.unique(sessions.index_of(ts_us))
-        begins = sessions.open_us[rows[rows >= 0]]
-    return days.filter(~pl.Series(np.isin(days["ts"].to_physical().to_numpy(), begins)))
+        return opens_us, opens_us + DAY_US
+    sessions = all_sessions()
+    return opens_us, sessions.close_us[sessions.index_of(opens_us)]
 
 
 def _date(day: np.datetime64) -> date:

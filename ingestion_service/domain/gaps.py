@@ -32,7 +32,12 @@ from shared.contracts.sessions import MINUTE_US, Int64Array, Sessions, sessions_
 #: So many missing minutes in a row are a hole where at least this share of the session's other minutes has a bar.
 _HOLE, _BUSY = 3, 0.95
 
+#: A symbol that usually trades in this share of a session's minutes does so in each session.
+_ALWAYS = 0.99
+
 Bools = npt.NDArray[np.bool_]
+#: the row of a session and [start, end) in it, in microseconds
+_Piece = tuple[int, int, int]
 
 
 class Why(StrEnum):
@@ -188,31 +193,46 @@ def gaps(found: Missing) -> list[Gap]:
     ]
 
 
-def covered(symbol: str, stored_us: Int64Array, due_us: int | None = None) -> list[Span]:
-    """Return what a file with bars of `symbol` at `stored_us` (ascending) answers for; sessions in a row are one span.
+def covered(
+    symbol: str, given_us: Int64Array, stored_us: Int64Array | None = None, due_us: int | None = None
+) -> tuple[list[Span], list[Span]]:
+    """Return the sessions that a file with bars of `symbol` at `given_us` touches, and what of them it answers for.
 
-    That is each session the file has a bar in, from its open to its close, the last one to `due_us` (see `due_until`;
-    None: to its last bar). A coin's are days in UTC, the first one from the file's first bar on.
-    A session without a bar of its own is not covered: the file does not say whether it was left out. Neither is a hole
-    in a session that has otherwise hardly a minute without a bar: in 0.5 million real minutes no stock that traded in
-    95 % of a session's minutes was silent for two in a row.
+    given_us, stored_us : ascending; what is stored of the symbol around there already is judged together with the file
+    due_us : see `due_until`; None: the file's last bar
+
+    Sessions in a row are one span; the last one goes to `due_us`, or to its last stored bar. A coin's are days in UTC,
+    the first one from its first bar on. A session without a bar of the file is not touched: the file does not say
+    whether it was left out. Not answered for are holes where a symbol hardly leaves a minute without a bar, in the
+    rest of the session or in the sessions around: in 0.5 million real minutes no stock that traded in 95 % of a
+    session's minutes was silent for two in a row.
     """
-    if not len(stored_us):
-        return []
-    sessions = _sessions(symbol, stored_us)
-    touched = np.unique(sessions.index_of(stored_us))
-    touched = touched[touched >= 0]
-    last_us = (due_us or int(stored_us[-1])) + MINUTE_US
-    found: list[tuple[int, int]] = []
-    whole_until: int | None = None  # the session up to whose close the last span goes
-    for row in touched.tolist():
-        start, end = int(sessions.open_us[row]), min(int(sessions.close_us[row]), last_us)
-        pieces = _without_holes(stored_us, start, end)
-        if whole_until == row - 1 and pieces[0][0] == start:
-            pieces[0] = (found.pop()[0], pieces[0][1])
-        found += pieces
-        whole_until = row if pieces[-1][1] == end else None
-    return [Span(moment_at(start), moment_at(end)) for start, end in found]
+    if not len(given_us):
+        return [], []
+    known_us = given_us if stored_us is None else np.union1d(given_us, stored_us)
+    sessions = _sessions(symbol, known_us)
+    rows = sessions.index_of(known_us)
+    counts = np.bincount(rows[rows >= 0], minlength=len(sessions))
+    usual = float(np.median((counts / sessions.minutes)[counts > 0])) if counts.any() else 0.0
+    given_until = (due_us or int(given_us[-1])) + MINUTE_US
+    touched, answered = list[_Piece](), list[_Piece]()
+    own = np.unique(sessions.index_of(given_us))
+    for row in own[own >= 0].tolist():
+        start, end = int(sessions.open_us[row]), int(sessions.close_us[row])
+        stored = known_us[slice(*np.searchsorted(known_us, [start, end]))]
+        end = min(end, max(given_until, int(stored[-1]) + MINUTE_US))
+        touched.append((row, start, end))
+        answered += [(row, *piece) for piece in _without_holes(stored, start, end, usual)]
+    return _joined(sessions, touched), _joined(sessions, answered)
+
+
+def _joined(sessions: Sessions, pieces: Iterable[_Piece]) -> list[Span]:
+    """Return pieces of sessions, in order, as spans: one to a close goes on with one from the next session's open."""
+    found: list[_Piece] = []
+    for row, start, end in pieces:
+        goes_on = found and start == sessions.open_us[row] and found[-1][::2] == (row - 1, sessions.close_us[row - 1])
+        found.append((row, found.pop()[1] if goes_on else start, end))
+    return [Span(moment_at(start), moment_at(end)) for _, start, end in found]
 
 
 def _sessions(symbol: str, stored_us: Int64Array) -> Sessions:
@@ -228,16 +248,18 @@ def _always_open(symbol: str) -> bool:
     return crypto_pair(symbol) is not None
 
 
-def _without_holes(stored_us: Int64Array, start: int, end: int) -> list[tuple[int, int]]:
-    """Return [start, end) without the runs of missing minutes that are too long for how often the others traded.
+def _without_holes(stored: Int64Array, start: int, end: int, usual: float) -> list[tuple[int, int]]:
+    """Return the session [start, end) without the runs of missing minutes that are too long for how it trades.
 
-    At least one minute of it is in `stored_us`.
+    stored : minutes of it that have a bar, at least one
+    usual  : the usual share of a session's minutes that have a bar
     """
-    stored = stored_us[np.searchsorted(stored_us, start) : np.searchsorted(stored_us, end)]
     edges = np.concatenate([[start - MINUTE_US], stored, [end]])
     runs = np.diff(edges) // MINUTE_US - 1
-    busy = len(stored) >= _BUSY * ((end - start) // MINUTE_US - runs)
-    holes = np.flatnonzero((runs >= _HOLE) & busy)
+    minutes, long = (end - start) // MINUTE_US, runs >= _HOLE
+    busy_but_for_all = len(stored) >= max(_BUSY * (minutes - runs[long].sum()), minutes / 2)
+    busy_but_for_one = len(stored) >= _BUSY * (minutes - runs)
+    holes = np.flatnonzero(long & (busy_but_for_one | busy_but_for_all | (usual >= _ALWAYS)))
     starts = [start, *edges[holes + 1].tolist()]
     ends = [*(edges[holes] + MINUTE_US).tolist(), end]
     return [(first, last) for first, last in zip(starts, ends, strict=True) if first < last]

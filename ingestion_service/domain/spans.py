@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import cast
@@ -76,6 +76,19 @@ class Answered:
     start: datetime
     end: datetime
     empty: bool
+
+
+@dataclass(frozen=True)
+class Settled:
+    """What a provider's answer settles: what it said of `spans` will not change any more.
+
+    `empty`: it held no bars there, so that the provider perhaps does not know the symbol. `anew`: what the provider was
+    noted to have answered of these is forgotten first.
+    """
+
+    spans: Sequence[Span]
+    empty: bool = False
+    anew: Sequence[Span] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -113,6 +113,8 @@ def job_outcome(job: Job) -> str:
     parts = [f"{int(result['stored']):,} rows stored"]
     if replaced := result.get("replaced"):
         parts.append(f"{replaced:,} of them in place of others")
+    if withdrawn := result.get("withdrawn"):
+        parts.append(f"{withdrawn:,} stored before withdrawn")
     parts += [f"{rows:,} × {reason}" for reason, rows in result["rejected"].items()]
     if failed := result.get("failed"):
         parts.append(f"no bars of {', '.join(list(failed)[:3])}")

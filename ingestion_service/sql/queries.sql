@@ -82,13 +82,13 @@ on conflict (symbol, provider) do update
 set days = known.days + excluded.days, updated_at = now();
 
 -- name: forget_answers
--- Bars that were removed are as if nobody had been asked for them.
+-- A span is as if nobody, or not that provider, had been asked for it.
 update ingestion.fetched
 set
     spans = spans - tstzmultirange(tstzrange(%(start)s, %(end)s)),
     empty = empty - tstzmultirange(tstzrange(%(start)s, %(end)s)),
     updated_at = now()
-where symbol = %(symbol)s;
+where symbol = %(symbol)s and (%(provider)s::text is null or provider = %(provider)s);
 
 -- name: forget_days
 -- The same of daily bars before a moment.

@@ -89,9 +89,9 @@ class AskStore:
             self._queries.run_many(conn, "record_fetched", rows)
             self._queries.run_many(conn, "forget_failures", rows)
 
-    def forget_answers(self, conn: Connection, symbol: str, start: datetime, end: datetime) -> None:
-        """Let [start, end) of a symbol's minutes be what nobody was asked for, in the caller's transaction."""
-        self._queries.run(conn, "forget_answers", symbol=symbol, start=start, end=end)
+    def forget_answers(self, conn: Connection, symbol: str, span: Span, provider: str | None = None) -> None:
+        """Let a span of a symbol's minutes be what nobody, or not `provider`, was asked for; in that transaction."""
+        self._queries.run(conn, "forget_answers", symbol=symbol, start=span.start, end=span.end, provider=provider)
 
     def forget_days(self, conn: Connection, symbol: str, before: datetime) -> None:
         """Let a symbol's days before a moment be what nobody was asked for, in the caller's transaction."""

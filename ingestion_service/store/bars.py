@@ -10,7 +10,7 @@ import polars as pl
 
 from ingestion_service.domain.gaps import due_until
 from ingestion_service.domain.releases import displaced, forgiven, without
-from ingestion_service.domain.spans import Span, span_of
+from ingestion_service.domain.spans import Settled, Span, span_of
 from ingestion_service.domain.suspicion import REACH
 from ingestion_service.domain.validation import Screened, screen_many
 from ingestion_service.store.actions import ActionStore
@@ -144,18 +144,16 @@ class BarStore:
         screened: Screened,
         symbol: str,
         provider: str,
-        answered: Sequence[Span],
+        settled: Settled,
         received: datetime,
         still_mine: Precondition,
         *,
-        empty: bool = False,
         confirmed: pl.DataFrame | None = None,
     ) -> Commit:
         """Merge sound bars into the lake, and put refused rows and withdrawn bars into the quarantine.
 
-        In the bars' transaction it is recorded that the provider answered the spans `answered`: what it said of them
-        will not change any more; `empty` that it holds no bars there, and perhaps does not know the symbol. There
-        also the release of bars that another provider `confirmed` (columns of a Release without its time). The
+        In the bars' transaction it is recorded what the provider's answer settles, and that bars were released which
+        another provider `confirmed` (columns of a Release without its time). The
         quarantine comes first: a job killed in between is done again, and nothing is lost or doubled.
         """
         self.quarantine.add(screened.refused, received, still_mine)
@@ -164,8 +162,10 @@ class BarStore:
 
         def commit_together(conn: Connection) -> None:
             still_mine(conn)
-            for span in answered:
-                self.asks.record_answer(conn, symbol, provider, span, empty=empty)
+            for span in settled.anew:
+                self.asks.forget_answers(conn, symbol, span, provider)
+            for span in settled.spans:
+                self.asks.record_answer(conn, symbol, provider, span, empty=settled.empty)
             if confirmed is not None:
                 self.releases.record(conn, confirmed)
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import csv
+import gzip
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -16,6 +19,8 @@ from ingestion_service.domain.sources import EARLIEST, RAW_SCHEMA
 from shared.contracts.identifiers import check_symbol
 from shared.errors import InvalidInput
 
+#: what polars appends to the name of a column that is there twice
+_AGAIN = "_duplicated_0"
 SUFFIXES = (".csv", ".csv.gz", ".parquet", ".pq")
 
 
@@ -84,6 +89,8 @@ class FileSource:
         matched = match_columns(raw.columns, self.columns, str(self.path))
         if raw.is_empty():
             raise InvalidInput(f"{self.path}: has a header and no rows")
+        if twice := [name for name in matched.values() if f"{name}{_AGAIN}" in raw.columns]:
+            raise InvalidInput(f"{self.path}: has two columns named {twice[0]!r}: leave one out")
         rows = raw.select(
             self._times(raw[matched["ts"]]),
             *(
@@ -125,11 +132,24 @@ class FileSource:
             if not is_text:
                 return pl.read_parquet(self.path, hive_partitioning=False)
             # every column as text: one odd cell is one rejected row, not a file that cannot be read
-            return pl.read_csv(self.path, infer_schema=False, encoding="utf8")
+            rows = pl.read_csv(self.path, infer_schema=False, encoding="utf8")
         except (pl.exceptions.PolarsError, OSError, UnicodeError) as error:
             first = str(error).strip().splitlines()[0]
             wanted = ". A row has as many cells as the header, with commas between" if is_text else ""
             raise InvalidInput(f"{self.path}: cannot be read as {_suffix(self.path)}: {first}{wanted}") from error
+        cells = len(next(csv.reader([self._last_line()])))
+        if cells < len(rows.columns):  # polars makes the rest null
+            raise InvalidInput(
+                f"{self.path}: its last row has {cells} of {len(rows.columns)} cells: it was not written to its end"
+            )
+        return rows
+
+    def _last_line(self) -> str:
+        """Return the last line that is not empty."""
+        opened = gzip.open if self.path.name.lower().endswith(".gz") else open
+        with opened(self.path, "rb") as file:
+            tail = deque((line for line in file if line.strip()), maxlen=1)
+        return tail[0].decode("utf8", "replace").strip() if tail else ""
 
 
 def _said(raw: pl.DataFrame, rows: pl.DataFrame, matched: Mapping[str, str]) -> pl.Series:

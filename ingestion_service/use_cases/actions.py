@@ -45,9 +45,10 @@ class Actions:
 
     def add(self, symbol: str, actions: list[Action]) -> list[Action]:
         """Keep actions and return all of the symbol's. Raises InvalidInput for one that cannot be."""
+        splits = {one.ex_date: one.value for one in [*self.of(symbol), *actions] if one.kind is Kind.SPLIT}
         for action in actions:
             _check(symbol, action)
-            self._check_payable(symbol, action)
+            self._check_payable(symbol, action, splits.get(action.ex_date) or 1.0)
         rows = [{**vars(action), "symbol": symbol, "kind": action.kind.value} for action in actions]
         self._store.save(pl.DataFrame(rows, schema=CORPORATE_ACTIONS.schema))
         return self.of(symbol)
@@ -66,15 +67,17 @@ class Actions:
         self._store.save(pl.concat(found.values()))
         return {symbol: actions.height for symbol, actions in found.items()}
 
-    def _check_payable(self, symbol: str, action: Action) -> None:
+    def _check_payable(self, symbol: str, action: Action, split: float) -> None:
+        """Raise InvalidInput for a dividend that is not below the close before it; `split` is of the same day."""
         if action.kind is not Kind.DIVIDEND or action.factor is not None or action.value is None:
             return
         close = self._reader.close_before(symbol, action.ex_date)
-        if close is not None and action.value >= close:
+        if close is not None and action.value * split >= close:
+            new = "" if split == 1 else f", {action.value * split:g} for one before the split of that day,"
             raise InvalidInput(
-                f"dividend of {symbol} on {action.ex_date}: {action.value:g} a share is not below the close before it, "
-                f"{close:g}, so no price can be adjusted for it. Check the value; if it is right, give the factor "
-                "that earlier prices are to be multiplied by"
+                f"dividend of {symbol} on {action.ex_date}: {action.value:g} a share{new} is not below the close "
+                f"before it, {close:g}, so no price can be adjusted for it. Check the value; if it is right, give the "
+                "factor that earlier prices are to be multiplied by"
             )
 
 

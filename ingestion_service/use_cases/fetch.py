@@ -22,7 +22,7 @@ from ingestion_service.domain.comparing import factor_between
 from ingestion_service.domain.moments import DAY_US, in_us
 from ingestion_service.domain.requests import IngestBars
 from ingestion_service.domain.sources import MarketDataSource, NotOffered, Refused
-from ingestion_service.domain.spans import SETTLE, Span, by_month, happened, minus
+from ingestion_service.domain.spans import SETTLE, Settled, Span, by_month, happened, minus
 from ingestion_service.domain.symbols import crypto_pair
 from ingestion_service.store.bars import BarStore
 from ingestion_service.store.providers import Line
@@ -202,16 +202,14 @@ class Fetch:
                 f"{screened.why()}. GET /quarantine?symbol={symbol} shows them; name another provider, "
                 "or ask again later"
             )
-        answered = [settled] if settled else []
         try:
             commit = self.store.save(
                 screened,
                 symbol,
                 source.name,
-                answered,
+                Settled([settled] if settled else [], empty=not final),
                 self.now(),
                 self.ctx.still_mine,
-                empty=not final,
                 confirmed=confirmed,
             )
         except Unavailable as error:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
+
+import polars as pl
 
 from ingestion_service.domain.coverage import off_hours
 from ingestion_service.domain.days import finished, looks_daily
 from ingestion_service.domain.drift import SeenDrift
 from ingestion_service.domain.gaps import covered, due_until
 from ingestion_service.domain.requests import ImportFiles, IngestBars, IngestMany, Stored
-from ingestion_service.domain.spans import Answered, FailedAsk, Span, happened, span_of
+from ingestion_service.domain.spans import Answered, FailedAsk, Settled, Span, happened, span_of
 from ingestion_service.domain.validation import Screened, only_what_is_over, screen, screen_days
 from ingestion_service.store.bars import BarStore
 from ingestion_service.store.files import FileSource, find_files
@@ -26,10 +28,14 @@ from shared.clock import Clock
 from shared.contracts.identifiers import fingerprint
 from shared.contracts.kinds import JobKind
 from shared.contracts.messages import Window
+from shared.contracts.sessions import Int64Array
 from shared.errors import InvalidInput
 from shared.jobs.context import JobContext
 from shared.jobs.model import Submission
 from shared.jobs.queue import Queue
+
+#: stored bars so close to a file's tell how the symbol usually trades
+_AROUND = timedelta(days=31)
 
 
 class Intake:
@@ -158,13 +164,20 @@ class Intake:
             stamps = screened.bars["ts"]
             due = due_until(symbol, stamps[-1], received) if stamps.len() else None
             ts_us = stamps.to_physical().to_numpy()
-            answered = covered(symbol, ts_us, due)
-            commit = self._store.save(screened, symbol, source.name, answered, received, ctx.still_mine)
+            touched, answered = covered(symbol, ts_us, self._stored_around(symbol, stamps), due)
+            settled = Settled(answered, anew=touched)
+            commit = self._store.save(screened, symbol, source.name, settled, received, ctx.still_mine)
             tally.add(screened, where=f"{source.path.name} {symbol}")
             tally.count(commit)
             tally.off_hours += off_hours(symbol, ts_us)
             symbols.append(symbol)
         return tally, symbols
+
+    def _stored_around(self, symbol: str, stamps: pl.Series) -> Int64Array:
+        """Return the minutes stored from a month before the first of `stamps` to a month after the last, ascending."""
+        span = span_of(stamps)
+        near = self._store.snapshot(symbol, span.start - _AROUND, span.end + _AROUND)
+        return self._store.read(near, ["ts"])["ts"].to_physical().to_numpy()
 
     def _take_days(self, source: FileSource, ctx: JobContext) -> tuple[Tally, list[str]]:
         tally, symbols = Tally(), list[str]()

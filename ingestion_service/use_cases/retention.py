@@ -10,6 +10,7 @@ from functools import partial
 import polars as pl
 
 from ingestion_service.domain.agents import RetentionRules
+from ingestion_service.domain.spans import Span
 from ingestion_service.store.agents import AgentStore
 from ingestion_service.store.asks import AskStore
 from ingestion_service.use_cases.agents import Ended, Run
@@ -148,7 +149,7 @@ class Retention:
             self._asks.forget_days(conn, symbol, before)
         elif dataset is BARS_1M:
             first = datetime.fromisoformat(f"{file.partition_values['month']}-01T00:00:00+00:00")
-            self._asks.forget_answers(conn, symbol, first, _next_month(first))
+            self._asks.forget_answers(conn, symbol, Span(first, _next_month(first)))
 
     def _kept(self, dataset: Dataset, days: float) -> Callable[[pl.DataFrame], pl.DataFrame]:
         """Return what is to be left of a file's rows: of a month all of them where one is to be kept."""

@@ -21,7 +21,7 @@ from ingestion_service.domain.actions import (
     impossible_dividends,
     with_factors,
 )
-from ingestion_service.domain.days import without_minutes
+from ingestion_service.domain.days import days_beside
 from ingestion_service.domain.moments import DAY_US
 from ingestion_service.domain.timeframes import Timeframe, resampled
 from ingestion_service.store.bars import BarStore
@@ -83,11 +83,11 @@ class Reader:
         )
         if fills:
             made_up = pl.concat([self._store.filled.read(snapshot) for snapshot in fills])
-            rows = pl.concat([rows, made_up.join(rows, on=["symbol", "ts"], how="anti")])
+            rows = pl.concat([rows, made_up.join(rows, on=["symbol", "ts"], how="anti")]).sort("ts")
         days = self._days(parts, wanted)
         if days and wanted.timeframe in OF_DAYS:
             stored = pl.concat([self._store.days.read(snapshot) for snapshot in days])
-            rows = pl.concat([rows, without_minutes(wanted.symbol, stored, rows)])
+            rows = days_beside(wanted.symbol, stored, rows)
         rows = rows.with_columns(symbol=pl.lit(wanted.symbol)).sort("ts")
         rows = resampled(self._adjusted(rows, names, wanted), wanted.symbol, wanted.timeframe)
         if wanted.end is not None and wanted.timeframe is not Timeframe.M1:
@@ -150,7 +150,7 @@ class Reader:
         end = datetime.combine(day, time(), ZoneInfo(EXCHANGE_ZONE)).astimezone(UTC)
         bars = self._store.read(self._store.snapshot(symbol, end - _CLOSE_WITHIN, end, as_of), ["ts", "close"])
         days = daily.filter(pl.col("ts").is_between(end - _CLOSE_WITHIN, end, closed="left"))
-        bars = pl.concat([bars, without_minutes(symbol, days, bars).select("ts", "close")]).sort("ts")
+        bars = days_beside(symbol, days.select("ts", "close"), bars).sort("ts")
         if bars.is_empty():
             return None
         ts_us = bars["ts"].to_physical().to_numpy()

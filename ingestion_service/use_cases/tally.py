@@ -15,6 +15,7 @@ class Tally:
 
     `new_rows` of the stored ones were not there before; `replaced` ones were, with other values. `examples` are the
     first rejected rows of each reason.
+    `withdrawn` bars were stored before, and went to the quarantine: beside the new ones they are spikes.
     `off_hours` of a file's stored bars lie outside regular hours: many of them can be times of another zone.
     `second_opinions` questions about spikes went to second providers, who `confirmed` so many bars that are stored.
     """
@@ -23,6 +24,7 @@ class Tally:
     stored: int = 0
     new_rows: int = 0
     replaced: int = 0
+    withdrawn: int = 0
     off_hours: int = 0
     rejected: dict[str, int] = field(default_factory=dict)
     examples: list[dict[str, str]] = field(default_factory=list)
@@ -32,6 +34,7 @@ class Tally:
     def add(self, screened: Screened, *, where: str) -> None:
         self.rows += screened.rows
         self.stored += screened.bars.height
+        self.withdrawn += screened.withdrawn.height
         for reason, count in screened.rejected.items():
             self.rejected[reason] = self.rejected.get(reason, 0) + count
         for example in screened.examples:
@@ -47,6 +50,7 @@ class Tally:
         self.stored += part.stored
         self.new_rows += part.new_rows
         self.replaced += part.replaced
+        self.withdrawn += part.withdrawn
         self.off_hours += part.off_hours
         self.second_opinions += part.second_opinions
         self.confirmed += part.confirmed

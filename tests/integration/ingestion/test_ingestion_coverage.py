@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import polars as pl
 import pytest
 
-from ingestion_service.domain.spans import Span
+from ingestion_service.domain.spans import Settled, Span
 from ingestion_service.domain.validation import screen
 from ingestion_service.store.bars import BarStore
 from ingestion_service.use_cases import quality as quality_of_all
@@ -56,7 +56,7 @@ def store(counted: Counted, tmp_path, clock: FixedClock) -> BarStore:
         bars = reverting_bars(symbol, MONDAY, WEDNESDAY, seed=at).drop("symbol", "source")
         odd = pl.int_range(pl.len()).is_in([50, 150])
         found = screen(bars.with_columns(pl.when(odd).then(pl.col("high") * 2).otherwise("high")), symbol, "files")
-        store.save(found, symbol, "files", [Span(MONDAY, WEDNESDAY)], clock.now(), lambda _: None)
+        store.save(found, symbol, "files", Settled([Span(MONDAY, WEDNESDAY)]), clock.now(), lambda _: None)
     return store
 
 

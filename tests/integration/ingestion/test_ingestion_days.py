@@ -109,10 +109,11 @@ def test_days_are_adjusted_and_give_way_to_minutes(house, tmp_path):
     (known,) = house.http.get("/symbols").json()
     assert (known["symbol"], known["rows"], known["days"]) == ("OLD", 0, DAYS.height)
 
-    # a week of minutes takes the place of its days, the day of extended hours alone does not
+    # a week of minutes takes the place of its days; the day of extended hours alone does not, nor do 194 minutes
     minutes = reverting_bars("OLD", datetime(2022, 6, 6, tzinfo=UTC), datetime(2022, 6, 11, tzinfo=UTC), seed=5)
     early = minutes.head(1).with_columns(ts=pl.lit(datetime(2022, 6, 13, 12, tzinfo=UTC), TS))
-    pl.concat([minutes, early]).drop("source").write_parquet(tmp_path / "OLD.parquet")
+    few = reverting_bars("OLD", datetime(2022, 6, 14, tzinfo=UTC), datetime(2022, 6, 15, tzinfo=UTC), seed=6)[100:294]
+    pl.concat([minutes, early, few]).drop("source").write_parquet(tmp_path / "OLD.parquet")
     house.done(house.post("/import", path=str(tmp_path / "OLD.parquet"))["job_id"])
     mixed, after = read(house, "OLD")
     derived = mixed.filter(pl.col("source") == "files")
@@ -122,7 +123,14 @@ def test_days_are_adjusted_and_give_way_to_minutes(house, tmp_path):
         == minutes.group_by_dynamic("ts", every="1d").agg(pl.col("volume").sum())["volume"].to_list()
     )
     assert (mixed.height, after != version) == (DAYS.height, True)
-    assert house.http.get("/symbols/OLD").json()["rows"] == minutes.height + 1
+    assert house.http.get("/symbols/OLD").json()["rows"] == minutes.height + 1 + few.height
+    # 195 of 390 are half of it
+    longer = reverting_bars("OLD", datetime(2022, 6, 14, tzinfo=UTC), datetime(2022, 6, 15, tzinfo=UTC), seed=6)[99:294]
+    longer.drop("source").write_parquet(tmp_path / "OLD.parquet")
+    house.done(house.post("/import", path=str(tmp_path / "OLD.parquet"))["job_id"])
+    again, _ = read(house, "OLD")
+    assert again.filter(pl.col("source") == "files")["ts"].dt.day().to_list() == [6, 7, 8, 9, 10, 14]
+    assert again.height == DAYS.height
 
 
 def test_what_cannot_be_a_daily_bar_is_put_aside_and_who_has_none_is_told(house, tmp_path):

@@ -9,6 +9,8 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
+from shared.testing.markets import reverting_bars
+
 REAL = Path(__file__).parents[4] / "shared" / "data" / "bars_1m" / "A"
 needs_real_bars = pytest.mark.skipif(not REAL.is_dir(), reason="the real bars at ../shared/data are not here")
 
@@ -125,6 +127,43 @@ def test_a_minute_whose_only_row_was_refused_is_a_gap(open_house, tmp_path):
     assert (gap["start"], gap["minutes"]) == ("2024-05-01T13:50:00Z", 1)
 
 
+def minutes(*missing: int) -> pl.DataFrame:
+    bars = reverting_bars("ABC", datetime(2024, 11, 25, tzinfo=UTC), datetime(2024, 11, 27, tzinfo=UTC), seed=4)
+    return bars.drop("symbol", "source").filter(~pl.int_range(pl.len()).is_in(missing))
+
+
+@pytest.mark.parametrize("later", [[], [200], [0, 200]], ids=["at once", "one bar again", "two bars first"])
+def test_holes_of_a_session_are_outages_whatever_else_is_imported_of_it(open_house, tmp_path, later):
+    house = open_house()
+    holes = [*range(50, 110), *range(220, 280), *range(300, 315)]
+
+    def bring(bars: pl.DataFrame) -> None:
+        bars.write_parquet(tmp_path / "ABC.parquet")
+        imported(house, tmp_path / "ABC.parquet")
+
+    if len(later) == 2:
+        bring(minutes()[later])
+    bring(minutes(*holes))
+    if len(later) == 1:
+        bring(minutes()[later])
+    covered = house.http.get("/coverage").json()["items"][0]
+    assert (covered["outage_minutes"], covered["no_trade_minutes"]) == (135, 0)
+    bring(minutes()[holes[:60]])
+    covered = house.http.get("/coverage").json()["items"][0]
+    assert (covered["outage_minutes"], covered["no_trade_minutes"]) == (75, 0)
+
+
+def test_stored_bars_that_new_ones_show_to_be_spikes_are_told(open_house, tmp_path):
+    house, bars = open_house(), minutes()
+    last = pl.when(pl.int_range(pl.len()) == 99).then(1.3).otherwise(1.0)
+    bars[:100].with_columns(pl.col("open", "high", "low", "close") * last).write_parquet(tmp_path / "ABC.parquet")
+    assert imported(house, tmp_path / "ABC.parquet")["withdrawn"] == 0
+    bars[100:].write_parquet(tmp_path / "ABC.parquet")
+    result = imported(house, tmp_path / "ABC.parquet")
+    assert (result["stored"], result["rejected"], result["withdrawn"]) == (bars.height - 100, {}, 1)
+    assert house.http.get("/quarantine").json()["total"] == 1
+
+
 @pytest.mark.parametrize(
     ("content", "why"),
     [
@@ -141,6 +180,11 @@ def test_a_minute_whose_only_row_was_refused_is_a_gap(open_house, tmp_path):
             HEADER + "".join(f"2024-0{month}-13T05:00:00Z,10,11,9,10,1\n" for month in range(1, 7)),
             "the 6 rows of BAD are a day apart at one time of day: daily bars are imported with timeframe 1d",
         ),
+        (
+            HEADER + GOOD + "2024-05-01T13:32:00Z,11,12,10,11.",
+            "its last row has 5 of 6 cells: it was not written to its end",
+        ),
+        ("ts,open,high,low,close,volume,close\n2024-05-01T13:30:00Z,10,11,9,10,1,7\n", "has two columns named 'close'"),
         ("symbol," + HEADER + "not a ticker,2024-05-01T13:30:00Z,1,2,1,2,5\n", "is not a ticker"),
     ],
 )

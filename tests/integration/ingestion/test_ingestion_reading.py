@@ -105,6 +105,19 @@ def test_a_renamed_symbol_has_one_history(house):
     assert get(house, "META", start="2022-06-08", end="2022-06-10").height == 780
 
 
+def test_a_symbol_that_got_its_old_name_back_has_one_history(house, tmp_path):
+    there = reverting_bars("META", datetime(2022, 6, 27, tzinfo=UTC), datetime(2022, 6, 29, tzinfo=UTC), seed=7)
+    back = reverting_bars("FB", datetime(2022, 6, 29, tzinfo=UTC), datetime(2022, 7, 1, tzinfo=UTC), seed=8)
+    for bars in (there, back):
+        bars.drop("source").write_parquet(tmp_path / f"{bars['symbol'][0]}.parquet")
+    house.done(house.post("/import", path=str(tmp_path))["job_id"])
+    add(house, "META", {"kind": "rename", "ex_date": "2022-06-09", "former": "FB"})
+    add(house, "FB", {"kind": "rename", "ex_date": "2022-06-29", "former": "META"})
+    joined = get(house, "FB")
+    assert joined["close"].to_list() == [*OLD["close"], *NEW["close"], *there["close"], *back["close"]]
+    assert get(house, "META")["close"].to_list() == [*OLD["close"], *NEW["close"], *there["close"]]
+
+
 def test_any_past_state_can_be_read(house, tmp_path):
     first = house.http.get("/as-of/META").json()
     assert (first["rows"], len(first["changed"])) == (NEW.height, 1)
@@ -126,6 +139,16 @@ def test_a_dividend_above_the_price_is_refused_and_one_that_came_before_the_bars
     answer = house.http.post("/actions/META", json=[dividend])
     assert answer.status_code == 400
     assert f"is not below the close before it, {close:g}" in answer.json()["detail"]
+    # of a split on the same day the cash is for a new share: four make an old one
+    with_split = [{"kind": "split", "ex_date": "2022-06-14", "value": 4}, {**dividend, "value": close / 3}]
+    answer = house.http.post("/actions/META", json=with_split)
+    assert (answer.status_code, "for one before the split of that day" in answer.json()["detail"]) == (400, True)
+    assert house.http.get("/actions/META").json() == []
+    reverse = [{"kind": "split", "ex_date": "2022-06-14", "value": 0.1}, {**dividend, "value": close * 2}]
+    assert len(add(house, "META", *reverse)) == 2
+    assert get(house, "META", adjustment="all")["close"][0] == pytest.approx(NEW["close"][0] * 10 * 0.8)
+    for kind in ("split", "dividend"):
+        house.http.delete(f"/actions/META/{kind}/2022-06-14").raise_for_status()
     assert house.http.post("/actions/META", json=[{**dividend, "factor": 0.01}]).is_success
     assert house.http.get("/quality/META").json()["impossible_dividends"] == []
     add(house, "ABC", dividend)  # nothing is known of its price

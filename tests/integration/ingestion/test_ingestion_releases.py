@@ -9,6 +9,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from ingestion_service.domain.spans import Settled
 from ingestion_service.domain.validation import screen
 from ingestion_service.store.bars import BarStore
 from ingestion_service.store.releases import ReleaseStore
@@ -167,7 +168,9 @@ def test_a_release_that_dies_before_it_is_noted_changes_nothing(database, lake, 
     migrate(database, "ingestion", "ingestion_service")
     clock = SystemClock()
     store = BarStore(database, lake, clock)
-    store.save(screen(spiked(week(), *SPIKES), "SPY", "files"), "SPY", "files", [], clock.now(), lambda _: None)
+    store.save(
+        screen(spiked(week(), *SPIKES), "SPY", "files"), "SPY", "files", Settled([]), clock.now(), lambda _: None
+    )
     before = store.snapshot("SPY", None, None)
     releasing = Releasing(store, clock)
 

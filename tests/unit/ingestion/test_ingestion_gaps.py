@@ -74,10 +74,10 @@ def test_a_file_of_a_coin_covers_its_days_and_no_session_cuts_its_gaps_or_fills(
     quiet, hole = [300, 301, 900], list(range(110, 131))  # two minutes on Sunday night; twenty-one over midnight
     stored_us = np.delete(week, [*quiet, *hole])
     moments = [datetime.fromtimestamp(week[row] / 1e6, UTC) for row in (0, 110, 131, 2_999)]
-    assert covered("BTCUSD", stored_us) == [
+    assert covered("BTCUSD", stored_us)[1] == [
         Span(moments[0], moments[1]), Span(moments[2], moments[3] + timedelta(minutes=1)),
     ]  # fmt: skip
-    answered = [answer(span.start, span.end, "files") for span in covered("BTCUSD", stored_us)]
+    answered = [answer(span.start, span.end, "files") for span in covered("BTCUSD", stored_us)[1]]
     found = missing("BTCUSD", stored_us, answered)
     assert found.counts() == {Why.NO_TRADE: 3, Why.OUTAGE: 21}
     assert [(gap.minutes, gap.why) for gap in gaps(found)] == [(21, Why.OUTAGE), (2, Why.NO_TRADE), (1, Why.NO_TRADE)]
@@ -121,29 +121,51 @@ def test_a_row_that_was_refused_is_an_answer_of_its_minute():
 def test_a_file_covers_the_sessions_it_has_bars_of_and_the_last_one_to_its_last_bar():
     opens = [datetime(2024, 11, day, 14, 30, tzinfo=UTC) for day in (25, 26, 27, 29)]
     kept = np.concatenate([TS_US[2:390], TS_US[780:1_170], TS_US[1_170:1_200]])  # without Tuesday, Friday cut
-    assert covered("SPY", kept) == [
+    assert covered("SPY", kept)[1] == [
         Span(opens[0], opens[0] + timedelta(minutes=390)),
         Span(opens[2], opens[3] + timedelta(minutes=30)),
     ]
-    assert covered("SPY", TS_US[:0]) == []
-    assert covered("SPY", TS_US - 8 * 3_600_000_000) == []  # bars off hours answer for no session
+    assert covered("SPY", TS_US[:0]) == ([], [])
+    assert covered("SPY", TS_US - 8 * 3_600_000_000) == ([], [])  # bars off hours answer for no session
 
 
 def test_a_file_does_not_answer_for_a_hole_in_a_busy_session():
     opens = [datetime(2024, 11, day, 14, 30, tzinfo=UTC) for day in (25, 26, 27, 29)]
     end = opens[3] + timedelta(minutes=210)
-    assert covered("SPY", TS_US) == [Span(opens[0], end)]
-    hole = covered("SPY", without(*range(100, 103)))
+    assert covered("SPY", TS_US)[1] == [Span(opens[0], end)]
+    hole = covered("SPY", without(*range(100, 103)))[1]
     assert hole == [
         Span(opens[0], opens[0] + timedelta(minutes=100)), Span(opens[0] + timedelta(minutes=103), end),
     ]  # fmt: skip
-    assert covered("SPY", without(100, 101, 200)) == [Span(opens[0], end)]  # a minute or two without a trade happen
-    at_the_edges = covered("SPY", without(*range(380, 395)))
+    assert covered("SPY", without(100, 101, 200))[1] == [Span(opens[0], end)]  # a minute or two without a trade happen
+    at_the_edges = covered("SPY", without(*range(380, 395)))[1]
     assert at_the_edges == [
         Span(opens[0], opens[0] + timedelta(minutes=380)), Span(opens[1] + timedelta(minutes=5), end),
     ]  # fmt: skip
-    seldom = covered("SPY", TS_US[::9])  # a symbol that trades every nine minutes
+    several = without(*range(60, 120), *range(200, 260), *range(300, 303))  # of one session
+    for kept in (several, several[:207]):  # beside whole sessions, and alone
+        pieces = covered("SPY", kept)[1]
+        assert [(span.end - span.start) // timedelta(minutes=1) for span in pieces][:3] == [60, 80, 40]
+        assert pieces[1].start == opens[0] + timedelta(minutes=120)
+    seldom = covered("SPY", TS_US[::9])[1]  # a symbol that trades every nine minutes
     assert seldom == [Span(opens[0], opens[3] + timedelta(minutes=208))]
+
+
+def test_a_file_is_judged_with_what_is_stored_of_its_sessions():
+    opens = datetime(2024, 11, 25, 14, 30, tzinfo=UTC)
+    stored = without(*range(100, 160))[:330]  # of one session
+    whole = Span(opens, opens + timedelta(minutes=390))
+    answered = [Span(opens, opens + timedelta(minutes=100)), Span(opens + timedelta(minutes=160), whole.end)]
+    one_bar, due = TS_US[[50]], int(TS_US[389])
+    assert covered("SPY", stored, None, due) == ([whole], answered)
+    assert covered("SPY", one_bar, stored, due) == ([whole], answered)
+    assert covered("SPY", one_bar, None, due) == ([whole], [whole])  # alone it may be one that hardly trades
+    # a session that goes on to what is stored of it
+    assert covered("SPY", one_bar, TS_US[:200])[0] == [Span(opens, opens + timedelta(minutes=200))]
+    # how it trades on the days around tells what a hole is
+    assert covered("SPY", one_bar, TS_US[390:], due) == (
+        [whole], [Span(opens + timedelta(minutes=50), opens + timedelta(minutes=51))]
+    )  # fmt: skip
 
 
 def test_a_hole_is_filled_from_its_middle_in_rounds():
