@@ -13,7 +13,7 @@ from barsmith.environment import EXCHANGE, EXCHANGE_VARIABLE, addresses, exchang
 from barsmith.house import SERVICES
 from barsmith.procfs import listener
 from shared.contracts.kinds import LASTING
-from shared.errors import Conflict
+from shared.errors import Conflict, InvalidInput
 
 
 def wants_exchange(port_offset: int, environ: Mapping[str, str] = os.environ) -> bool:
@@ -33,6 +33,16 @@ def check_ports(port_offset: int, environ: Mapping[str, str] = os.environ) -> No
             raise Conflict(
                 f"port {port} ({name}) is taken by {holder}: stop it, or shift all ports with --port-offset 10000"
             )
+
+
+def check_settings(port_offset: int) -> None:
+    """Raise InvalidInput for settings of market data with which no service of ingestion would start."""
+    from barsmith.doctor.finding import Verdict
+    from barsmith.doctor.market_data import check_market_data
+
+    for finding in check_market_data(port_offset):
+        if finding.verdict is Verdict.FAIL:
+            raise InvalidInput(finding.seen)
 
 
 def is_free(port: int) -> bool:

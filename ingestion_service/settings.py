@@ -68,6 +68,13 @@ class Settings(ServiceSettings):
         url = value.removesuffix("/v2")
         return DATA_HOST if urlsplit(url).hostname in _TRADING_HOSTS else url
 
+    @field_validator("providers")
+    @classmethod
+    def _known_chain(cls, value: str) -> str:
+        if trouble := _unknown(_names(value)):
+            raise ValueError(f"BARSMITH_PROVIDERS cannot be used: {trouble}")
+        return value
+
     @field_validator("providers_of")
     @classmethod
     def _readable_chains(cls, value: str) -> str:
@@ -105,6 +112,12 @@ def _names(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name.strip().lower() for name in text.split(",") if name.strip()))
 
 
+def _unknown(names: tuple[str, ...]) -> str:
+    """Say which of the providers is not known, "" when all are."""
+    unknown = [name for name in names if name not in KNOWN]
+    return f"provider {unknown[0]!r} is not known: use {', '.join(KNOWN)}" if unknown else ""
+
+
 def _own_chains(text: str) -> dict[str, tuple[str, ...]]:
     """Read `VIX=massive,yahoo; BTC/USD=alpaca`. Raises ValueError naming the part that cannot be read."""
     chains = dict[str, tuple[str, ...]]()
@@ -118,8 +131,8 @@ def _own_chains(text: str) -> dict[str, tuple[str, ...]]:
             symbol, trouble = "", str(error)
         if not names:
             trouble = "it names no provider: write SYMBOL=provider,provider, and a semicolon between symbols"
-        elif unknown := [name for name in names if name not in KNOWN]:
-            trouble = f"provider {unknown[0]!r} is not known: use {', '.join(KNOWN)}"
+        elif unknown := _unknown(names):
+            trouble = unknown
         elif symbol in chains:
             trouble = f"{symbol} has a chain already: name each symbol once"
         if trouble:

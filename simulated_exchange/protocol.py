@@ -31,6 +31,8 @@ class Conversation:
 
     key_id: str
     secret: str
+    #: what is refused on purpose: 406 at the door, 405 at the subscription
+    error: int = 0
     authenticated: bool = False
     wanted: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
 
@@ -61,10 +63,14 @@ class Conversation:
             return _error(403, "already authenticated")
         if (message.get("key"), message.get("secret")) != (self.key_id, self.secret):
             return _error(402, "auth failed")
+        if self.error == 406:
+            return _error(406, "connection limit exceeded")
         self.authenticated = True
         return [{"T": "success", "msg": "authenticated"}]
 
     def _change(self, message: Mapping[str, Any], *, add: bool) -> list[Message]:
+        if self.error == 405:
+            return _error(405, "symbol limit exceeded")
         for channel in CHANNELS:
             named = [str(symbol).upper() for symbol in message.get(channel) or []]
             before = self.wanted.get(channel, [])

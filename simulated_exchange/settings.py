@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -31,6 +33,13 @@ class ExchangeSettings(BaseSettings):
     revise_every: int = Field(default=0, ge=0, description="every n-th page has bars unfinished first; 0: never")
 
     stream_cut_seconds: float = Field(default=0.0, ge=0, description="each stream is dropped after so long; 0: never")
+    stream_lose_every: int = Field(default=0, ge=0, description="each n-th minute's bars are not streamed; 0: never")
+    stream_misdate_every: int = Field(
+        default=0, ge=0, description="each n-th minute's bars are streamed as of five years later, too; 0: never"
+    )
+    stream_error: Literal[0, 405, 406] = Field(
+        default=0, description="406: no stream is let in (connection limit); 405: no subscription (symbol limit)"
+    )
     stream_revise_every: int = Field(
         default=0, ge=0, description="each n-th minute's bar is streamed unfinished and updated later; 0: never"
     )

@@ -3,7 +3,9 @@
 1. A client is sent the bars of minutes that end after it subscribed; what it missed before, it asks for over REST.
 2. With `stream_revise_every`, the bar of every n-th minute is first sent as it stood before its last trades, and half a
    minute later as it is, as an updated bar. REST always tells the bar as it is.
-3. With `stream_cut_seconds`, each connection is dropped that long after it began, as a network would drop it.
+3. With `stream_cut_seconds`, each connection is dropped that long after it began, as a network would drop it; with
+   `stream_lose_every`, bars of every n-th minute are left out, with `stream_misdate_every` they come with a wrong date
+   too; with `stream_error`, clients are told that they want too much.
 
 Async because the web server's WebSockets are: this file and nothing else of the exchange.
 """
@@ -22,7 +24,7 @@ from simulated_exchange.settings import ExchangeSettings
 from simulated_exchange.timeline import Timeline, minute_of
 
 router = APIRouter()
-_MINUTE, _LATE = timedelta(minutes=1), timedelta(seconds=30)
+_MINUTE, _LATE, _MISDATED = timedelta(minutes=1), timedelta(seconds=30), timedelta(days=5 * 364)
 #: a fast replay sends several minutes together rather than more often than this
 _SHORTEST_WAIT_S = 0.002
 
@@ -33,7 +35,7 @@ async def serve_feed(socket: WebSocket, feed: str) -> None:
     del feed  # there is one market here
     settings: ExchangeSettings = socket.app.state.settings
     wire = Wire(packed="msgpack" in socket.headers.get("content-type", ""))
-    talk = Conversation(settings.key_id, settings.secret_key.get_secret_value())
+    talk = Conversation(settings.key_id, settings.secret_key.get_secret_value(), settings.stream_error)
     await socket.accept()
     socket.app.state.streams += 1
     await _send(socket, wire, CONNECTED)
@@ -78,12 +80,20 @@ def _due(socket: WebSocket, talk: Conversation, told: datetime, now: datetime) -
     """Yield what happened in (told, now]: bars of minutes that ended, and updates of those that were revised."""
     state = socket.app.state
     every: int = state.settings.stream_revise_every
+    lost: int = state.settings.stream_lose_every
+    misdated: int = state.settings.stream_misdate_every
     for symbol in talk.symbols(state.market_symbols):
         # a bar is sent when its minute has ended, an update half a minute later
         bars = state.market.bars(symbol, minute_of(told - _MINUTE - _LATE), now)
         for row in bars.iter_rows(named=True):
-            revised = bool(every) and int(row["ts"].timestamp()) // 60 % every == 0
-            if told < row["ts"] + _MINUTE <= now and talk.wants("bars", symbol):
+            minute = int(row["ts"].timestamp()) // 60
+            if lost and minute % lost == 0:
+                continue
+            revised = bool(every) and minute % every == 0
+            ended = told < row["ts"] + _MINUTE <= now and talk.wants("bars", symbol)
+            if ended and misdated and minute % misdated == 0:
+                yield bar_message("b", symbol, {**row, "ts": row["ts"] + _MISDATED})
+            if ended:
                 yield bar_message("b", symbol, _before_last_trades(row) if revised else row)
             if revised and told < row["ts"] + _MINUTE + _LATE <= now and talk.wants("updatedBars", symbol):
                 yield bar_message("u", symbol, row)

@@ -55,6 +55,7 @@ def _run(home: Path, workers: int, port_offset: int) -> None:
 
     with folder.held(home):
         stack.check_ports(port_offset)
+        stack.check_settings(port_offset)
         with StackDatabase(home, _say) as database:
             environment = child_environment(
                 home=home, database_url=database.url, token=folder.worker_token(home), port_offset=port_offset

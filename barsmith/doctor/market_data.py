@@ -29,21 +29,17 @@ def check_market_data(port_offset: int) -> Iterator[Finding]:
         return
     clock = SystemClock()
     status = {one.provider: one for one in Providers(offers(settings, clock), settings.chain, clock).status()}
-    unknown = [name for name in settings.chain if name not in status]
-    if unknown:
-        yield warn(check, f"BARSMITH_PROVIDERS names {', '.join(unknown)}", f"use some of {', '.join(status)}")
-    asked = [name for name in settings.chain if name in status]
     own = dict.fromkeys(name for chain in settings.own_chains.values() for name in chain)
     lacking = [
         f"{name} ({why})"
-        for name in dict.fromkeys([*asked, *own])
+        for name in dict.fromkeys([*settings.chain, *own])
         if (why := status[name].lacks or status[name].lacks_for_stocks)
     ]
-    seen = f"asked in this order: {', '.join(asked)}"
+    seen = f"asked in this order: {', '.join(settings.chain)}"
     seen += "".join(f"; {symbol}: {', '.join(chain)}" for symbol, chain in settings.own_chains.items())
     if lacking:
         yield warn(check, seen, f"passed over: {'; '.join(lacking)}")
-    elif not unknown:
+    else:
         yield ok(check, seen)
     if not os.environ.get(EXCHANGE_VARIABLE) and any(os.environ.get(name) for name in CREDENTIALS):
         yield warn(check, "Alpaca's keys are set, its address is not", f"set {EXCHANGE_VARIABLE}={DATA_HOST}")

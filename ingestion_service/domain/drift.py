@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from operator import itemgetter
-from typing import Any
+from typing import Any, cast
 
 #: How much of a value is kept as an example.
 _EXAMPLE = 80
@@ -55,13 +55,19 @@ class SeenDrift(Drift):
 class FieldWatch:
     """Looks at a provider's rows and remembers what is odd, one entry a field, kind and type, until it is taken."""
 
-    def __init__(self, provider: str, fields: Mapping[str, Field]) -> None:
+    def __init__(self, provider: str, fields: Mapping[str, Field], hide: Callable[[str], str] = str) -> None:
+        """`hide` takes out of an example what must not be kept."""
         self._provider = provider
         self._fields = dict(fields)
+        self._hide = hide
         self._odd: dict[tuple[str, str, str], Drift] = {}
 
-    def look(self, rows: Sequence[Mapping[str, Any]]) -> None:
+    def look(self, found: Sequence[object]) -> None:
         """Compare rows (JSON objects) with the documented fields; null stands for a value that is not there."""
+        rows = cast("Sequence[Mapping[str, Any]]", [row for row in found if isinstance(row, Mapping)])
+        if len(rows) < len(found):
+            strange = next(row for row in found if not isinstance(row, Mapping))
+            self._note("(row)", "retyped", _type_of(strange), "object", strange, len(found) - len(rows))
         shapes = Counter(map(tuple, rows))
         names = dict.fromkeys(name for shape in shapes for name in shape)
         for name in [name for name in names if name not in self._fields]:
@@ -97,7 +103,7 @@ class FieldWatch:
             kind=kind,
             type=found,
             expected=expected,
-            example=str(example)[:_EXAMPLE],
+            example=self._hide(str(example))[:_EXAMPLE],
             rows_seen=rows,
         )
         self._odd[key] = seen if known is None else replace(known, rows_seen=known.rows_seen + rows)

@@ -46,7 +46,14 @@ class Refused:
     reason: str
 
 
-FeedEvent = LiveBar | Subscribed | Dropped | Refused
+@dataclass(frozen=True)
+class Troubled:
+    """The provider says what is wrong with what we want; the next `Subscribed` ends it."""
+
+    reason: str
+
+
+FeedEvent = LiveBar | Subscribed | Dropped | Refused | Troubled
 
 
 class LiveFeed(Protocol):

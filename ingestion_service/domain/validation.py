@@ -26,6 +26,7 @@ from ingestion_service.domain import suspicion
 from ingestion_service.domain.days import MARK, opens_and_ends
 from ingestion_service.domain.hours import on_closed_days
 from ingestion_service.domain.sources import RAW_SCHEMA
+from ingestion_service.domain.spans import Span
 from shared.contracts.datasets import BARS_1M, QUARANTINE
 
 #: So many rejected rows of each reason are shown as examples.
@@ -55,6 +56,8 @@ class Reason(StrEnum):
     BAD_VOLUME = "volume is negative or infinite"
     #: of minutes: nothing that the exchange lists trades then
     CLOSED_DAY = "out of session: the exchange is closed that day"
+    #: a provider's answer to another question, or a minute that is still to come
+    NOT_ASKED = "outside the span it was asked for"
     #: the same minute comes again further down; the last one that is sound is stored
     DUPLICATE = "same minute again later (the last one is stored)"
     SPIKE = "spike: far off the bars before and after it"
@@ -105,15 +108,23 @@ def screen(raw: pl.DataFrame, symbol: str, source: str, around: pl.DataFrame | N
 
 
 def screen_many(
-    raws: Mapping[str, pl.DataFrame], source: str, around: pl.DataFrame | None = None
+    raws: Mapping[str, pl.DataFrame], source: str, around: pl.DataFrame | None = None, asked: Span | None = None
 ) -> dict[str, Screened]:
     """Do `screen` for each symbol: the same verdicts, at the cost of few large questions instead of many small ones.
 
     around : as in `screen`, of all symbols, sorted by symbol and time
+    asked  : rows outside of it are refused; None: any time is right
     """
     judged = pl.concat([_numbered(raw, symbol) for symbol, raw in raws.items()])
-    closed = pl.when(on_closed_days(judged)).then(pl.lit(Reason.CLOSED_DAY.value))
-    judged = _last_of_each_minute(judged.with_columns(reason=pl.coalesce(_first_reason(), closed)))
+    inside = pl.lit(value=True) if asked is None else pl.col("ts").is_between(asked.start, asked.end, closed="left")
+    judged = judged.with_columns(
+        reason=pl.coalesce(
+            _first_reason(),
+            pl.when(~inside).then(pl.lit(Reason.NOT_ASKED.value)),
+            pl.when(on_closed_days(judged)).then(pl.lit(Reason.CLOSED_DAY.value)),
+        )
+    )
+    judged = _last_of_each_minute(judged)
     around = _as_bars(judged.clear(), source) if around is None else around
     while True:
         new = _as_bars(judged.filter(pl.col("reason").is_null()), source)

@@ -20,13 +20,14 @@ from alpaca.data.requests import CryptoBarsRequest, StockBarsRequest
 from alpaca.data.timeframe import TimeFrame, TimeFrameUnit
 from pydantic_core import from_json
 
+from ingestion_service.domain.columns import read_times
 from ingestion_service.domain.drift import Drift, Field, FieldWatch, documented
 from ingestion_service.domain.sources import EARLIEST, RAW_SCHEMA, NotOffered
 from ingestion_service.domain.symbols import crypto_pair
 from ingestion_service.store.addresses import is_local
 from ingestion_service.store.alpaca_actions import fetch_actions
+from ingestion_service.store.paging import Paging, paging_of_minutes
 from ingestion_service.store.patience import NoAnswer, Patience, Reply, reading
-from shared.errors import InvalidInput
 
 #: Seconds to connect, and between two bytes of an answer.
 _TIMEOUT = (5.0, 60.0)
@@ -49,10 +50,11 @@ class AlpacaSource:
         self, *, name: str, base_url: str, key_id: str, secret_key: str, feed: str, patience: Patience
     ) -> None:
         self._name = name
-        self._feed = _feed(feed)
+        self._feed = feed.lower()
         self._base_url, self._keys = base_url, (key_id, secret_key) if key_id and secret_key else None
         self._patience = patience
-        self._watch, self._pages = FieldWatch(name, _DOCUMENTED), FieldWatch(name, _PAGE)
+        self._watch = FieldWatch(name, _DOCUMENTED, patience.without_secrets)
+        self._pages = FieldWatch(name, _PAGE, patience.without_secrets)
         self._stocks: _Stocks | None = None
         self._crypto: _Crypto | None = None
         self._corporate: _Corporate | None = None
@@ -90,11 +92,16 @@ class AlpacaSource:
         span = {"timeframe": TimeFrame(1, TimeFrameUnit("Min")), "start": start, "end": _inclusive(end)}
         with reading(self._name):
             if stocks:
-                asked = StockBarsRequest(symbol_or_symbols=stocks, adjustment=Adjustment.RAW, feed=self._feed, **span)
-                found |= _by_symbol(self._stock_client().get_stock_bars(asked))
+                client = self._stock_client()
+                client.paging = paging_of_minutes(self._name, len(stocks), start, end)
+                feed = DataFeed(self._feed)
+                asked = StockBarsRequest(symbol_or_symbols=stocks, adjustment=Adjustment.RAW, feed=feed, **span)
+                found |= _by_symbol(client.get_stock_bars(asked))
             if pairs:
+                client = self._crypto_client()
+                client.paging = paging_of_minutes(self._name, len(pairs), start, end)
                 coins = CryptoBarsRequest(symbol_or_symbols=[*pairs.values()], **span)
-                answer = _by_symbol(self._crypto_client().get_crypto_bars(coins))
+                answer = _by_symbol(client.get_crypto_bars(coins))
                 found |= {symbol: answer.get(theirs, []) for symbol, theirs in pairs.items()}
             return self._framed({symbol: found.get(symbol) or [] for symbol in symbols})
 
@@ -136,6 +143,8 @@ class _Patient(RESTClient):
 
     patience: Patience
     pages: FieldWatch | None = None
+    #: of the question that is being asked
+    paging: Paging
 
     def _one_request(self, method: str, url: str, opts: dict[str, Any], retry: int) -> dict[str, Any]:
         """Do one request of alpaca-py's, as often as the policy allows. Its own count `retry` is not used."""
@@ -155,6 +164,7 @@ class _Patient(RESTClient):
         page = self.patience.ask(once).value
         if self.pages is not None:
             self.pages.look([page] if isinstance(page, dict) else [{}])
+            self.paging.look(_rows_of(page), page.get("next_page_token") if isinstance(page, dict) else None)
         return page
 
 
@@ -187,20 +197,21 @@ def _message(response: requests.Response) -> str:
         return response.text or str(response.reason)
 
 
-def _feed(text: str) -> DataFeed:
-    try:
-        return DataFeed(text.lower())
-    except ValueError as error:
-        raise InvalidInput(f"ALPACA_FEED={text!r}: use one of {', '.join(feed.value for feed in DataFeed)}") from error
+def _rows_of(page: object) -> int:
+    bars = page.get("bars") if isinstance(page, dict) else None
+    return sum(len(rows) for rows in bars.values() if isinstance(rows, list)) if isinstance(bars, dict) else 0
 
 
 def _frame(rows: Sequence[Mapping[str, Any]]) -> pl.DataFrame:
     """Return raw JSON bars as columns; a field that is absent or of another type is null, for the checks to find."""
     columns = {ours: pl.Series([row.get(theirs) for row in rows], strict=False) for ours, theirs in _FIELDS.items()}
     stamps = pl.Series([row.get("t") for row in rows], dtype=pl.String, strict=False)
+    ts = stamps.str.to_datetime("%Y-%m-%dT%H:%M:%S%.fZ", time_unit="us", time_zone="UTC", strict=False)
+    if ts.null_count() > stamps.null_count():  # with an offset in place of the Z, or nothing that can be read
+        ts = ts.zip_with(ts.is_not_null(), read_times(stamps, "UTC"))
     return pl.DataFrame(
         {
-            "ts": stamps.str.to_datetime("%Y-%m-%dT%H:%M:%S%.fZ", time_unit="us", time_zone="UTC", strict=False),
+            "ts": ts,
             **{name: values.cast(pl.Float64, strict=False) for name, values in columns.items()},
         },
         schema=RAW_SCHEMA,

@@ -15,7 +15,8 @@ from urllib.parse import urlsplit
 from alpaca.data.enums import DataFeed
 from alpaca.data.live.stock import StockDataStream
 
-from ingestion_service.domain.live import Dropped, FeedEvent, LiveBar, Refused, Subscribed
+from ingestion_service.domain.live import Dropped, FeedEvent, LiveBar, Refused, Subscribed, Troubled
+from shared.logs import HIDDEN
 
 #: A connection that says nothing for so long is taken for dead, though it answers pings.
 _MUTE_S = 180.0
@@ -107,22 +108,30 @@ class _Client(StockDataStream):
         values = {name: _number(raw.get(name[0])) for name in ("open", "high", "low", "close", "volume")}
         self._events.put(LiveBar(symbol=str(raw["S"]), ts=raw["t"].to_datetime(), **values))
 
-    async def _auth(self) -> None:
+    async def _start_ws(self) -> None:
         try:
-            await super()._auth()
+            await super()._start_ws()
         except ValueError as error:
-            if "auth failed" in str(error):
+            said = self._without_keys(str(error))
+            if "auth failed" in said:
                 self._left = True
-                self._events.put(Refused(f"{self._endpoint} refused the credentials ({error})"))
+                self._events.put(Refused(f"{self._endpoint} refused the credentials ({said})"))
                 await self.stop_ws()
+            else:
+                self._events.put(Troubled(said))
             raise
 
     async def _dispatch(self, msg: dict[str, Any]) -> None:
         if msg.get("T") == "subscription":
             self._events.put(Subscribed())
         elif msg.get("T") == "error":
-            self._events.put(Dropped(f"{msg.get('msg')} ({msg.get('code')})"))
+            self._events.put(Troubled(self._without_keys(f"{msg.get('msg')} ({msg.get('code')})")))
         await super()._dispatch(msg)
+
+    def _without_keys(self, text: str) -> str:
+        for key in (self._api_key, self._secret_key):
+            text = text.replace(key, HIDDEN)
+        return text
 
     async def close(self) -> None:
         if self._ws is not None and not self._left:

@@ -123,12 +123,12 @@ class BarStore:
         ]
 
     def judged(self, raws: Mapping[str, pl.DataFrame], source: str, span: Span) -> dict[str, Screened]:
-        """Return what becomes of each symbol's rows (see `validation.screen`), all of which lie in `span`.
+        """Return what becomes of each symbol's rows (see `validation.screen`); those outside `span` are refused.
 
         They are judged together with the bars stored in it, and with those next to it that its ends can need.
         """
         near = self._lake.snapshot(BARS_1M, start=span.start - _NEAR, end=span.end + _NEAR, symbol=list(raws))
-        screened = screen_many(raws, source, _around(self.read(near), span))
+        screened = screen_many(raws, source, _around(self.read(near), span), span)
         return {symbol: self.forgiven(symbol, one) for symbol, one in screened.items()}
 
     def exchange(self, wrong: pl.DataFrame, better: pl.DataFrame, received: datetime, still_mine: Precondition) -> None:

@@ -19,6 +19,7 @@ from ingestion_service.domain.drift import Drift, Field, FieldWatch, documented
 from ingestion_service.domain.sources import EARLIEST, RAW_SCHEMA
 from ingestion_service.domain.symbols import is_index, massive_ticker
 from ingestion_service.domain.told_actions import told_actions
+from ingestion_service.store.paging import Paging, paging_of_minutes
 from ingestion_service.store.patience import NoAnswer, Patience, Reply, reading
 from shared.contracts.datasets import TS
 from shared.errors import InvalidInput, Unavailable
@@ -46,9 +47,10 @@ class MassiveSource:
     name = "massive"
 
     def __init__(self, *, base_url: str, api_key: str, patience: Patience) -> None:
-        self._pages = FieldWatch(self.name, _ENVELOPE)
+        hide = patience.without_secrets
+        self._pages = FieldWatch(self.name, _ENVELOPE, hide)
         self._client = _Client(base_url, api_key, patience, self._pages)
-        self._watches = {index: FieldWatch(self.name, _INDEX if index else _STOCK) for index in (False, True)}
+        self._watches = {index: FieldWatch(self.name, _INDEX if index else _STOCK, hide) for index in (False, True)}
 
     def earliest(self) -> datetime:
         return EARLIEST
@@ -95,7 +97,8 @@ class _Client(RESTClient):
     def minute_pages(self, ticker: str, start: datetime, end: datetime) -> Iterator[list[Mapping[str, Any]]]:
         """Yield the rows of each page of [start, end], both included, in order of time."""
         return self._each_page(
-            self.list_aggs(ticker, 1, "minute", start, end, adjusted=False, sort="asc", limit=_PAGE, raw=True)
+            self.list_aggs(ticker, 1, "minute", start, end, adjusted=False, sort="asc", limit=_PAGE, raw=True),
+            paging_of_minutes(self.BASE, 1, start, end),
         )
 
     def splits(self, ticker: str, start: date, end: date) -> list[Mapping[str, Any]]:
@@ -103,20 +106,21 @@ class _Client(RESTClient):
         answer = self.list_splits(
             ticker, execution_date_gte=start, execution_date_lt=end, limit=_ACTIONS_PAGE, raw=True
         )
-        return [row for page in self._each_page(answer) for row in page]
+        return [row for page in self._each_page(answer, Paging(self.BASE)) for row in page]
 
     def dividends(self, ticker: str, start: date, end: date) -> list[Mapping[str, Any]]:
         """Return the dividends with an ex-date in [start, end)."""
         answer = self.list_dividends(
             ticker, ex_dividend_date_gte=start, ex_dividend_date_lt=end, limit=_ACTIONS_PAGE, raw=True
         )
-        return [row for page in self._each_page(answer) for row in page]
+        return [row for page in self._each_page(answer, Paging(self.BASE)) for row in page]
 
-    def _each_page(self, answer: Any) -> Iterator[list[Mapping[str, Any]]]:  # noqa: ANN401 - the client's
+    def _each_page(self, answer: Any, paging: Paging) -> Iterator[list[Mapping[str, Any]]]:  # noqa: ANN401 - the client's
         while True:
             page = self._checked(self._decode(answer))
-            yield page.get("results") or []
-            following = page.get("next_url")
+            rows, following = page.get("results") or [], page.get("next_url")
+            paging.look(len(rows), following)
+            yield rows
             if not following:
                 return
             # its host is not believed: the key goes to the base URL only
@@ -127,7 +131,8 @@ class _Client(RESTClient):
         self._pages.look([page])
         if page.get("status") not in ("OK", "DELAYED"):
             said = str(page.get("error") or page.get("message") or page.get("status"))
-            raise Unavailable(f"{self.BASE} answered with status {page.get('status')!r}: {said[:200]}")
+            said = self._patience.without_secrets(said)[:200]
+            raise Unavailable(f"{self.BASE} answered with status {page.get('status')!r}: {said}")
         if page.get("resultsCount") and not page.get("results"):
             # taken for an empty answer it would be believed for good
             raise InvalidInput(f"{self.BASE} counts {page['resultsCount']} rows and shows none; GET /drift may say why")

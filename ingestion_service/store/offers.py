@@ -15,19 +15,22 @@ from ingestion_service.store.providers import Offer
 from ingestion_service.store.retry import SLOW
 from shared.clock import Clock
 
-#: Alpaca's feeds of stocks that have a stream
+#: Alpaca's feeds of stocks, and those that have a stream
+FEEDS = ("iex", "sip", "delayed_sip", "otc", "boats", "overnight")
 STREAMED = ("iex", "sip")
 
 
 def offers(settings: Settings, clock: Clock) -> dict[str, Offer]:
     """Return every provider this service can speak to; client libraries are imported when one is opened."""
     leads_to_alpaca = settings.alpaca_provider == ALPACA
+    no_feed = f"ALPACA_FEED={settings.alpaca_feed!r} is not a feed: use one of {', '.join(FEEDS)}"
+    no_stocks = None if settings.alpaca_feed.lower() in FEEDS else no_feed
     massive_key = settings.massive_api_key.get_secret_value()
     return {
         ALPACA: Offer(
             open=partial(_open_alpaca, settings, clock),
             lacks=None if leads_to_alpaca else f"set ALPACA_API_BASE_URL={DATA_HOST}, and its keys",
-            lacks_for_stocks=None if all(settings.alpaca_keys) else "set ALPACA_KEY_ID and ALPACA_SECRET_KEY",
+            lacks_for_stocks=no_stocks if all(settings.alpaca_keys) else "set ALPACA_KEY_ID and ALPACA_SECRET_KEY",
         ),
         "massive": Offer(
             open=partial(_open_massive, settings, clock),
@@ -38,6 +41,7 @@ def offers(settings: Settings, clock: Clock) -> dict[str, Offer]:
         SIMULATED: Offer(
             open=partial(_open_alpaca, settings, clock),
             lacks="let ALPACA_API_BASE_URL lead to the simulated exchange" if leads_to_alpaca else None,
+            lacks_for_stocks=no_stocks,
             tells_actions=False,
         ),
         "iex": Offer(open=partial(_open_alpaca, settings, clock), lacks=IEX_CLOSED),

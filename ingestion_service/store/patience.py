@@ -103,7 +103,7 @@ class Patience:
 
     def _judged(self, reply: Reply[T]) -> str:
         """Return what is wrong when asking again may help; raise when it cannot."""
-        said = f"{reply.status} {self._without_secrets(reply.said())[:200]}".strip()
+        said = f"{reply.status} {self.without_secrets(reply.said())[:200]}".strip()
         if reply.status in (401, 403):
             if _PLAN.search(said):
                 raise NotOffered(f"{self.where} does not offer this to the key it was shown ({said})")
@@ -111,11 +111,12 @@ class Patience:
             raise Refused(f"{self.where} refused the credentials ({said}): check {self.hint}")
         if not self.policy.retries(reply.status):
             if reply.status == 404 or "symbol" in said.lower() or "ticker" in said.lower():
-                raise NotOffered(f"{self.where} does not know this symbol ({said})")
+                raise NotOffered(f"{self.where} does not know this symbol, or has nothing at this address ({said})")
             raise InvalidInput(f"{self.where} refused the request ({said})")
         return said
 
-    def _without_secrets(self, text: str) -> str:
+    def without_secrets(self, text: str) -> str:
+        """Return a provider's own words to store or show."""
         for secret in filter(None, self.secrets):
             text = text.replace(secret, HIDDEN)
         return text

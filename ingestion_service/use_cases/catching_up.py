@@ -39,6 +39,8 @@ class CatchingUp:
     newest: dict[str, datetime] = field(default_factory=dict[str, datetime])
     #: from where on a symbol is to be asked for
     due: dict[str, datetime] = field(default_factory=dict[str, datetime])
+    #: the first minute that the stream left out between two it brought
+    holes: dict[str, datetime] = field(default_factory=dict[str, datetime])
     _asked: dict[str, Answer] = field(default_factory=dict[str, Answer])
     _polled: dict[str, float] = field(default_factory=dict[str, float])
 
@@ -64,7 +66,11 @@ class CatchingUp:
         self.due = {symbol: since for symbol, since in self.due.items() if symbol in symbols}
 
     def heard(self, symbol: str, ts: datetime) -> None:
-        """Note a minute that the stream brought."""
+        """Note a minute that the stream brought; those it left out before it are asked for at the next poll."""
+        begins = self.window.opens
+        wanted = max(self.newest[symbol] + _MINUTE, begins) if symbol in self.newest else begins
+        if ts > wanted:
+            self.holes.setdefault(symbol, wanted)
         self.newest[symbol] = max(self.newest.get(symbol, ts), ts)
 
     def subscribed(self, symbol: str) -> None:
@@ -79,8 +85,9 @@ class CatchingUp:
             return
         pause = (POLL_STREAMED_S if streamed else POLL_S) / speed
         rested = self.machine.monotonic() - self._polled.get(symbol, float("-inf")) >= pause
-        if rested and closed - self.newest.get(symbol, self.window.begins) > (2 if streamed else 0) * _MINUTE:
-            self.due[symbol] = self._since(symbol)
+        behind = closed - self.newest.get(symbol, self.window.begins) > (2 if streamed else 0) * _MINUTE
+        if rested and (behind or symbol in self.holes):
+            self.due[symbol] = self.holes.pop(symbol, self._since(symbol))
 
     def ask(self, now: datetime) -> None:
         """Take the answers that came, and ask for what is due. Raises LeaseLost."""
@@ -131,4 +138,4 @@ class CatchingUp:
             self.run.met(error)
             return
         if last is not None:
-            self.heard(symbol, last)
+            self.newest[symbol] = max(self.newest.get(symbol, last), last)

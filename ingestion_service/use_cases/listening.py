@@ -6,8 +6,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-import polars as pl
-
 from ingestion_service.domain.agents import LiveOptions
 from ingestion_service.domain.live import (
     Dropped,
@@ -17,10 +15,11 @@ from ingestion_service.domain.live import (
     MarketClock,
     Refused,
     Subscribed,
+    Troubled,
     raw_frames,
     usual_silence,
 )
-from ingestion_service.domain.spans import span_of
+from ingestion_service.domain.spans import Span
 from ingestion_service.domain.symbols import crypto_pair
 from ingestion_service.domain.windows import Window
 from ingestion_service.store.bars import BarStore, Kept
@@ -64,6 +63,8 @@ class Listening:
     usual: dict[str, timedelta] = field(default_factory=dict[str, timedelta])
     connected: bool = False
     refused: str | None = None
+    #: what the provider says is wrong on a stream that it keeps open, or opens again and again
+    trouble: str | None = None
     alert: str | None = None
     received: int = 0
     stored: int = 0
@@ -141,14 +142,14 @@ class Listening:
 
     def _heed(self, event: FeedEvent) -> None:
         if isinstance(event, LiveBar):
-            self.received += 1
-            self.held.append(event)
-            self.catching_up.heard(event.symbol, event.ts)
+            self._hear(event)
         elif isinstance(event, Subscribed):
-            self.connected, self.refused = True, None
-            self.clock.sync()
-            for symbol in self.symbols:
-                self.catching_up.subscribed(symbol)
+            self.refused = self.trouble = None
+            self._connect()
+        elif isinstance(event, Troubled):
+            if event.reason != self.trouble:
+                self.run.met(Unavailable(f"stream: {event.reason}"))
+            self.trouble = event.reason
         elif isinstance(event, Dropped):
             self.drops += self.connected
             self.connected = False
@@ -157,6 +158,20 @@ class Listening:
             self.refused, self._reopen_at = event.reason, self.machine.monotonic() + _REOPEN_S
             self.run.met(InvalidInput(event.reason))
             self._leave()
+
+    def _hear(self, bar: LiveBar) -> None:
+        self.received += 1
+        self.held.append(bar)
+        if not self.connected:
+            self._connect()  # bars come: whatever else was said, some of what we asked for was granted
+        if self._listened_for.start <= bar.ts < self._listened_for.end:
+            self.catching_up.heard(bar.symbol, bar.ts)
+
+    def _connect(self) -> None:
+        self.connected = True
+        self.clock.sync()
+        for symbol in self.symbols:
+            self.catching_up.subscribed(symbol)
 
     def _leave(self) -> None:
         self.connected = False
@@ -173,7 +188,7 @@ class Listening:
         source = self.feed.name
         if self.held:
             raws = raw_frames(self.held)
-            screened = self.store.judged(raws, source, span_of(pl.concat(raw["ts"] for raw in raws.values())))
+            screened = self.store.judged(raws, source, self._listened_for)
             # no span is settled by it: late trades still come
             kept = [Kept(symbol, one, ()) for symbol, one in screened.items()]
             self.store.save_many(kept, source, self.machine.now(), self.run.ctx.still_mine)
@@ -182,7 +197,8 @@ class Listening:
 
     def _mind_the_silence(self) -> None:
         """Raise an alert while bars should come and do not."""
-        now, text = self.clock.now(), self.refused
+        now = self.clock.now()
+        text = self.refused or (self.trouble and f"the stream says: {self.trouble}; what it does not bring is polled")
         # coins go on where the exchange is mute
         minded = [symbol for symbol in self.symbols if not crypto_pair(symbol)] or self.symbols
         last = max((self.catching_up.newest.get(symbol, self.window.begins) for symbol in minded), default=now)
@@ -215,6 +231,11 @@ class Listening:
     @property
     def _patience(self) -> timedelta:
         return timedelta(minutes=self.options.alert_minutes)
+
+    @property
+    def _listened_for(self) -> Span:
+        """When a bar of this stream can have begun; not only up to now, for our clock may be behind the provider's."""
+        return Span(self.window.begins, self.window.ends)
 
     def _note(self, now: datetime) -> str:
         state = "live" if self.connected else ("polling" if self.feed is None else "connecting")

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import httpx
 import msgpack
@@ -13,7 +14,7 @@ import polars as pl
 import pytest
 from websockets.sync.client import connect
 
-from ingestion_service.domain.live import Dropped, LiveBar, Refused, Subscribed
+from ingestion_service.domain.live import Dropped, LiveBar, Refused, Subscribed, Troubled
 from ingestion_service.store.alpaca_stream import AlpacaStream, stream_url
 from shared.clock import SystemClock
 from shared.testing.servers import serving
@@ -94,6 +95,24 @@ def test_wrong_credentials_are_refused_once(exchange):
     assert "auth failed" in event.reason
     eventually(lambda: not stream._thread.is_alive(), what="the client's end")
     assert http.get("/healthz").json()["streams"] == 1
+
+
+@pytest.mark.parametrize(("code", "said"), [(406, "connection limit exceeded"), (405, "symbol limit exceeded")])
+def test_what_the_provider_says_is_wrong_is_heard(exchange, code, said):
+    stream, heard = client(exchange(stream_error=code)), []
+    eventually(lambda: heard.extend(stream.take(0.1)) or any(isinstance(e, Troubled) for e in heard), what="its words")
+    stream.close()
+    assert said in next(event for event in heard if isinstance(event, Troubled)).reason
+    assert not any(isinstance(event, LiveBar | Subscribed) for event in heard)
+
+
+def test_minutes_that_are_lost_do_not_come(exchange):
+    stream, said = client(exchange(stream_lose_every=3)), []
+    eventually(lambda: said.extend(stream.take(0.1)) or len(said) > 20, what="twenty bars")
+    stream.close()
+    minutes = [int(bar.ts.timestamp()) // 60 for bar in said if isinstance(bar, LiveBar)]
+    assert [minute for minute in minutes if minute % 3 == 0] == []
+    assert max(after - before for before, after in pairwise(minutes)) == 2
 
 
 @pytest.mark.parametrize("packed", [True, False], ids=["msgpack", "json"])

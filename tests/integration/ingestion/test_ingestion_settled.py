@@ -34,6 +34,8 @@ class Scripted:
     def __init__(self) -> None:
         self.rows = pl.DataFrame(schema=RAW_SCHEMA)
         self.asked: list[Span] = []
+        #: all rows are the answer to any question
+        self.whatever_is_asked = False
 
     def earliest(self) -> datetime:
         return EARLIEST
@@ -43,6 +45,8 @@ class Scripted:
 
     def bars(self, symbol: str, start: datetime, end: datetime) -> pl.DataFrame:
         self.asked.append(Span(start, end))
+        if self.whatever_is_asked:
+            return self.rows
         return (
             self.rows.filter(pl.col("ts").is_between(start, end, closed="left")) if symbol == "SPY" else self.rows[:0]
         )
@@ -100,6 +104,18 @@ def minute_bars(start: datetime, count: int, price: float = 10.0) -> pl.DataFram
         },
         schema_overrides=RAW_SCHEMA,
     )
+
+
+def test_rows_of_another_time_than_was_asked_for_are_put_aside(ingest, source, store):
+    start = NOW - timedelta(days=4)
+    rows = minute_bars(start, 60)
+    strange = [NOW, NOW + timedelta(days=1_500), start - timedelta(minutes=1)]
+    source.rows = pl.concat([rows, *(minute_bars(at, 1) for at in strange)])
+    source.whatever_is_asked = True
+    result = ingest("SPY", start, NOW)
+    assert (result["rows"], result["stored"], result["rejected"]) == (63, 60, {"outside the span it was asked for": 3})
+    (spy,) = store.stocks()
+    assert (spy.first, spy.last, spy.rows) == (rows["ts"][0], rows["ts"][-1], 60)
 
 
 def test_the_last_twenty_minutes_are_not_settled(ingest, source, clock):

@@ -6,7 +6,14 @@ from barsmith.doctor.finding import Verdict
 from barsmith.doctor.market_data import check_market_data
 
 NAMES = ("ALPACA_API_BASE_URL", "ALPACA_KEY_ID", "ALPACA_API_KEY_ID", "ALPACA_SECRET_KEY", "ALPACA_API_SECRET_KEY")
-OTHERS = ("MASSIVE_API_KEY", "POLYGON_API_KEY", "IEX_TOKEN", "BARSMITH_PROVIDERS", "BARSMITH_PROVIDERS_OF")
+OTHERS = (
+    "MASSIVE_API_KEY",
+    "POLYGON_API_KEY",
+    "IEX_TOKEN",
+    "BARSMITH_PROVIDERS",
+    "BARSMITH_PROVIDERS_OF",
+    "ALPACA_FEED",
+)
 ALPACA = {"ALPACA_API_BASE_URL": "https://paper-api.alpaca.markets"}
 KEYS = {"ALPACA_API_KEY_ID": "AK-hush", "ALPACA_API_SECRET_KEY": "SK-hush"}
 
@@ -19,10 +26,15 @@ KEYS = {"ALPACA_API_KEY_ID": "AK-hush", "ALPACA_API_SECRET_KEY": "SK-hush"}
         (ALPACA, "asked in this order: alpaca, massive, yahoo", ["alpaca (set ALPACA_KEY_ID", "massive (set MASSIVE"]),
         (ALPACA | KEYS | {"POLYGON_API_KEY": "PK-hush"}, "asked in this order: alpaca, massive, yahoo", []),
         ({"BARSMITH_PROVIDERS": "Yahoo"}, "asked in this order: yahoo", []),
-        ({"BARSMITH_PROVIDERS": "yahoo, bloomberg"}, "names bloomberg", ["use some of"]),
+        ({"BARSMITH_PROVIDERS": "yahoo, bloomberg"}, "provider 'bloomberg' is not known: use alpaca", ["corrected"]),
         ({"BARSMITH_PROVIDERS_OF": "VIX=yahoo"}, "asked in this order: simulated; VIX: yahoo", []),
         ({"BARSMITH_PROVIDERS_OF": "VIX=massive"}, "VIX: massive", ["massive (set MASSIVE"]),
         ({"BARSMITH_PROVIDERS_OF": "VIX=oracle"}, "'VIX=oracle': provider 'oracle' is not known", ["corrected"]),
+        (
+            {"ALPACA_FEED": "foo"},
+            "asked in this order: simulated",
+            ["ALPACA_FEED='foo' is not a feed: use one of iex, sip"],
+        ),
         ({"IEX_TOKEN": "T-hush"}, "IEX_TOKEN is set", ["ALPACA_FEED=iex"]),
     ],
 )
