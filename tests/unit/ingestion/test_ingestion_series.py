@@ -87,7 +87,11 @@ def test_renames_are_chapters_of_one_history():
     assert found == [Chapter("OLD", None, first), Chapter("FB", first, second), Chapter("META", second, None)]
     circle = {"A": actions(("rename", date(2022, 1, 3), None, None, "B")), "B": actions()}
     circle["B"] = actions(("rename", date(2021, 1, 4), None, None, "A"))
-    assert [chapter.symbol for chapter in chapters("A", circle.__getitem__)] == ["B", "A"]
+    there, back = datetime(2021, 1, 4, 5, tzinfo=UTC), datetime(2022, 1, 3, 5, tzinfo=UTC)
+    assert chapters("A", circle.__getitem__) == [
+        Chapter("A", None, there), Chapter("B", there, back), Chapter("A", back, None),
+    ]  # fmt: skip
+    assert chapters("B", circle.__getitem__) == [Chapter("A", None, there), Chapter("B", there, None)]
 
 
 @needs_real_bars
