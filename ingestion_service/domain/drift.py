@@ -64,9 +64,9 @@ class FieldWatch:
 
     def look(self, found: Sequence[object]) -> None:
         """Compare rows (JSON objects) with the documented fields; null stands for a value that is not there."""
-        rows = cast("Sequence[Mapping[str, Any]]", [row for row in found if isinstance(row, Mapping)])
+        rows = cast("Sequence[Mapping[str, Any]]", [row for row in found if isinstance(row, dict)])
         if len(rows) < len(found):
-            strange = next(row for row in found if not isinstance(row, Mapping))
+            strange = next(row for row in found if not isinstance(row, dict))
             self._note("(row)", "retyped", _type_of(strange), "object", strange, len(found) - len(rows))
         shapes = Counter(map(tuple, rows))
         names = dict.fromkeys(name for shape in shapes for name in shape)
