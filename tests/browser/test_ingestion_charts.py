@@ -70,13 +70,15 @@ Pixel = tuple[int, int, int, int]
 
 @pytest.fixture(scope="module")
 def charts(postgres_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """HOLES: three spans with years between them. VIX: five sessions of minutes, 81 of them missing in one place."""
+    """HOLES: three spans with years between them. NEAR: their second one, and the last days. VIX: five sessions of minutes, 81 of them missing in one place."""
     home = tmp_path_factory.mktemp("charts")
     parts = []
     for start, end, price in CHAPTERS:
         bars = reverting_bars("HOLES", start, end, seed=3)
         parts.append(bars.with_columns(pl.col("open", "high", "low", "close") * (price / 100)))
     pl.concat(parts).drop("source").write_parquet(home / "HOLES.parquet")
+    near = pl.concat([parts[1], parts[2].tail(4 * 390)]).with_columns(symbol=pl.lit("NEAR"))
+    near.drop("source").write_parquet(home / "NEAR.parquet")
     week = reverting_bars("WEEK", *CHAPTERS[1][:2], seed=4).drop("source").with_row_index()
     kept = week.filter(~pl.col("index").is_between(*GAP, closed="left")).drop("index")
     # of an index, a minute without a bar is a gap
@@ -84,9 +86,9 @@ def charts(postgres_url: str, tmp_path_factory: pytest.TempPathFactory) -> Itera
     with fresh_database(postgres_url) as url:
         settings = Settings(database_url=SecretStr(url), home=home)
         with assemble(settings) as wired, handlers(settings) as known:
-            for name in ("HOLES", "VIX"):
+            for name in ("HOLES", "NEAR", "VIX"):
                 wired.intake.submit_import(ImportFiles(path=str(home / f"{name}.parquet")))
-            assert [job.error for job in run_pending(wired.resources.queue, known)] == [None, None]
+            assert [job.error for job in run_pending(wired.resources.queue, known)] == [None] * 3
         with service_process("ingestion_service.app", "ingestion", url, home) as served:
             yield served.url
 
@@ -159,7 +161,7 @@ def test_zooming_out_comes_back_over_holes_of_years(visit, charts):
 
 
 def test_panning_goes_on_behind_a_hole(visit, charts):
-    page = opened(visit, charts, "/symbols/HOLES")
+    page = opened(visit, charts, "/symbols/NEAR")
     zoom_to_minutes(page)
 
     def before_the_hole() -> bool:
