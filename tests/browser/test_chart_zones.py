@@ -204,7 +204,7 @@ def test_autumns_hour_that_comes_twice_is_drawn(visit, example):
     assert legend(page, "time", candles) == "2024-11-03 02:30 New York"
     box = page.locator(candles).bounding_box()
     seen = []
-    for x in range(4, int(box["width"]) - 60, 4):
+    for x in range(4, int(box["width"]) - 60, 20):
         page.mouse.move(box["x"] + x, box["y"] + 100)
         page.evaluate(NEXT_FRAME)
         seen.append(legend(page, "time", candles)[11:16])
