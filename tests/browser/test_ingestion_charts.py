@@ -70,7 +70,10 @@ Pixel = tuple[int, int, int, int]
 
 @pytest.fixture(scope="module")
 def charts(postgres_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """HOLES: three spans with years between them. NEAR: their second one, and the last days. VIX: five sessions of minutes, 81 of them missing in one place."""
+    """HOLES: three spans with years between them. NEAR: their second one, and the last days.
+
+    VIX: five sessions of minutes, 81 of them missing in one place.
+    """
     home = tmp_path_factory.mktemp("charts")
     parts = []
     for start, end, price in CHAPTERS:
